@@ -1,0 +1,59 @@
+# make build | run | test | lint | format | install | deps | clean
+#
+# Each target installs the Debian packages it needs and misses, and asks nothing.
+
+PREFIX    ?= /usr/local
+DESTDIR   ?=
+BUILD_DIR ?= .build
+SWIFT     ?= swift
+
+# A module may import only what Package.swift says it depends on: the layering of docs/architecture.md.
+swift_options := --quiet --scratch-path $(BUILD_DIR) --explicit-target-dependency-import-check error
+release       := $(swift_options) -c release --static-swift-stdlib
+release_dir   := $(BUILD_DIR)/release
+
+swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
+
+.PHONY: build run test lint format install deps clean
+.DEFAULT_GOAL := build
+
+build:
+	@scripts/install-missing build
+	@$(SWIFT) build $(release) --product batond
+	@$(SWIFT) build $(release) --product baton
+	@scripts/check-symbols $(release_dir)/batond
+	@echo "built $(release_dir)/batond and $(release_dir)/baton"
+
+run: build
+	@scripts/install-missing run
+	@scripts/run-example $(release_dir)
+
+test:
+	@scripts/install-missing build test
+	@$(SWIFT) test $(swift_options) --disable-xctest
+
+lint:
+	@scripts/install-missing build lint
+	@$(SWIFT) format lint --strict --parallel --recursive $(swift_sources)
+	@scripts/lint
+	@$(SWIFT) build $(swift_options) --build-tests
+	@scripts/check-symbols $(BUILD_DIR)/debug/batond
+	@echo "lint: nothing to complain about"
+
+format:
+	@$(SWIFT) format --in-place --parallel --recursive $(swift_sources)
+
+# Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
+install: | $(release_dir)/baton
+	@install -D -m 755 $(release_dir)/baton $(DESTDIR)$(PREFIX)/bin/baton
+	@install -D -m 755 $(release_dir)/batond $(DESTDIR)$(PREFIX)/libexec/baton/batond
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/baton and $(DESTDIR)$(PREFIX)/libexec/baton/batond"
+
+$(release_dir)/baton:
+	@$(MAKE) --no-print-directory build
+
+deps:
+	@scripts/install-missing build lint run test
+
+clean:
+	@rm -rf $(BUILD_DIR)

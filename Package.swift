@@ -1,0 +1,90 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is compiled alike: Swift 6, memory safety spelled out, `package` access between
+/// modules, explicit existentials and imports, and no warning let through.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Tests talk to the kernel without wrappers; they keep all rules but the spelling of `unsafe`.
+let testing: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "baton",
+    products: [
+        .executable(name: "batond", targets: ["batond"]),
+        .executable(name: "baton", targets: ["baton"]),
+        .library(name: "BatonHandler", targets: ["BatonHandler"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    ],
+    targets: [
+        // The kernel and the borrowed parser.
+        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
+        .target(name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: strict),
+
+        // Values: the table, and the two protocols.
+        .target(
+            name: "ServiceTable", dependencies: ["CLibYAML", "LinuxSystem", system], swiftSettings: strict,
+            linkerSettings: [.linkedLibrary(":libyaml.a")]),
+        .target(name: "HandoffProtocol", swiftSettings: strict),
+        .target(name: "ControlProtocol", swiftSettings: strict),
+
+        // The programs.
+        .target(
+            name: "Supervisor",
+            dependencies: [
+                "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem", system, deque, heap,
+            ],
+            swiftSettings: strict),
+        .target(name: "Launcher", dependencies: ["LinuxSystem", system], swiftSettings: strict),
+        .executableTarget(
+            name: "batond", dependencies: ["Supervisor", "Launcher", "ServiceTable", "LinuxSystem"],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "baton", dependencies: ["ServiceTable", "ControlProtocol", "LinuxSystem", system, arguments],
+            swiftSettings: strict),
+
+        // What people build handlers with.
+        .target(
+            name: "BatonHandler", dependencies: ["HandoffProtocol", "LinuxSystem", system], swiftSettings: strict),
+
+        // Tests: a target a module, and the real programs from outside.
+        .target(
+            name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
+            swiftSettings: testing),
+        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
+        .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
+        .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
+        .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
+        .testTarget(
+            name: "SupervisorTests", dependencies: ["Supervisor", "ServiceTable", "LinuxSystem"], swiftSettings: testing
+        ),
+        .testTarget(
+            name: "BatonHandlerTests", dependencies: ["BatonHandler", "HandoffProtocol", "LinuxSystem"],
+            swiftSettings: testing),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton"],
+            swiftSettings: testing),
+    ]
+)

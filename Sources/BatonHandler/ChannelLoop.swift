@@ -1,0 +1,227 @@
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+/// The thread of the channel: reads batons, acknowledges them at once, answers heartbeats, and says what
+/// the program left in the outbox.
+///
+/// The order of what goes out keeps the protocol: answers (a NACK among them) before an ACK, the ACK before
+/// the connection is delivered. While the channel has no room nothing is read, so what waits stays small.
+final class ChannelLoop {
+    private let channel: Channel
+    private let socket: OwnedDescriptor
+    private let observer: Channel.Observer
+    private var buffer = [UInt8](repeating: 0, count: ProtocolLimits.message)
+    private var packet: [UInt8] = []
+    /// PONG and NACK.
+    private var answers: [HandlerMessage] = []
+    /// Came, and not acknowledged yet: not ours.
+    private var received: [Connection] = []
+    private var isFull = false
+    private var hasFinished = false
+    /// DRAIN has come: what follows it goes to another handler.
+    private var isToldToDrain = false
+
+    init(_ channel: Channel, _ socket: consuming OwnedDescriptor, _ observer: Channel.Observer) {
+        self.channel = channel
+        self.socket = socket
+        self.observer = observer
+    }
+
+    /// Until everything is said and done, or the channel breaks.
+    func run() {
+        do {
+            var waiter = try Waiter(channel: socket.borrowed, wake: channel.wakeDescriptor)
+            while try exchange() {
+                try waiter.wait(forRoom: isFull)
+            }
+            finish(nil)
+        } catch let error as HandlerError {
+            finish(error)
+        } catch {
+            finish(HandlerError("epoll", error as? Errno ?? .ioError))
+        }
+        // The supervisor gives them to another handler, so they are not ours to shut down.
+        for connection in received { connection.abandon() }
+        // The socket is closed with the loop: whoever hears of it may exit.
+        let close = observer.close
+        Socket.shutdown(socket.borrowed)
+        close()
+    }
+
+    private func finish(_ error: HandlerError?) {
+        guard !hasFinished else { return }
+        hasFinished = true
+        observer.finish(error)
+    }
+
+    private enum Reading {
+        case something, nothing, end
+    }
+
+    /// Says what waits and reads what is there; false when it is over.
+    private func exchange() throws(HandlerError) -> Bool {
+        channel.clearWake()
+        while true {
+            isFull = try !flush()
+            if isFull { return true }
+            switch try readBatch() {
+            case .something: continue
+            case .end: return false
+            case .nothing: break
+            }
+            let (isDraining, isOver) = channel.withOutbox { outbox in
+                (outbox.isDraining, outbox.isDraining && outbox.held == 0 && outbox.next == nil)
+            }
+            if isDraining { finish(nil) }
+            return !isOver
+        }
+    }
+}
+
+// MARK: - Saying
+
+extension ChannelLoop {
+    /// False when the channel is full.
+    private func flush() throws(HandlerError) -> Bool {
+        while let answer = answers.first {
+            guard try send(answer) else { return false }
+            answers.removeFirst()
+        }
+        if let last = received.last {
+            guard try send(.acknowledge(upTo: last.id)) else { return false }
+            for connection in received { observer.deliver(connection) }
+            received = []
+        }
+        while let message = channel.withOutbox({ $0.next }) {
+            guard try send(message) else { return false }
+            channel.withOutbox { $0.remove(message) }
+        }
+        return true
+    }
+
+    private func send(_ message: HandlerMessage) throws(HandlerError) -> Bool {
+        do throws(ProtocolError) {
+            try MessageCoder.encode(message, into: &packet)
+        } catch {
+            throw .protocolViolation("\(error)")
+        }
+        do throws(Errno) {
+            try DescriptorPassing.send(packet, on: socket.borrowed)
+            return true
+        } catch {
+            switch error {
+            case .wouldBlock, .noBufferSpace, .noMemory: return false
+            case .brokenPipe, .connectionReset:
+                try readRest()
+                throw .supervisorGone
+            default: throw HandlerError("sendmsg", error)
+            }
+        }
+    }
+}
+
+// MARK: - Reading
+
+extension ChannelLoop {
+    /// After the channel broke for writing: a supervisor that refuses says so and closes, and its reason may
+    /// still be there to read. Nothing can be answered any more, so what comes is not ours.
+    private func readRest() throws(HandlerError) {
+        while true {
+            answers = []
+            for connection in received { connection.abandon() }
+            received = []
+            switch try readBatch() {
+            case .something: continue
+            case .nothing: return
+            case .end: return finish(nil)
+            }
+        }
+    }
+
+    /// One batch of batons has one ACK; an answer goes out before anything else is read.
+    private func readBatch() throws(HandlerError) -> Reading {
+        while received.count < ProtocolLimits.unacknowledged, answers.isEmpty {
+            let message: DescriptorPassing.Received
+            do throws(Errno) {
+                message = try DescriptorPassing.receive(into: &buffer, room: 2, on: socket.borrowed)
+            } catch {
+                switch error {
+                case .wouldBlock: return received.isEmpty ? .nothing : .something
+                // The supervisor closed with something unread. This is said once, then comes what it sent.
+                case .connectionReset: continue
+                default: throw HandlerError("recvmsg", error)
+                }
+            }
+            guard message.count > 0 else {
+                guard channel.withOutbox({ $0.isDraining }) else { throw .supervisorGone }
+                return .end
+            }
+            try take(message)
+        }
+        return .something
+    }
+
+    private func take(_ message: DescriptorPassing.Received) throws(HandlerError) {
+        let decoded: SupervisorMessage
+        do throws(ProtocolError) {
+            guard !message.dataTruncated else { throw .lengthOutOfRange(.max) }
+            let bytes = buffer
+            let room = bytes.span
+            decoded = try MessageCoder.decodeSupervisorMessage(room.extracting(first: message.count))
+            if decoded.type.carriesDescriptor == .none {
+                try decoded.type.check(descriptors: message.descriptors.count)
+            }
+        } catch {
+            throw .protocolViolation("\(error)")
+        }
+        switch decoded {
+        case .welcome: break
+        case .baton(let baton): take(baton, message)
+        case .ping(let id): answers.append(.pong(id: id))
+        case .drain:
+            isToldToDrain = true
+            channel.withOutbox { $0.isDraining = true }
+        case .reject(let reason): throw .refused(reason)
+        case .passed: throw .protocolViolation("PASSED, and nothing was passed")
+        }
+    }
+
+    private func take(_ baton: SupervisorMessage.Baton, _ message: DescriptorPassing.Received) {
+        guard !message.descriptorsTruncated, message.descriptors.count == 1,
+            let descriptor = message.descriptors[0].take()
+        else {
+            answers.append(.negative(id: baton.id, reason: "out of descriptors"))
+            return
+        }
+        guard !hasFinished, !isToldToDrain else {
+            answers.append(.negative(id: baton.id, reason: "draining"))
+            return
+        }
+        channel.withOutbox { $0.held += 1 }
+        received.append(Connection(baton, descriptor, channel))
+    }
+}
+
+/// Waits for the channel and for the program, on the channel's thread.
+private struct Waiter: ~Copyable {
+    private let channel: FileDescriptor
+    private var epoll: Epoll
+    private var waitsForRoom = false
+
+    init(channel: FileDescriptor, wake: FileDescriptor) throws(Errno) {
+        let epoll = try Epoll(batch: 2)
+        try epoll.add(channel, .readable, token: 0)
+        try epoll.add(wake, .readable, token: 1)
+        self.channel = channel
+        self.epoll = epoll
+    }
+
+    mutating func wait(forRoom: Bool) throws(Errno) {
+        if forRoom != waitsForRoom {
+            try epoll.modify(channel, forRoom ? .writable : .readable, token: 0)
+            waitsForRoom = forRoom
+        }
+        _ = try epoll.wait(timeout: nil)
+    }
+}

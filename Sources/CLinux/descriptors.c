@@ -1,0 +1,139 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+int baton_open_at(int directory, const char *path, int flags, mode_t mode) { return openat(directory, path, flags, mode); }
+
+int baton_placeholder(void) { return eventfd(0, EFD_CLOEXEC); }
+
+int baton_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
+
+int baton_set_nonblocking(int descriptor, int on)
+{
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0) return -1;
+    int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    return wanted == flags ? 0 : fcntl(descriptor, F_SETFL, wanted);
+}
+
+int baton_set_close_on_exec(int descriptor, int on) { return fcntl(descriptor, F_SETFD, on ? FD_CLOEXEC : 0); }
+
+int baton_accept(int listener, struct sockaddr_storage *peer, socklen_t *length)
+{
+    return accept4(listener, (struct sockaddr *)peer, length, SOCK_CLOEXEC);
+}
+
+union control {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int) * BATON_MOST_DESCRIPTORS) + CMSG_SPACE(sizeof(struct ucred))];
+};
+
+ssize_t baton_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags)
+{
+    if (count > BATON_MOST_DESCRIPTORS) {
+        errno = EINVAL;
+        return -1;
+    }
+    struct iovec data = {.iov_base = (void *)bytes, .iov_len = length};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    union control control;
+    if (count > 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = CMSG_SPACE(sizeof(int) * count);
+        memset(control.bytes, 0, message.msg_controllen);
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int) * count);
+        memcpy(CMSG_DATA(header), descriptors, sizeof(int) * count);
+    }
+    return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
+}
+
+ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags)
+{
+    struct iovec data = {.iov_base = bytes, .iov_len = length};
+    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    union control control;
+    size_t room = received->descriptors;
+    int wants_pid = received->pid != 0;
+    message.msg_control = control.bytes;
+    message.msg_controllen =
+        (room > 0 ? CMSG_SPACE(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) : 0);
+    if (message.msg_controllen == 0) message.msg_control = NULL;
+    ssize_t count = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    received->descriptors = 0;
+    received->pid = 0;
+    received->flags = message.msg_flags;
+    if (count < 0 || message.msg_control == NULL) return count;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level != SOL_SOCKET) continue;
+        if (header->cmsg_type == SCM_CREDENTIALS) {
+            struct ucred writer;
+            memcpy(&writer, CMSG_DATA(header), sizeof writer);
+            received->pid = writer.pid;
+        } else if (header->cmsg_type == SCM_RIGHTS) {
+            size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+            const unsigned char *from = CMSG_DATA(header);
+            for (size_t i = 0; i < passed; i++) {
+                int descriptor;
+                memcpy(&descriptor, from + i * sizeof(int), sizeof(int));
+                /* CMSG_SPACE rounds up: an odd room leaves place for one more, which nobody asked for. */
+                if (received->descriptors < room)
+                    descriptors[received->descriptors++] = descriptor;
+                else
+                    close(descriptor);
+            }
+        }
+    }
+    return count;
+}
+
+int baton_input_queue(int socket, int *bytes) { return ioctl(socket, SIOCINQ, bytes); }
+
+int baton_output_queue(int socket, int *bytes) { return ioctl(socket, SIOCOUTQ, bytes); }
+
+int baton_tcp_counts(int socket, struct baton_tcp_counts *counts)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -1;
+    counts->received = info.tcpi_bytes_received;
+    counts->sent = info.tcpi_bytes_sent;
+    counts->retransmitted = info.tcpi_bytes_retrans;
+    counts->unsent = info.tcpi_notsent_bytes;
+    counts->state = info.tcpi_state;
+    return 0;
+}
+
+int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid)
+{
+    struct ucred peer;
+    socklen_t length = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return -1;
+    *pid = peer.pid;
+    *uid = peer.uid;
+    *gid = peer.gid;
+    return 0;
+}
+
+int baton_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
+
+int baton_exited(int status) { return WIFEXITED(status); }
+
+int baton_exit_status(int status) { return WEXITSTATUS(status); }
+
+int baton_term_signal(int status) { return WTERMSIG(status); }
+
+int baton_dumped_core(int status) { return WCOREDUMP(status) ? 1 : 0; }

@@ -1,0 +1,72 @@
+#ifndef CLINUX_H
+#define CLINUX_H
+
+#include <linux/vm_sockets.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "spawn.h"
+
+/* What Swift cannot import: variadic calls, macros with arguments, and everything between clone and
+ * exec. Answers are those of the system call underneath: -1 and errno on failure. */
+
+int baton_open_at(int directory, const char *path, int flags, mode_t mode); /* openat(2) */
+
+int baton_placeholder(void); /* eventfd(2), close-on-exec */
+
+/* fcntl */
+int baton_duplicate(int descriptor); /* F_DUPFD_CLOEXEC */
+int baton_set_nonblocking(int descriptor, int on);
+int baton_set_close_on_exec(int descriptor, int on);
+
+/* accept4(2), close-on-exec; the connection is in blocking mode. */
+int baton_accept(int listener, struct sockaddr_storage *peer, socklen_t *length);
+
+/* sendmsg(2) of one message with `count` descriptors; MSG_NOSIGNAL is added to `flags`. */
+ssize_t baton_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags);
+
+struct baton_received {
+    size_t descriptors; /* in: room in the array; out: how many it holds */
+    int flags;          /* msg_flags: MSG_TRUNC, MSG_CTRUNC */
+    pid_t pid;          /* the writer, where SO_PASSCRED is set; else 0 */
+};
+
+/* recvmsg(2), MSG_CMSG_CLOEXEC. With no room for descriptors there is no room for any: the kernel drops
+ * them. At most BATON_MOST_DESCRIPTORS (SCM_MAX_FD) come with a message. */
+#define BATON_MOST_DESCRIPTORS 253
+ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags);
+
+/* ioctl: bytes that lie in a socket's receive and send queue. */
+int baton_input_queue(int socket, int *bytes);
+int baton_output_queue(int socket, int *bytes);
+
+/* What TCP has moved so far (tcp(7), TCP_INFO); -1 and errno elsewhere. */
+struct baton_tcp_counts {
+    uint64_t received;      /* payload, and one for a FIN */
+    uint64_t sent;          /* payload, retransmissions included */
+    uint64_t retransmitted;
+    uint32_t unsent;        /* written by the application, not yet sent */
+    uint8_t state;          /* TCP_ESTABLISHED … */
+};
+int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
+
+/* SO_PEERCRED */
+int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid);
+
+int baton_pidfd_signal(int pidfd, int signal);
+
+/* wait(2) macros */
+int baton_exited(int status);
+int baton_exit_status(int status);
+int baton_term_signal(int status);
+int baton_dumped_core(int status);
+
+/* memfd_create(2): a file in memory, not executable; it stays open across exec. */
+int baton_memory_file(const char *name);
+
+#endif

@@ -1,0 +1,95 @@
+#ifndef CLINUX_SPAWN_H
+#define CLINUX_SPAWN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Everything between clone and exec. */
+
+/* Where a spawn is, or where it failed. LinuxSystem's SpawnStage has the same numbers. */
+enum baton_spawn_stage {
+    BATON_STAGE_PREPARE = 0, /* before the clone */
+    BATON_STAGE_CLONE = 1,
+    BATON_STAGE_SETSID = 2,
+    BATON_STAGE_NICE = 3,
+    BATON_STAGE_STDERR = 4,
+    BATON_STAGE_DESCRIPTORS = 5,
+    BATON_STAGE_RLIMITS = 6,
+    BATON_STAGE_CHROOT = 7,
+    BATON_STAGE_DIRECTORY = 8,
+    BATON_STAGE_GROUPS = 9,
+    BATON_STAGE_GID = 10,
+    BATON_STAGE_UID = 11,
+    BATON_STAGE_EXEC = 12,
+};
+
+/* Lies in memory that another process may read at any time (baton_report_read). */
+struct baton_spawn_report {
+    uint64_t job;   /* the caller's number */
+    int32_t pid;    /* 0 until the child exists */
+    uint32_t stage; /* the step that is under way, or failed */
+    int32_t error;  /* errno of the failed step, else 0 */
+};
+
+/* What stands in the child's descriptor table at the index of this element. */
+struct baton_spawn_descriptor {
+    int32_t source; /* an open descriptor, or: */
+#define BATON_SOURCE_NULL -1 /* /dev/null, to read and write */
+#define BATON_SOURCE_FILE -2 /* opened before chroot, to append; created with 0600; no symlink followed */
+    uint32_t file;
+};
+
+struct baton_spawn_limit {
+    int32_t resource;
+    uint64_t soft, hard;
+};
+
+#define BATON_SPAWN_NICE 1u
+#define BATON_SPAWN_GROUPS 2u /* gid and groups are set */
+#define BATON_SPAWN_USER 4u   /* uid is set */
+#define BATON_SPAWN_CHROOT 8u
+#define BATON_SPAWN_LISTEN_PID 16u
+#define BATON_SPAWN_SIBLING 32u /* CLONE_PARENT: the caller's parent gets the child */
+
+/* Strings are given by where they begin in a block of bytes, each with its NUL. */
+struct baton_spawn_plan {
+    uint64_t job;
+    uint64_t reset_signals; /* bit n-1: signal n is not at its default */
+    uint32_t flags, uid, gid, umask;
+    int32_t nice;
+    uint32_t path, directory, chroot;
+    uint32_t listen_pid; /* where the child writes its pid: at most 10 digits and NUL */
+    uint32_t argument_count, environment_count, descriptor_count, limit_count, group_count;
+};
+
+/* Starts a process and returns when it has executed its program or failed: report says which. A failed
+ * child is collected here unless it is a sibling; then report->pid is 0. The caller's thread waits,
+ * other threads go on. */
+void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
+                 const uint32_t *strings,                    /* where arguments, then environment begin */
+                 char **vectors,                             /* room for those and two NULLs */
+                 struct baton_spawn_descriptor *descriptors, /* written to */
+                 const struct baton_spawn_limit *limits, const uint32_t *groups, struct baton_spawn_report *report);
+
+/* A copy of `shared` that belongs to one job, as far as it is written. */
+struct baton_spawn_report baton_report_read(const struct baton_spawn_report *shared);
+
+/* Signals whose disposition is not the default, as a mask like reset_signals. */
+uint64_t baton_signals_not_default(void);
+void baton_signals_reset(uint64_t signals);
+/* Blocks every signal that can be blocked. */
+void baton_signals_block(void);
+
+/* A page that processes share, as a descriptor (memfd, close-on-exec, sealed against a change of size). */
+int baton_report_create(void);
+int baton_report_map(int descriptor, struct baton_spawn_report **page);
+void baton_report_unmap(struct baton_spawn_report *report);
+
+/* Closes `descriptor` in a child that shares the table of descriptors, so that only that child waits where
+ * close does. Returns its pid: the number now belongs to the child. -1 and errno: it is still the caller's. */
+int32_t baton_close_in_child(int descriptor, int as_sibling);
+
+/* The calling thread's name, cut to 15 bytes (PR_SET_NAME). */
+void baton_set_name(const char *name);
+
+#endif

@@ -1,0 +1,16 @@
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+int baton_memory_file(const char *name)
+{
+    /* From Linux 6.3 on the kernel complains about a memfd that does not say whether it may be executed. */
+    int descriptor = memfd_create(name, MFD_NOEXEC_SEAL);
+    return descriptor < 0 && errno == EINVAL ? memfd_create(name, 0) : descriptor;
+}

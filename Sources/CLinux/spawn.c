@@ -1,0 +1,320 @@
+#define _GNU_SOURCE
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* glibc's set*id calls act on all threads of a process by signals; a child that shares its parent's memory
+ * must not. 32-bit machines have 16-bit calls under the plain names. */
+#ifdef SYS_setresuid32
+#define SET_RESUID SYS_setresuid32
+#define SET_RESGID SYS_setresgid32
+#define SET_GROUPS SYS_setgroups32
+#else
+#define SET_RESUID SYS_setresuid
+#define SET_RESGID SYS_setresgid
+#define SET_GROUPS SYS_setgroups
+#endif
+
+/* The kernel's signal set. glibc's calls leave out the two signals it keeps for itself. */
+static void set_mask(uint64_t mask, uint64_t *old) { syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, old, sizeof mask); }
+
+/* Begins with the handler wherever Linux runs Swift, and zeros are SIG_DFL; the layout behind it varies. */
+union disposition {
+    void *handler;
+    char bytes[64];
+};
+
+uint64_t baton_signals_not_default(void)
+{
+    uint64_t found = 0;
+    for (int signal = 1; signal <= 64; signal++) {
+        union disposition now = {.bytes = {0}};
+        if (syscall(SYS_rt_sigaction, signal, NULL, &now, sizeof(uint64_t)) == 0 && now.handler != NULL)
+            found |= UINT64_C(1) << (signal - 1);
+    }
+    return found;
+}
+
+void baton_signals_reset(uint64_t signals)
+{
+    const union disposition standard = {.bytes = {0}};
+    for (int signal = 1; signals != 0; signal++, signals >>= 1)
+        if (signals & 1) syscall(SYS_rt_sigaction, signal, &standard, NULL, sizeof(uint64_t));
+}
+
+void baton_signals_block(void) { set_mask(~UINT64_C(0), NULL); }
+
+/* Between clone and exec. The child shares its parent's memory: nothing here may allocate, lock or return. */
+
+struct child {
+    const struct baton_spawn_plan *plan;
+    char *bytes, **arguments, **environment;
+    struct baton_spawn_descriptor *descriptors;
+    const struct baton_spawn_limit *limits;
+    const uint32_t *groups;
+    struct baton_spawn_report *report;
+};
+
+static void enter(const struct child *child, uint32_t stage)
+{
+    __atomic_store_n(&child->report->stage, stage, __ATOMIC_RELEASE);
+}
+
+static _Noreturn void fail(const struct child *child, int error)
+{
+    __atomic_store_n(&child->report->error, error, __ATOMIC_RELEASE);
+    _exit(127);
+}
+
+static void open_files(const struct child *child)
+{
+    for (uint32_t i = 0; i < child->plan->descriptor_count; i++) {
+        struct baton_spawn_descriptor *wanted = &child->descriptors[i];
+        if (wanted->source != BATON_SOURCE_FILE) continue;
+        int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+        wanted->source = open(child->bytes + wanted->file, flags, 0600);
+        if (wanted->source < 0) fail(child, errno);
+    }
+}
+
+/* Numbers below the count are all targets. A source among them, unless it is in its place already, moves
+ * up before the first target is written, so any permutation works. */
+static void lay_out_descriptors(const struct child *child)
+{
+    int count = (int)child->plan->descriptor_count;
+    struct baton_spawn_descriptor *wanted = child->descriptors;
+    for (int i = 0; i < count; i++) {
+        if (wanted[i].source == BATON_SOURCE_NULL) wanted[i].source = open("/dev/null", O_RDWR | O_CLOEXEC);
+        if (wanted[i].source < 0) fail(child, errno);
+    }
+    for (int i = 0; i < count; i++) {
+        if (wanted[i].source == i || wanted[i].source >= count) continue;
+        wanted[i].source = fcntl(wanted[i].source, F_DUPFD_CLOEXEC, count);
+        if (wanted[i].source < 0) fail(child, errno);
+    }
+    for (int i = 0; i < count; i++) {
+        int result = wanted[i].source == i ? fcntl(i, F_SETFD, 0) : dup2(wanted[i].source, i);
+        if (result < 0) fail(child, errno);
+    }
+    if (syscall(SYS_close_range, count, ~0u, 0) < 0) fail(child, errno);
+}
+
+static void set_limits(const struct child *child)
+{
+    for (uint32_t i = 0; i < child->plan->limit_count; i++) {
+        /* struct rlimit64 of the kernel */
+        uint64_t limit[2] = {child->limits[i].soft, child->limits[i].hard};
+        if (syscall(SYS_prlimit64, 0, child->limits[i].resource, limit, NULL) < 0) fail(child, errno);
+    }
+}
+
+/* Who may not set the groups may keep them: the list is the same one, in the kernel's order. */
+static int has_groups(const struct child *child)
+{
+    enum { MOST = 1024 };
+    gid_t now[MOST];
+    int count = getgroups(MOST, now);
+    if (count < 0 || (uint32_t)count != child->plan->group_count) return 0;
+    for (int i = 0; i < count; i++)
+        if (now[i] != child->groups[i]) return 0;
+    return 1;
+}
+
+/* To setresgid and setresuid -1 means "leave as it is", which nobody asks for. */
+static void set_groups(const struct child *child)
+{
+    enter(child, BATON_STAGE_GROUPS);
+    if (syscall(SET_GROUPS, (size_t)child->plan->group_count, child->groups) < 0) {
+        int error = errno;
+        if (error != EPERM || !has_groups(child)) fail(child, error);
+    }
+    enter(child, BATON_STAGE_GID);
+    gid_t gid = child->plan->gid, real, effective, saved;
+    if (gid == (gid_t)-1) fail(child, EINVAL);
+    if (syscall(SET_RESGID, gid, gid, gid) < 0) {
+        int error = errno;
+        getresgid(&real, &effective, &saved);
+        if (real != gid || effective != gid || saved != gid) fail(child, error);
+    }
+}
+
+static void set_user(const struct child *child)
+{
+    enter(child, BATON_STAGE_UID);
+    uid_t uid = child->plan->uid, real, effective, saved;
+    if (uid == (uid_t)-1) fail(child, EINVAL);
+    if (syscall(SET_RESUID, uid, uid, uid) < 0) {
+        int error = errno;
+        getresuid(&real, &effective, &saved);
+        if (real != uid || effective != uid || saved != uid) fail(child, error);
+    }
+}
+
+static void write_decimal(char *to, uint32_t number)
+{
+    char digits[10];
+    int count = 0;
+    do {
+        digits[count++] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    while (count > 0) *to++ = digits[--count];
+    *to = 0;
+}
+
+static int run_child(void *argument)
+{
+    const struct child *child = argument;
+    const struct baton_spawn_plan *plan = child->plan;
+    /* Every signal is blocked until the exec: no handler runs in memory that is not ours alone. */
+    baton_signals_reset(plan->reset_signals);
+    enter(child, BATON_STAGE_SETSID);
+    if (setsid() < 0) fail(child, errno);
+    if (plan->flags & BATON_SPAWN_NICE) {
+        enter(child, BATON_STAGE_NICE);
+        if (setpriority(PRIO_PROCESS, 0, plan->nice) < 0) fail(child, errno);
+    }
+    enter(child, BATON_STAGE_STDERR);
+    open_files(child);
+    enter(child, BATON_STAGE_DESCRIPTORS);
+    lay_out_descriptors(child);
+    enter(child, BATON_STAGE_RLIMITS);
+    set_limits(child);
+    if (plan->flags & BATON_SPAWN_CHROOT) {
+        enter(child, BATON_STAGE_CHROOT);
+        if (chroot(child->bytes + plan->chroot) < 0) fail(child, errno);
+    }
+    enter(child, BATON_STAGE_DIRECTORY);
+    if (chdir(child->bytes + plan->directory) < 0) fail(child, errno);
+    if (plan->flags & BATON_SPAWN_GROUPS) set_groups(child);
+    if (plan->flags & BATON_SPAWN_USER) set_user(child);
+    umask(plan->umask);
+    if (plan->flags & BATON_SPAWN_LISTEN_PID)
+        write_decimal(child->bytes + plan->listen_pid, (uint32_t)syscall(SYS_getpid));
+    enter(child, BATON_STAGE_EXEC);
+    set_mask(0, NULL);
+    execve(child->bytes + plan->path, child->arguments, child->environment);
+    fail(child, errno);
+}
+
+static void begin(struct baton_spawn_report *report, uint64_t job)
+{
+    __atomic_store_n(&report->pid, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&report->error, 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&report->stage, BATON_STAGE_CLONE, __ATOMIC_RELAXED);
+    __atomic_store_n(&report->job, job, __ATOMIC_RELEASE);
+}
+
+/* Turns places in `bytes` into a vector as execve takes it; answers where the next one begins. */
+static char **fill(char **vector, char *bytes, const uint32_t *strings, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) vector[i] = bytes + strings[i];
+    vector[count] = NULL;
+    return vector + count + 1;
+}
+
+void baton_spawn(const struct baton_spawn_plan *plan, char *bytes, const uint32_t *strings, char **vectors,
+                 struct baton_spawn_descriptor *descriptors, const struct baton_spawn_limit *limits,
+                 const uint32_t *groups, struct baton_spawn_report *report)
+{
+    char **environment = fill(vectors, bytes, strings, plan->argument_count);
+    fill(environment, bytes, strings + plan->argument_count, plan->environment_count);
+    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, report};
+    /* The child runs on this frame, which stays as it is while CLONE_VFORK holds the parent: no mapping to
+     * make and unmake, and any thread may spawn. Its steps need less than 6 KiB. */
+    alignas(16) char stack[32 * 1024];
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD;
+    if (plan->flags & BATON_SPAWN_SIBLING) flags |= CLONE_PARENT;
+
+    begin(report, plan->job);
+    uint64_t mask;
+    set_mask(~UINT64_C(0), &mask);
+    int pid = clone(run_child, stack + sizeof stack, flags, &child, &report->pid);
+    int error = pid < 0 ? errno : 0;
+    set_mask(mask, NULL);
+    if (pid < 0) {
+        __atomic_store_n(&report->error, error, __ATOMIC_RELEASE);
+        return;
+    }
+    /* Somebody killed the child on its way. */
+    if (report->error == 0 && report->stage != BATON_STAGE_EXEC)
+        __atomic_store_n(&report->error, ECANCELED, __ATOMIC_RELEASE);
+    if (report->error != 0 && !(plan->flags & BATON_SPAWN_SIBLING)) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+        __atomic_store_n(&report->pid, 0, __ATOMIC_RELEASE);
+    }
+}
+
+struct baton_spawn_report baton_report_read(const struct baton_spawn_report *shared)
+{
+    struct baton_spawn_report copy;
+    int tries = 3;
+    do {
+        copy.job = __atomic_load_n(&shared->job, __ATOMIC_ACQUIRE);
+        copy.pid = __atomic_load_n(&shared->pid, __ATOMIC_ACQUIRE);
+        copy.stage = __atomic_load_n(&shared->stage, __ATOMIC_ACQUIRE);
+        copy.error = __atomic_load_n(&shared->error, __ATOMIC_ACQUIRE);
+    } while (copy.job != __atomic_load_n(&shared->job, __ATOMIC_ACQUIRE) && --tries > 0);
+    return copy;
+}
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+int baton_report_create(void)
+{
+    /* From Linux 6.3 on the kernel complains about a memfd that does not say whether it may be executed. */
+    int descriptor = memfd_create("baton-report", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("baton-report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (descriptor < 0) return -1;
+    if (ftruncate(descriptor, sizeof(struct baton_spawn_report)) == 0 &&
+        fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
+        return descriptor;
+    int error = errno;
+    close(descriptor);
+    errno = error;
+    return -1;
+}
+
+int baton_report_map(int descriptor, struct baton_spawn_report **page)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) < 0) return -1;
+    if (status.st_size < (off_t)sizeof(struct baton_spawn_report)) {
+        errno = EINVAL; /* reading past its end would raise SIGBUS */
+        return -1;
+    }
+    void *mapped = mmap(NULL, sizeof(struct baton_spawn_report), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    if (mapped == MAP_FAILED) return -1;
+    *page = mapped;
+    return 0;
+}
+
+void baton_report_unmap(struct baton_spawn_report *report) { munmap(report, sizeof *report); }
+
+int32_t baton_close_in_child(int descriptor, int as_sibling)
+{
+    /* Memory is copied as by fork: the child may outlive any stack we could lend it. */
+    unsigned long flags = CLONE_FILES | SIGCHLD | (as_sibling ? CLONE_PARENT : 0);
+    int pid = (int)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        syscall(SYS_close, descriptor);
+        syscall(SYS_exit_group, 0);
+    }
+    return pid;
+}
+
+void baton_set_name(const char *name) { prctl(PR_SET_NAME, name); }

@@ -1,0 +1,62 @@
+/// What happens to a connection, or a datagram. Handlers are named by their id.
+package enum ConnectionEvent: Hashable, Sendable {
+    case accepted(listener: String)
+    case refused(RefusalReason, detail: String? = nil)
+    /// A datagram.
+    case dropped(DropReason)
+    /// `again`: it was sent to another handler before.
+    case handedOff(handler: String, pid: Int, again: Bool)
+    case acknowledged(handler: String)
+    case nacked(handler: String, why: String)
+    case requeued(why: String)
+    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted.
+    case ended(duration: Duration)
+    case cut(why: String)
+    case abandoned(deliveries: Int)
+    case lost(why: String)
+
+    package var level: EventLevel {
+        switch self {
+        case .accepted, .handedOff, .acknowledged, .ended: .debug
+        case .dropped, .requeued: .info
+        case .refused: .notice
+        case .nacked, .cut: .warning
+        case .abandoned, .lost: .error
+        }
+    }
+
+    package var details: EventDetails {
+        switch self {
+        case .accepted(let listener):
+            return EventDetails("accepted", "accepted", more: ["listener": .string(listener)])
+        case .refused(let reason, let detail):
+            let words = detail.map { "; \($0.printable())" } ?? ""
+            return EventDetails("refused", "refused: \(reason.explanation)\(words)", reason: reason.rawValue)
+        case .dropped(let reason):
+            return EventDetails("dropped", "datagram dropped: \(reason.explanation)", reason: reason.rawValue)
+        case .handedOff(let handler, let pid, let again):
+            return EventDetails(
+                "handed_off", "sent to handler \(handler.printable()), pid \(pid)\(again ? ", again" : "")", pid: pid,
+                more: ["handler": .string(handler), "again": .bool(again)])
+        case .acknowledged(let handler):
+            return EventDetails(
+                "acknowledged", "taken by handler \(handler.printable())", more: ["handler": .string(handler)])
+        case .nacked(let handler, let why):
+            return EventDetails(
+                "nacked", "handler \(handler.printable()) could not take it: \(why.printable())", reason: why,
+                more: ["handler": .string(handler)])
+        case .requeued(let why):
+            return EventDetails("requeued", "back in the queue: \(why.printable())", reason: why)
+        case .ended(let duration):
+            return EventDetails("ended", "ended after \(duration.brief)", duration: duration)
+        case .cut(let why):
+            return EventDetails("cut", "cut: \(why.printable())", reason: why)
+        case .abandoned(let deliveries):
+            return EventDetails(
+                "abandoned", "given up: \(counted(deliveries, "handler")) died of it",
+                more: ["deliveries": .integer(Int64(deliveries))])
+        case .lost(let why):
+            return EventDetails("lost", "lost: \(why.printable()); this is a bug in Baton", reason: why)
+        }
+    }
+}

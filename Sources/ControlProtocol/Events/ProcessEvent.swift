@@ -1,0 +1,87 @@
+/// What happens to a process of a handler.
+package enum ProcessEvent: Hashable, Sendable {
+    /// `listener`: what a `wait` handler was given; nil with a connection.
+    case spawned(pid: Int, listener: String? = nil)
+    /// `stage`: the step between clone and exec that failed.
+    case spawnFailed(stage: String, error: String)
+    /// `duration`: since it was spawned.
+    case exited(pid: Int, ProcessEnd, duration: Duration)
+    /// It was sent a signal by the supervisor: `runtime_limit`, a stop.
+    case signalled(pid: Int, signal: String, why: String)
+    /// A line that it wrote to its standard error.
+    case standardError(pid: Int, line: String)
+    /// Lines over 100 a second were passed over.
+    case standardErrorDropped(lines: Int)
+
+    /// A line of standard error is cut here, in bytes.
+    package static let longestLine = 1024
+
+    package var level: EventLevel {
+        switch self {
+        case .spawned, .standardError: .info
+        case .exited(_, let end, _): end.level
+        case .signalled: .notice
+        case .standardErrorDropped: .warning
+        case .spawnFailed: .error
+        }
+    }
+
+    package var details: EventDetails {
+        switch self {
+        case .spawned(let pid, let listener):
+            let target = listener.map { " for listener \($0.printable())" } ?? ""
+            return EventDetails("spawned", "spawned pid \(pid)\(target)", pid: pid, more: members("listener", listener))
+        case .spawnFailed(let stage, let error):
+            return EventDetails(
+                "spawn_failed", "cannot start its program: \(stage.printable()): \(error.printable())", reason: error,
+                more: ["stage": .string(stage)])
+        case .exited(let pid, let end, let duration):
+            return EventDetails(
+                "exited", "pid \(pid) \(end.words) after \(duration.brief)", pid: pid, status: end.status,
+                duration: duration, more: members("signal", end.signalName))
+        case .signalled(let pid, let signal, let why):
+            return EventDetails(
+                "signalled", "pid \(pid) sent \(signal): \(why.printable())", reason: why, pid: pid,
+                more: ["signal": .string(signal)])
+        case .standardError(let pid, let line):
+            return EventDetails("stderr", "[\(pid)] \(line.printable(limit: Self.longestLine))", pid: pid)
+        case .standardErrorDropped(let lines):
+            return EventDetails(
+                "stderr_dropped", "\(counted(lines, "line")) of standard error not logged: over 100 in a second",
+                more: ["lines": .integer(Int64(lines))])
+        }
+    }
+
+    private func members(_ name: String, _ value: String?) -> JSONObject {
+        var members = JSONObject()
+        members.append(name, value.map { .string($0) })
+        return members
+    }
+}
+
+/// How a process ended.
+package enum ProcessEnd: Hashable, Sendable {
+    case status(Int)
+    /// `name`: without SIG.
+    case signal(name: String, coreDumped: Bool)
+
+    var status: Int? { if case .status(let status) = self { status } else { nil } }
+    var signalName: String? { if case .signal(let name, _) = self { name } else { nil } }
+
+    /// A crash is worth a warning. Other signals are how clients that leave (PIPE) and administrators end things.
+    var level: EventLevel {
+        switch self {
+        case .status(0): .info
+        case .signal(let name, let coreDumped):
+            coreDumped || ["SEGV", "BUS", "ILL", "FPE", "ABRT", "SYS"].contains(name) ? .warning : .notice
+        case .status: .notice
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .status(let status): "exited with status \(status)"
+        case .signal(let name, let coreDumped): "was ended by signal \(name)\(coreDumped ? " (core dumped)" : "")"
+        }
+    }
+}

@@ -1,0 +1,121 @@
+/// Who owns the batons of one channel: the supervisor's side of ACK, NACK and DONE, as a pure value.
+///
+/// Ids rise by one from 1. A baton is *unacknowledged* from `sent` until ACK, *held* from then until DONE,
+/// and no id is remembered after that: one that was sent, and is in neither place, is over. So the memory
+/// is that of the batons out there, whatever ids a handler invents. `Connection` names a connection; the
+/// ledger owns no descriptor.
+package struct BatonLedger<Connection: Sendable>: Sendable {
+    private struct Entry: Sendable {
+        let id: UInt64
+        let connection: Connection
+    }
+
+    private let sendsDone: Bool
+    private var lastSent: UInt64 = 0
+    private var acknowledged: UInt64 = 0
+    /// By rising id; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
+    private var waiting: [Entry] = []
+    private var taken: [UInt64: Connection] = [:]
+
+    /// With trait 2 (`sendsNoDone`) a connection counts only until ACK.
+    package init(traits: HandlerTraits = []) {
+        sendsDone = !traits.contains(.sendsNoDone)
+    }
+
+    package var unacknowledgedCount: Int { waiting.count }
+    package var heldCount: Int { taken.count }
+    /// Unacknowledged and held: what counts against the handler's capacity.
+    package var count: Int { waiting.count + taken.count }
+
+    /// The id that the next baton will have: a BATON is encoded with it, and `sent` follows once the
+    /// kernel has taken the message.
+    package var nextID: UInt64 { lastSent + 1 }
+
+    /// Enters a baton that the kernel has taken for the handler; answers its id.
+    @discardableResult
+    package mutating func sent(_ connection: Connection) -> UInt64 {
+        lastSent += 1
+        waiting.append(Entry(id: lastSent, connection: connection))
+        return lastSent
+    }
+
+    /// ACK: answers the connections that are the handler's from now on, in the order of sending. One that
+    /// goes back is ignored. With `sendsNoDone` they are over with this.
+    package mutating func acknowledge(upTo id: UInt64) throws(ProtocolError) -> [Connection] {
+        guard id <= lastSent else { throw .notSent(.acknowledge, id: id) }
+        guard id > acknowledged else { return [] }
+        acknowledged = id
+        let end = waiting.firstIndex { $0.id > id } ?? waiting.endIndex
+        let entries = waiting[..<end]
+        if sendsDone {
+            for entry in entries { taken[entry.id] = entry.connection }
+        }
+        let connections = entries.map(\.connection)
+        waiting.removeSubrange(..<end)
+        return connections
+    }
+
+    /// NACK: answers the connection that comes back.
+    package mutating func negative(_ id: UInt64) throws(ProtocolError) -> Connection {
+        guard id >= 1, id <= lastSent else { throw .notSent(.negative, id: id) }
+        guard let index = waiting.firstIndex(where: { $0.id == id }) else {
+            throw .negativeAfterAcknowledge(id: id)
+        }
+        return waiting.remove(at: index).connection
+    }
+
+    /// What a DONE has changed.
+    package struct Completion: Sendable {
+        /// Ended without an ACK of their own: the DONE acknowledged them. They are in `ended` too.
+        package var acknowledged: [Connection] = []
+        package var ended: [Connection] = []
+    }
+
+    /// DONE: the connections that are over. It is taken whole or, when one id is wrong, not at all, so that
+    /// a bad message cannot make a connection vanish from the ledger.
+    package mutating func done(_ ids: [UInt64]) throws(ProtocolError) -> Completion {
+        for id in ids {
+            guard id >= 1, id <= lastSent else { throw .notSent(.done, id: id) }
+            guard isOutstanding(id) else { throw .alreadyDone(id: id) }
+        }
+        if ids.count > 1 { try requireDistinct(ids) }
+        var completion = Completion()
+        for id in ids {
+            if let connection = taken.removeValue(forKey: id) {
+                completion.ended.append(connection)
+            } else if let index = waiting.firstIndex(where: { $0.id == id }) {
+                let connection = waiting.remove(at: index).connection
+                completion.acknowledged.append(connection)
+                completion.ended.append(connection)
+            }
+        }
+        return completion
+    }
+
+    /// What a handler that is gone leaves behind.
+    package struct Remains: Sendable {
+        /// In the order of sending; they go back to the front of the queue.
+        package var unacknowledged: [Connection]
+        /// The handler's own when it went; in the order of sending.
+        package var held: [Connection]
+    }
+
+    /// The channel is over: empties the ledger.
+    package mutating func gone() -> Remains {
+        let remains = Remains(
+            unacknowledged: waiting.map(\.connection),
+            held: taken.sorted { $0.key < $1.key }.map(\.value))
+        waiting = []
+        taken = [:]
+        return remains
+    }
+
+    private func isOutstanding(_ id: UInt64) -> Bool {
+        taken[id] != nil || waiting.contains { $0.id == id }
+    }
+
+    private func requireDistinct(_ ids: [UInt64]) throws(ProtocolError) {
+        var seen: Set<UInt64> = []
+        for id in ids where !seen.insert(id).inserted { throw .alreadyDone(id: id) }
+    }
+}

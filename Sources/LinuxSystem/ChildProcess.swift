@@ -1,0 +1,79 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// How a process ended (wait(2)).
+package enum ExitStatus: Hashable, Sendable {
+    case exited(Int32)
+    case signaled(Int32, coreDumped: Bool)
+
+    package var succeeded: Bool { self == .exited(0) }
+}
+
+extension ExitStatus: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .exited(let status): "status \(status)"
+        case .signaled(let signal, let coreDumped): "signal \(SignalName.of(signal))\(coreDumped ? ", core dumped" : "")"
+        }
+    }
+}
+
+/// Our own children. A child keeps its pid until it is reaped, so signals to it are race-free.
+package enum ChildProcess {
+    /// Collects one child that has ended; nil when none has (or there is none at all).
+    package static func reap() -> (pid: Int32, status: ExitStatus)? {
+        var status: Int32 = 0
+        guard let pid = try? SystemCall.value({ unsafe waitpid(-1, &status, WNOHANG) }), pid > 0 else { return nil }
+        if baton_exited(status) != 0 { return (pid, .exited(baton_exit_status(status))) }
+        return (pid, .signaled(baton_term_signal(status), coreDumped: baton_dumped_core(status) != 0))
+    }
+
+    /// Signals the process group that a child of ours leads. False when nobody is left in it.
+    @discardableResult
+    package static func signalGroup(_ pid: Int32, _ signal: Int32) -> Bool {
+        precondition(pid > 1, "a process group of our own children")
+        return kill(-pid, signal) == 0
+    }
+
+    @discardableResult
+    package static func signal(_ pid: Int32, _ signal: Int32) -> Bool {
+        precondition(pid > 1, "a child of ours")
+        return kill(pid, signal) == 0
+    }
+}
+
+/// The kernel's names of signals.
+package enum SignalName {
+    private static let names: [(Int32, String)] = [
+        (SIGHUP, "HUP"), (SIGINT, "INT"), (SIGQUIT, "QUIT"), (SIGILL, "ILL"), (SIGTRAP, "TRAP"), (SIGABRT, "ABRT"),
+        (SIGBUS, "BUS"), (SIGFPE, "FPE"), (SIGKILL, "KILL"), (SIGUSR1, "USR1"), (SIGSEGV, "SEGV"), (SIGUSR2, "USR2"),
+        (SIGPIPE, "PIPE"), (SIGALRM, "ALRM"), (SIGTERM, "TERM"), (SIGCHLD, "CHLD"), (SIGCONT, "CONT"), (SIGSTOP, "STOP"),
+        (SIGTSTP, "TSTP"), (SIGTTIN, "TTIN"), (SIGTTOU, "TTOU"), (SIGURG, "URG"), (SIGXCPU, "XCPU"), (SIGXFSZ, "XFSZ"),
+        (SIGVTALRM, "VTALRM"), (SIGPROF, "PROF"), (SIGWINCH, "WINCH"), (SIGIO, "IO"), (SIGPWR, "PWR"), (SIGSYS, "SYS"),
+    ]
+
+    /// `TERM` for 15; the number where there is no name.
+    package static func of(_ signal: Int32) -> String {
+        names.first { $0.0 == signal }?.1 ?? "\(signal)"
+    }
+
+    /// The number of `TERM` or `SIGTERM`.
+    package static func number(_ name: some StringProtocol) -> Int32? {
+        let bare = name.hasPrefix("SIG") ? String(name.dropFirst(3)) : String(name)
+        return names.first { $0.1 == bare }?.0
+    }
+}
+
+/// A process that is not our child, held by a pidfd so that its number cannot come to mean another.
+package struct ProcessDescriptor: ~Copyable {
+    private let descriptor: OwnedDescriptor
+
+    package init(adopting descriptor: consuming OwnedDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    package borrowing func signal(_ signal: Int32) throws(Errno) {
+        try SystemCall.value { baton_pidfd_signal(descriptor.rawValue, signal) }
+    }
+}

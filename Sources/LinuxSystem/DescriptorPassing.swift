@@ -1,0 +1,85 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Descriptors over Unix-domain sockets (unix(7), SCM_RIGHTS).
+package enum DescriptorPassing {
+    /// The most descriptors in one message (SCM_MAX_FD).
+    package static let mostDescriptors = Int(BATON_MOST_DESCRIPTORS)
+
+    /// Sends one message, and with it copies of `descriptors`; the caller keeps its own.
+    ///
+    /// - Parameter blocking: false answers EAGAIN where the call would wait.
+    /// - Returns: The bytes taken; on a stream that may be fewer, the descriptors gone with the first of them.
+    @discardableResult
+    package static func send(
+        _ bytes: [UInt8], passing descriptors: [FileDescriptor] = [], on socket: FileDescriptor, blocking: Bool = false
+    ) throws(Errno) -> Int {
+        let flags: Int32 = blocking ? 0 : Int32(MSG_DONTWAIT)
+        if descriptors.count == 1 {
+            // One connection: the hand-off of every day needs no array of numbers.
+            var number = descriptors[0].rawValue
+            return try SystemCall.value { unsafe baton_send(socket.rawValue, bytes, bytes.count, &number, 1, flags) }
+        }
+        let numbers = descriptors.map(\.rawValue)
+        return try SystemCall.value {
+            unsafe baton_send(socket.rawValue, bytes, bytes.count, numbers, numbers.count, flags)
+        }
+    }
+
+    /// One message, as `receive` got it.
+    package struct Received {
+        /// Bytes at the start of the buffer. 0 on a connection-oriented socket is its end.
+        package var count: Int
+        /// In the order of sending, close-on-exec, closed with their boxes.
+        package var descriptors: [DescriptorBox]
+        /// The message was longer than the buffer; its rest is gone (MSG_TRUNC).
+        package var dataTruncated: Bool
+        /// Descriptors were dropped: no room for them here, or the descriptor table is full (MSG_CTRUNC).
+        package var descriptorsTruncated: Bool
+        /// The writer's process, where it was asked for and the socket has SO_PASSCRED; else 0.
+        package var pid: Int32
+    }
+
+    /// Receives one message.
+    ///
+    /// - Parameters:
+    ///   - room: How many descriptors are taken; with 0 the kernel drops what is sent.
+    ///   - withPID: Ask for the writer's pid (SO_PASSCRED must be set).
+    package static func receive(
+        into buffer: inout [UInt8], room: Int, withPID: Bool = false, on socket: FileDescriptor, blocking: Bool = false
+    ) throws(Errno) -> Received {
+        let flags: Int32 = blocking ? 0 : Int32(MSG_DONTWAIT)
+        var received = baton_received(descriptors: min(room, mostDescriptors), flags: 0, pid: withPID ? 1 : 0)
+        let asked = received
+        var numbers = [Int32](repeating: -1, count: asked.descriptors)
+        let capacity = buffer.count
+        let count = try SystemCall.value {
+            received = asked
+            return unsafe baton_receive(socket.rawValue, &buffer, capacity, &numbers, &received, flags)
+        }
+        return Received(
+            count: count,
+            descriptors: numbers.prefix(received.descriptors).map { DescriptorBox(OwnedDescriptor(adopting: $0)) },
+            dataTruncated: received.flags & Int32(MSG_TRUNC) != 0,
+            descriptorsTruncated: received.flags & Int32(MSG_CTRUNC) != 0,
+            pid: received.pid)
+    }
+}
+
+/// A place for an owned descriptor in an array or a dictionary, where noncopyable values cannot live.
+package final class DescriptorBox {
+    private var descriptor: OwnedDescriptor?
+
+    package init(_ descriptor: consuming OwnedDescriptor) {
+        self.descriptor = consume descriptor
+    }
+
+    /// The descriptor while it is here; nil once it was taken.
+    package var borrowed: FileDescriptor? { descriptor?.borrowed }
+
+    /// Takes the descriptor out; it is the caller's now.
+    package func take() -> OwnedDescriptor? {
+        descriptor.take()
+    }
+}

@@ -1,0 +1,121 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// What stat(2) tells of a file.
+package struct FileStatus: Hashable, Sendable {
+    package var device: UInt64
+    package var inode: UInt64
+    package var owner: UInt32
+    /// Type and permission bits.
+    package var mode: UInt32
+
+    package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
+    package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
+    package var isSocket: Bool { mode & S_IFMT == S_IFSOCK }
+    /// Anybody may add, rename and remove entries of this directory, those of others included.
+    package var isOpenToAll: Bool { mode & S_IWOTH != 0 && mode & S_ISVTX == 0 }
+
+    fileprivate init(_ status: stat) {
+        device = UInt64(status.st_dev)
+        inode = UInt64(status.st_ino)
+        owner = status.st_uid
+        mode = status.st_mode
+    }
+}
+
+/// An opened directory: what is done to its entries cannot be led astray by a renamed path.
+package struct Directory: ~Copyable {
+    private let descriptor: OwnedDescriptor
+
+    /// Opens the directory at `path`, absolute, component by component, making missing ones with `mode`.
+    ///
+    /// - Throws: `.tooManySymbolicLinkLevels` for a symbolic link that is not root's, `.permissionDenied` for a
+    ///   directory that others can write without the sticky bit: both could be turned elsewhere under us.
+    package init(trusted path: String, makingMissing mode: UInt32) throws(Errno) {
+        var here = try Self.open("/", at: AT_FDCWD, flags: O_DIRECTORY)
+        for component in path.split(separator: "/") where component != "." {
+            let name = String(component)
+            here = try Self.enter(name, of: here, makingMissing: mode)
+        }
+        descriptor = here
+    }
+
+    /// A directory that somebody else has opened, and checked.
+    package init(adopting descriptor: consuming OwnedDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    package var borrowed: FileDescriptor { descriptor.borrowed }
+
+    private static func enter(
+        _ name: String, of parent: borrowing OwnedDescriptor, makingMissing mode: UInt32
+    ) throws(Errno) -> OwnedDescriptor {
+        var flags = O_DIRECTORY | O_NOFOLLOW
+        if let entry = try status(of: name, in: parent.rawValue) {
+            if entry.isSymbolicLink {
+                guard entry.owner == 0 else { throw .tooManySymbolicLinkLevels }
+                flags = O_DIRECTORY
+            }
+        } else {
+            try SystemCall.value { unsafe mkdirat(parent.rawValue, name, mode) }
+        }
+        let entered = try open(name, at: parent.rawValue, flags: flags)
+        var status = stat()
+        try SystemCall.value { unsafe fstat(entered.rawValue, &status) }
+        if FileStatus(status).isOpenToAll { throw .permissionDenied }
+        return entered
+    }
+
+    private static func open(_ name: String, at directory: Int32, flags: Int32) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(
+            adopting: try SystemCall.value {
+                unsafe name.withCString { unsafe baton_open_at(directory, $0, flags | O_RDONLY | O_CLOEXEC, 0) }
+            })
+    }
+
+    private static func status(of name: String, in directory: Int32) throws(Errno) -> FileStatus? {
+        var status = stat()
+        do {
+            try SystemCall.value { unsafe fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) }
+        } catch .noSuchFileOrDirectory {
+            return nil
+        }
+        return FileStatus(status)
+    }
+
+    /// The entry `name`, a symbolic link not followed; nil when there is none.
+    package borrowing func status(of name: String) throws(Errno) -> FileStatus? {
+        try Self.status(of: name, in: descriptor.rawValue)
+    }
+
+    /// Removes the entry `name`, which is not a directory.
+    package borrowing func remove(_ name: String) throws(Errno) {
+        try SystemCall.value { unsafe unlinkat(descriptor.rawValue, name, 0) }
+    }
+
+    /// Permission bits of the entry `name`.
+    package borrowing func setMode(_ mode: UInt32, of name: String) throws(Errno) {
+        try SystemCall.value { unsafe fchmodat(descriptor.rawValue, name, mode, 0) }
+    }
+
+    /// Owner and group of the entry `name`, itself if it is a symbolic link; nil leaves one as it is.
+    package borrowing func setOwner(_ owner: UInt32?, group: UInt32?, of name: String) throws(Errno) {
+        try SystemCall.value {
+            unsafe fchownat(
+                descriptor.rawValue, name, owner ?? UInt32.max, group ?? UInt32.max, AT_SYMLINK_NOFOLLOW)
+        }
+    }
+}
+
+/// The mode bits that new files of this process do not get (umask(2)).
+package enum FileCreationMask {
+    /// Runs `body` under `mask`.
+    package static func with<Value: ~Copyable>(
+        _ mask: UInt32, _ body: () throws(Errno) -> Value
+    ) throws(Errno) -> Value {
+        let before = umask(mask)
+        defer { _ = umask(before) }
+        return try body()
+    }
+}

@@ -1,0 +1,109 @@
+internal import Glibc
+package import SystemPackage
+
+/// A regular file read whole, with what decides whether to trust it.
+package struct FileContents: Sendable {
+    package var bytes: [UInt8]
+    package var owner: UInt32
+    /// Permission bits.
+    package var mode: UInt32
+    package var identity: Identity
+
+    /// The file itself, whatever path led to it.
+    package struct Identity: Hashable, Sendable {
+        let device: UInt64
+        let inode: UInt64
+    }
+
+    package enum Failure: Error, Hashable, Sendable {
+        case unreadable(Errno)
+        case directory
+        /// A FIFO, socket or device.
+        case notRegular
+        case larger(than: Int)
+    }
+
+    /// Reads the file at `path`. O_NONBLOCK: the open of a FIFO would wait for its writer.
+    ///
+    /// What is checked is the opened file, so no renaming can come in between.
+    package init(path: String, most: Int) throws(Failure) {
+        do throws(Errno) {
+            let file = OwnedDescriptor(
+                adopting: try SystemCall.value { unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY) })
+            var status = stat()
+            try SystemCall.value { unsafe fstat(file.rawValue, &status) }
+            owner = status.st_uid
+            mode = status.st_mode & 0o7777
+            identity = Identity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+            bytes = []
+            if status.st_mode & S_IFMT == S_IFREG { bytes = try Self.read(file, most: most + 1) }
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: break
+            case S_IFDIR: throw .isDirectory
+            default: throw .noSuchAddressOrDevice
+            }
+        } catch {
+            switch error {
+            case .isDirectory: throw .directory
+            case .noSuchAddressOrDevice: throw .notRegular
+            default: throw .unreadable(error)
+            }
+        }
+        if bytes.count > most { throw .larger(than: most) }
+    }
+
+    private static func read(_ file: borrowing OwnedDescriptor, most: Int) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: most)
+        var count = 0
+        while count < most {
+            let got = try SystemCall.value {
+                unsafe bytes.withUnsafeMutableBytes { buffer in
+                    guard let start = buffer.baseAddress else { return 0 }
+                    return unsafe Glibc.read(file.rawValue, start + count, most - count)
+                }
+            }
+            if got == 0 { break }
+            count += got
+        }
+        bytes.removeSubrange(count...)
+        return bytes
+    }
+}
+
+/// Questions to the file system by path.
+package enum FileSystem {
+    /// What stands at a path, symbolic links followed.
+    package enum Entry: Hashable, Sendable {
+        /// With any x bit (`executable`) or without.
+        case file(executable: Bool)
+        case directory
+        case other
+    }
+
+    /// Nil when nothing is there, or it cannot be reached.
+    package static func entry(at path: String) -> Entry? {
+        var status = stat()
+        guard unsafe stat(path, &status) == 0 else { return nil }
+        return switch status.st_mode & S_IFMT {
+        case S_IFREG: .file(executable: status.st_mode & 0o111 != 0)
+        case S_IFDIR: .directory
+        default: .other
+        }
+    }
+
+    /// A symbolic link stands at the path itself.
+    package static func isLink(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    }
+
+    /// The paths that match a pattern of glob(7), sorted.
+    package static func paths(matching pattern: String) -> [String] {
+        var found = unsafe glob_t()
+        defer { unsafe globfree(&found) }
+        guard unsafe glob(pattern, 0, nil, &found) == 0 else { return [] }
+        return unsafe (0..<Int(found.gl_pathc)).compactMap { index in
+            unsafe found.gl_pathv[index].map { unsafe String(cString: $0) }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package import SystemPackage
+
+/// What the supervisor asks of its launcher: a message on their seqpacket channel, with descriptors.
+///
+///     kind, number (low word, high word), and for a spawn the plan's image
+package enum LaunchJob {
+    /// The message's beginning.
+    static let headerBytes = 12
+    /// The longest message.
+    package static let mostBytes = headerBytes + SpawnLimit.mostBytes
+    /// The most descriptors that go with a job.
+    package static let mostDescriptors = DescriptorPassing.mostDescriptors
+    /// For SO_SNDBUF of both ends: room for the longest message. The kernel doubles it.
+    package static let sendBuffer = 256 * 1024
+
+    private static let spawnKind: UInt32 = 1
+    private static let closeKind: UInt32 = 2
+
+    /// Fills `bytes` with the job to spawn `plan`; the passed descriptors go with the message.
+    ///
+    /// - Throws: E2BIG when the plan is over `SpawnLimit`, EINVAL when a string holds a NUL.
+    package static func encode(spawn plan: SpawnPlan, number: UInt64, into bytes: inout [UInt8]) throws(Errno) {
+        begin(spawnKind, number, in: &bytes)
+        try plan.encode(into: &bytes)
+    }
+
+    /// Fills `bytes` with the job to close the descriptors that go with the message.
+    package static func encode(closeNumber number: UInt64, into bytes: inout [UInt8]) {
+        begin(closeKind, number, in: &bytes)
+    }
+
+    private static func begin(_ kind: UInt32, _ number: UInt64, in bytes: inout [UInt8]) {
+        bytes.removeAll(keepingCapacity: true)
+        bytes.append(word: kind)
+        bytes.append(long: number)
+    }
+
+    /// A job as the launcher reads it.
+    package struct Received {
+        package var number: UInt64
+        package var task: Task
+
+        package enum Task {
+            case spawn(SpawnImage)
+            case close
+            /// A spawn whose image makes no sense.
+            case unreadable
+        }
+    }
+
+    /// Reads the message that fills `bytes` up to `count`; nil when it is too short to have a number.
+    package static func decode(_ bytes: [UInt8], count: Int) -> Received? {
+        var reader = SpawnWordReader(bytes, from: 0, to: count)
+        guard let kind = reader.word(), let number = reader.long() else { return nil }
+        let task: Received.Task
+        switch kind {
+        case spawnKind:
+            let image = SpawnImage(decoding: bytes, from: headerBytes, to: min(count, bytes.count))
+            task = image.map { .spawn($0) } ?? .unreadable
+        case closeKind: task = .close
+        default: task = .unreadable
+        }
+        return Received(number: number, task: task)
+    }
+}

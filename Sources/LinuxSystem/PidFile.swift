@@ -1,0 +1,26 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// The pid file of a supervisor, locked while it runs (flock(2)): a second one sees that there is a first.
+package struct PidFile: ~Copyable {
+    private let descriptor: OwnedDescriptor
+
+    package static let name = "baton.pid"
+
+    /// Locks the file in an opened directory and writes our pid into it.
+    ///
+    /// - Throws: `.wouldBlock` when another process holds the lock.
+    package init(in directory: FileDescriptor) throws(Errno) {
+        let flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW
+        let file = OwnedDescriptor(
+            adopting: try SystemCall.value {
+                unsafe Self.name.withCString { unsafe baton_open_at(directory.rawValue, $0, flags, 0o644) }
+            })
+        try SystemCall.value { flock(file.rawValue, LOCK_EX | LOCK_NB) }
+        try SystemCall.value { ftruncate(file.rawValue, 0) }
+        let line = Array("\(getpid())\n".utf8)
+        _ = file.borrowed.writeOnce(line, from: 0, to: line.count)
+        descriptor = file
+    }
+}

@@ -1,0 +1,33 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+/// Signals as data: blocked for the process and read from a descriptor (signalfd(2)).
+package struct SignalDescriptor: ~Copyable {
+    private let descriptor: OwnedDescriptor
+
+    /// Blocks `signals` and takes them over. What the process spawns must unblock them before exec.
+    package init(_ signals: [Int32]) throws(Errno) {
+        var set = sigset_t()
+        unsafe sigemptyset(&set)
+        for signal in signals { unsafe sigaddset(&set, signal) }
+        try SystemCall.value { unsafe sigprocmask(SIG_BLOCK, &set, nil) }
+        let number = try SystemCall.value { unsafe signalfd(-1, &set, Int32(SFD_CLOEXEC | SFD_NONBLOCK)) }
+        descriptor = OwnedDescriptor(adopting: number)
+    }
+
+    package var borrowed: FileDescriptor { descriptor.borrowed }
+
+    /// The next signal that has come; nil when there is none.
+    package func next() -> Int32? {
+        var info = signalfd_siginfo()
+        let size = MemoryLayout<signalfd_siginfo>.size
+        let count = try? SystemCall.value { unsafe read(descriptor.rawValue, &info, size) }
+        return count == size ? Int32(info.ssi_signo) : nil
+    }
+
+    /// Lets writes to a closed pipe fail with EPIPE instead of a signal.
+    package static func ignoreBrokenPipes() {
+        _ = signal(SIGPIPE, SIG_IGN)
+    }
+}

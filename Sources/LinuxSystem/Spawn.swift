@@ -1,0 +1,97 @@
+internal import CLinux
+package import SystemPackage
+
+/// Starts processes: clone(CLONE_VM | CLONE_VFORK), so that the cost does not grow with the parent's memory.
+///
+/// The calling thread waits until the child has executed its program or failed.
+package enum Spawn {
+    /// - Parameters:
+    ///   - passing: What the plan's `.passed` descriptors stand for; the caller keeps its own.
+    ///   - asSibling: The child becomes the caller's parent's (CLONE_PARENT), which then collects it, failed or
+    ///     not. Otherwise a failed child is collected here.
+    ///   - job: Stands in the report while the spawn is under way.
+    ///   - dispositions: What is not at its default in this process and must be in the child.
+    package static func start(
+        _ plan: SpawnPlan, passing descriptors: [FileDescriptor] = [], asSibling: Bool = false, job: UInt64 = 0,
+        report: SpawnReportPage, dispositions: SignalDispositions = .ofThisProcess()
+    ) -> SpawnOutcome {
+        var bytes: [UInt8] = []
+        do {
+            try plan.encode(into: &bytes)
+        } catch {
+            return .failed(pid: nil, stage: .prepare, error: error)
+        }
+        guard var image = SpawnImage(decoding: bytes, from: 0, to: bytes.count) else {
+            return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
+        }
+        return start(
+            &image, in: &bytes, passing: descriptors, asSibling: asSibling, job: job, report: report,
+            dispositions: dispositions)
+    }
+
+    /// As above, with an image and the bytes that it was read from; both are used up.
+    package static func start(
+        _ image: inout SpawnImage, in bytes: inout [UInt8], passing descriptors: [FileDescriptor], asSibling: Bool,
+        job: UInt64, report: SpawnReportPage, dispositions: SignalDispositions
+    ) -> SpawnOutcome {
+        for index in image.descriptors.indices where image.descriptors[index].source >= 0 {
+            let passed = Int(image.descriptors[index].source)
+            guard passed < descriptors.count else {
+                return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
+            }
+            image.descriptors[index].source = descriptors[passed].rawValue
+        }
+        guard image.descriptors.allSatisfy({ $0.source >= BATON_SOURCE_FILE }) else {
+            return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
+        }
+        image.plan.job = job
+        image.plan.reset_signals = dispositions.notDefault
+        if asSibling { image.plan.flags |= BATON_SPAWN_SIBLING }
+        var vectors = unsafe [UnsafeMutablePointer<CChar>?](repeating: nil, count: image.strings.count + 2)
+        unsafe bytes.withUnsafeMutableBytes { bytes in
+            unsafe baton_spawn(
+                &image.plan, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), image.strings, &vectors,
+                &image.descriptors, image.limits, image.groups, report.page)
+        }
+        return report.outcome
+    }
+
+    /// Closes `descriptor` in a child, so that only the child waits where close(2) does: a socket that lingers,
+    /// a file whose file system does not answer. Copies of the descriptor elsewhere stay as they are.
+    ///
+    /// - Returns: The child, for its parent to collect; nil where there can be none now (EAGAIN), and the
+    ///   descriptor was closed here.
+    package static func closeInChild(_ descriptor: consuming OwnedDescriptor, asSibling: Bool) -> Int32? {
+        guard let pid = try? SystemCall.value({ baton_close_in_child(descriptor.rawValue, asSibling ? 1 : 0) }) else {
+            return nil
+        }
+        _ = descriptor.release()
+        return pid
+    }
+}
+
+/// Signals that are ignored or handled in this process. A handler does not survive exec, being ignored does.
+package struct SignalDispositions: Hashable, Sendable {
+    /// Bit n − 1 stands for signal n.
+    let notDefault: UInt64
+
+    package static func ofThisProcess() -> SignalDispositions {
+        SignalDispositions(notDefault: baton_signals_not_default())
+    }
+
+    /// Sets all of them to the default, for a process that spawns often: its children then need no resetting.
+    package static func reset() -> SignalDispositions {
+        baton_signals_reset(baton_signals_not_default())
+        return ofThisProcess()
+    }
+}
+
+extension SpawnReportPage {
+    /// What became of the spawn that has just returned.
+    var outcome: SpawnOutcome {
+        let now = snapshot()
+        if let error = now.error { return .failed(pid: now.pid, stage: now.stage, error: error) }
+        guard let pid = now.pid else { return .failed(pid: nil, stage: now.stage, error: .canceled) }
+        return .running(pid: pid)
+    }
+}

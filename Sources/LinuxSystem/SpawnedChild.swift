@@ -1,0 +1,19 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+extension ChildProcess {
+    /// Whether `pid` is a child of this process that has not been collected yet (waitid(2), WNOWAIT): its number
+    /// then means no other process.
+    package static func has(_ pid: Int32) -> Bool {
+        var info = unsafe siginfo_t()
+        return unsafe waitid(P_PID, id_t(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0
+    }
+}
+
+extension Socket {
+    /// Whether the descriptor is a socket at all.
+    package static func isSocket(_ descriptor: FileDescriptor) -> Bool {
+        (try? value(.acceptsConnections, of: descriptor)) != nil
+    }
+}

@@ -1,0 +1,316 @@
+internal import LinuxSystem
+
+// The field lists of everything in a table. A field that is missing here does not reach the supervisor;
+// the round trip of a table that sets everything is what the tests watch.
+
+extension Int: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+}
+
+extension UInt32: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+}
+
+extension UInt64: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+}
+
+extension Bool: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.flag(&self) }
+}
+
+extension String: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.text(&self) }
+}
+
+extension Duration: Coded {
+    init() { self = .zero }
+    mutating func code(with coder: inout TableCoder) {
+        var (seconds, attoseconds) = components
+        coder.integer(&seconds)
+        coder.integer(&attoseconds)
+        // Beyond this, arithmetic with a clock's time would overflow.
+        guard seconds.magnitude <= 1 << 40, attoseconds.magnitude < 1_000_000_000_000_000_000 else {
+            return coder.reject()
+        }
+        self = Duration(secondsComponent: seconds, attosecondsComponent: attoseconds)
+    }
+}
+
+extension TableCoder {
+    /// An enumeration without payload: the place among its cases.
+    mutating func enumeration<Value: CaseIterable & Equatable>(_ value: inout Value) {
+        let cases = Array(Value.allCases)
+        choice(&value, number: cases.firstIndex(of: value) ?? 0, of: cases)
+    }
+}
+
+extension ServiceTable: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&file)
+        coder.optional(&runtimeDirectory)
+        coder.enumeration(&log.level)
+        coder.optional(&log.path)
+        coder.optional(&controlGroup)
+        coder.optional(&limits.openFiles)
+        coder.value(&limits.stopTimeout)
+        coder.array(&services)
+    }
+}
+
+extension ConfigurationFault: Coded {
+    init() { self.init(file: "", message: "") }
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&file)
+        coder.integer(&line)
+        coder.integer(&column)
+        coder.text(&key)
+        coder.text(&message)
+        coder.enumeration(&severity)
+    }
+}
+
+extension Service: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.flag(&enabled)
+        coder.array(&endpoints)
+        coder.value(&dispatch)
+        coder.enumeration(&style)
+        coder.flag(&wait)
+        coder.optional(&instances)
+        coder.optional(&triggerLimit.burst)
+        coder.value(&triggerLimit.interval)
+        coder.value(&triggerLimit.backoff)
+        coder.value(&process)
+        coder.enumeration(&onStop)
+    }
+}
+
+extension Backoff: Coded {
+    init() { self.init(first: .zero, longest: .zero) }
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&first)
+        coder.value(&longest)
+    }
+}
+
+extension Dispatch: Coded {
+    init() { self = .internal(.discard) }
+    mutating func code(with coder: inout TableCoder) {
+        let number =
+            switch self {
+            case .exec: 0
+            case .handoff: 1
+            case .internal: 2
+            }
+        coder.choice(&self, number: number, of: [.exec(Program()), .handoff(Handoff()), .internal(.discard)])
+        switch self {
+        case .exec(var program):
+            coder.value(&program)
+            self = .exec(program)
+        case .handoff(var handoff):
+            coder.value(&handoff)
+            self = .handoff(handoff)
+        case .internal(var service):
+            coder.enumeration(&service)
+            self = .internal(service)
+        }
+    }
+}
+
+extension Program: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&path)
+        coder.array(&arguments)
+    }
+}
+
+extension Handoff: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.optional(&program)
+        coder.optional(&fallback)
+        coder.enumeration(&start)
+        coder.integer(&capacity)
+        coder.value(&register)
+        coder.optional(&queueSize)
+        coder.optional(&queueTimeout)
+        coder.optional(&maxDeliveries)
+        coder.optional(&drain)
+        coder.optional(&heartbeat)
+        coder.optional(&unresponsive)
+        coder.optional(&startTimeout)
+        coder.value(&stopGrace)
+        coder.enumeration(&restart.policy)
+        coder.value(&restart.backoff)
+        coder.optional(&restart.burst)
+        coder.value(&restart.interval)
+    }
+}
+
+extension Handoff.Heartbeat: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&interval)
+        coder.value(&timeout)
+    }
+}
+
+extension Handoff.Unresponsive: Coded {
+    init() { self = .kill }
+    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
+}
+
+extension Handoff.Registration: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        let number =
+            switch self {
+            case .standard: 0
+            case .nobody: 1
+            case .only: 2
+            }
+        coder.choice(&self, number: number, of: [.standard, .nobody, .only(users: [], groups: [])])
+        if case .only(var users, var groups) = self {
+            coder.array(&users)
+            coder.array(&groups)
+            self = .only(users: users, groups: groups)
+        }
+    }
+}
+
+extension ProcessSettings: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.optional(&credentials)
+        coder.integer(&umask)
+        coder.text(&directory)
+        coder.optional(&chroot)
+        coder.optional(&nice)
+        coder.array(&environment)
+        coder.array(&passEnvironment)
+        coder.array(&resourceLimits)
+        coder.value(&standardError)
+        coder.optional(&runtimeLimit)
+        coder.integer(&stopSignal)
+        coder.value(&stopGrace)
+    }
+}
+
+extension Credentials: Coded {
+    init() { self.init(user: nil, gid: 0, groups: []) }
+    mutating func code(with coder: inout TableCoder) {
+        coder.optional(&user)
+        coder.integer(&gid)
+        coder.array(&groups)
+    }
+}
+
+extension UserAccount: Coded {
+    init() { self.init(name: "", uid: 0, gid: 0, home: "", shell: "") }
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.integer(&uid)
+        coder.integer(&gid)
+        coder.text(&home)
+        coder.text(&shell)
+    }
+}
+
+extension EnvironmentVariable: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.text(&value)
+    }
+}
+
+extension ResourceLimit: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.enumeration(&resource)
+        coder.optional(&value)
+    }
+}
+
+extension StandardError: Coded {
+    init() { self = .log }
+    mutating func code(with coder: inout TableCoder) {
+        let number =
+            switch self {
+            case .log: 0
+            case .connection: 1
+            case .null: 2
+            case .path: 3
+            }
+        coder.choice(&self, number: number, of: [.log, .connection, .null, .path("")])
+        if case .path(var path) = self {
+            coder.text(&path)
+            self = .path(path)
+        }
+    }
+}
+
+extension Endpoint: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.enumeration(&kind)
+        coder.value(&address)
+        coder.flag(&ipv6Only)
+        coder.flag(&anyFamily)
+        coder.value(&options)
+    }
+}
+
+extension SocketOptions: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&backlog)
+        coder.flag(&reusePort)
+        coder.flag(&freeBind)
+        coder.optional(&keepAlive)
+        coder.optional(&noDelay)
+        coder.optional(&receiveBuffer)
+        coder.optional(&sendBuffer)
+        coder.optional(&mode)
+        coder.optional(&owner)
+        coder.optional(&group)
+        coder.integer(&directoryMode)
+        coder.flag(&removeOnStop)
+    }
+}
+
+extension SocketAddress: Coded {
+    init() { self = .ipv4(.any, port: 0) }
+    mutating func code(with coder: inout TableCoder) {
+        let blanks: [SocketAddress] = [
+            .ipv4(.any, port: 0), .ipv6(.any, port: 0, scope: 0), .unix(path: ""), .abstract(name: ""),
+            .vsock(cid: 0, port: 0),
+        ]
+        let number =
+            switch self {
+            case .ipv4: 0
+            case .ipv6: 1
+            case .unix: 2
+            case .abstract: 3
+            case .vsock: 4
+            }
+        coder.choice(&self, number: number, of: blanks)
+        switch self {
+        case .ipv4(var address, var port):
+            coder.integer(&address.bits)
+            coder.integer(&port)
+            self = .ipv4(address, port: port)
+        case .ipv6(var address, var port, var scope):
+            coder.integer(&address.high)
+            coder.integer(&address.low)
+            coder.integer(&port)
+            coder.integer(&scope)
+            self = .ipv6(address, port: port, scope: scope)
+        case .unix(var path):
+            coder.text(&path)
+            self = .unix(path: path)
+        case .abstract(var name):
+            coder.text(&name)
+            self = .abstract(name: name)
+        case .vsock(var cid, var port):
+            coder.integer(&cid)
+            coder.integer(&port)
+            self = .vsock(cid: cid, port: port)
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package import LinuxSystem
+
+/// An address to bind, with the options of its socket.
+package struct Endpoint: Hashable, Sendable {
+    /// The listener's name: the endpoint's own, else its service's.
+    package var name = ""
+    package var kind = Kind.tcp
+    /// What to bind: one address. `*` without a family is the IPv6 wildcard with `ipv6Only` false.
+    package var address = SocketAddress.ipv6(.any, port: 0)
+    /// The value for IPV6_V6ONLY, which is always set explicitly on an IPv6 socket.
+    package var ipv6Only = false
+    /// The endpoint named no address family (`8080`, `tcp://*:80`): where the kernel has no IPv6, the IPv4
+    /// wildcard is bound instead.
+    package var anyFamily = false
+    package var options = SocketOptions()
+
+    package enum Kind: String, Hashable, Sendable, CaseIterable {
+        case tcp, udp
+        case unixStream = "unix"
+        case unixDatagram = "unix+dgram"
+        case unixSequencedPacket = "unix+seqpacket"
+        case vsock
+
+        package var isDatagram: Bool { self == .udp || self == .unixDatagram }
+        /// In the file system or the abstract namespace.
+        package var isUnix: Bool { self == .unixStream || self == .unixDatagram || self == .unixSequencedPacket }
+    }
+}
+
+/// Options of one listening socket. Nil is the kernel's own default.
+package struct SocketOptions: Hashable, Sendable {
+    /// The accept queue (listen(2)); the kernel caps it at net.core.somaxconn.
+    package var backlog = 4096
+    package var reusePort = false
+    package var freeBind = false
+    package var keepAlive: Bool?
+    package var noDelay: Bool?
+    /// Bytes (SO_RCVBUF, SO_SNDBUF).
+    package var receiveBuffer: Int?
+    package var sendBuffer: Int?
+    /// Of a socket in the file system: permission bits, owner and group of its file; nil leaves what bind made.
+    package var mode: UInt32?
+    package var owner: UInt32?
+    package var group: UInt32?
+    /// Permission bits for a directory that has to be made for it.
+    package var directoryMode: UInt32 = 0o755
+    /// Unlink the file when the listener closes.
+    package var removeOnStop = true
+}

@@ -1,0 +1,41 @@
+/// What came of reading a table: what the loader hands to the supervisor.
+package struct LoadedTable: Hashable, Sendable {
+    /// Nil exactly when a fault is an error: a table is taken whole or not at all.
+    package var table: ServiceTable?
+    /// Errors and warnings, in the order of the files.
+    package var faults: [ConfigurationFault]
+
+    package init(table: ServiceTable?, faults: [ConfigurationFault]) {
+        self.table = table
+        self.faults = faults
+    }
+
+    /// The bytes for the pipe from the loader; both ends are the same build.
+    package func encoded() -> [UInt8] {
+        var coder = TableCoder()
+        var copy = self
+        copy.code(with: &coder)
+        return coder.bytes
+    }
+
+    /// Reads what `encoded` wrote; any other bytes fail, none trap.
+    package init(decoding bytes: [UInt8]) throws(DecodingFailure) {
+        var coder = TableCoder(reading: bytes)
+        self.init(table: nil, faults: [])
+        code(with: &coder)
+        coder.expectEnd()
+        if let failure = coder.failure { throw DecodingFailure(reason: failure) }
+    }
+
+    /// The bytes are not a table of this build.
+    package struct DecodingFailure: Error, Hashable, Sendable, CustomStringConvertible {
+        let reason: TableCoder.Failure
+        package var description: String { "the loader's table cannot be read: \(reason)" }
+    }
+
+    private mutating func code(with coder: inout TableCoder) {
+        coder.magic("baton table 1\n")
+        coder.optional(&table)
+        coder.array(&faults)
+    }
+}

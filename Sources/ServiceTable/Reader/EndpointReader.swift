@@ -1,0 +1,219 @@
+internal import LinuxSystem
+
+/// The value of `listen` before it is joined with `socket`: addresses, and the mapping they stood in.
+struct Listen: Sendable {
+    struct Entry: Sendable {
+        var address: EndpointAddress
+        /// The endpoint as a whole, for faults and for its own options.
+        var node: YAMLNode
+    }
+    var entries: [Entry] = []
+}
+
+/// Options of one endpoint as they are read.
+struct EndpointDraft: Sendable {
+    var name: String?
+    var options = SocketOptions()
+    var ipv6Only: Bool?
+}
+
+/// On which endpoints an option makes sense.
+enum OptionFit: Sendable {
+    case all, stream, internet, tcp, udp, ipv6, file
+
+    func takes(_ endpoint: Endpoint) -> Bool {
+        let isInternet = endpoint.kind == .tcp || endpoint.kind == .udp
+        return switch self {
+        case .all: true
+        case .stream: !endpoint.kind.isDatagram
+        case .internet: isInternet
+        case .tcp: endpoint.kind == .tcp
+        case .udp: endpoint.kind == .udp
+        case .ipv6: if case .ipv6 = endpoint.address { true } else { false }
+        case .file: if case .unix = endpoint.address { true } else { false }
+        }
+    }
+
+    var words: String {
+        switch self {
+        case .all: "every endpoint"
+        case .stream: "stream endpoints"
+        case .internet: "tcp and udp endpoints"
+        case .tcp: "tcp endpoints"
+        case .udp: "udp endpoints"
+        case .ipv6: "IPv6 endpoints"
+        case .file: "Unix sockets in the file system"
+        }
+    }
+}
+
+enum EndpointReader {
+    private static let bytes = Kind<UInt64>.size(upTo: UInt64(Int32.max)).map { Optional(Int($0)) }
+
+    /// Each option with what it fits: what reads them, in `socket` and beside `address`.
+    static let options: [(fit: OptionFit, key: Key<EndpointDraft>)] = [
+        (.stream, Key("backlog", \.options.backlog, .number(1...Int(Int32.max)).or("unlimited", Int(Int32.max)))),
+        (.internet, Key("reuse_port", \.options.reusePort, .boolean)),
+        (.ipv6, Key("ipv6_only", \.ipv6Only, Kind.boolean.map { $0 })),
+        (.internet, .later("interface", .text("the name of an interface"))),
+        (.internet, Key("free_bind", \.options.freeBind, .boolean)),
+        (.internet, .later("transparent", .boolean) { !$0 }),
+        (.internet, .later("mark", Kind<UInt32>.number(0...UInt32.max))),
+        (.internet, .later("priority", Kind<Int>.number(0...15))),
+        (.internet, .later("tos", Kind<Int>.number(0...255))),
+        (.internet, .later("ttl", Kind<Int>.number(1...255))),
+        (
+            .tcp,
+            Key("keep_alive", keepAlive) { value, cursor, draft in
+                draft.options.keepAlive = value
+                if cursor.node.pairs != nil {
+                    cursor.fault("keep_alive with idle, interval and count is not supported yet")
+                }
+            }
+        ),
+        (.tcp, Key("no_delay", \.options.noDelay, Kind.boolean.map { $0 })),
+        (.tcp, .later("defer_accept", Kind<Duration>.positiveDuration)),
+        (.tcp, .later("fast_open", Kind<Int>.number(1...Int(Int32.max)))),
+        (.tcp, .later("congestion", .text("the name of a congestion control algorithm"))),
+        (.all, Key("receive_buffer", \.options.receiveBuffer, bytes)),
+        (.all, Key("send_buffer", \.options.sendBuffer, bytes)),
+        (.udp, .later("broadcast", .boolean) { !$0 }),
+        (.udp, .later("multicast", .list(of: multicastGroup))),
+        (.file, Key("mode", \.options.mode, Kind.octal(upTo: 0o777).map { $0 })),
+        (.file, Key("owner", \.options.owner, Kind.user.map { $0.uid })),
+        (.file, Key("group", \.options.group, Kind.group.map { $0 })),
+        (.file, Key("directory_mode", \.options.directoryMode, .octal(upTo: 0o7777))),
+        (.file, Key("remove_on_stop", \.options.removeOnStop, .boolean)),
+    ]
+
+    static let socket = Section(options.map(\.key))
+    private static let fits = Dictionary(uniqueKeysWithValues: options.map { ($0.key.name, $0.fit) })
+    private static let entry = Section(
+        [
+            Key<EndpointDraft>("address", Kind.endpoint) { _, _, _ in },
+            Key("name", \.name, Kind.listenerName.map { $0 }),
+        ] + options.map(\.key))
+
+    private struct KeepAlive: Sendable {
+        var idle = Duration.zero
+        var interval = Duration.zero
+        var count = 0
+    }
+
+    private static let keepAlive = Kind<Bool>.mapping(
+        Kind<KeepAlive>.mapping(
+            Section([
+                Key("idle", \.idle, .positiveDuration), Key("interval", \.interval, .positiveDuration),
+                Key("count", \.count, .number(1...127)),
+            ]), from: KeepAlive()
+        ).map { _ in true }, or: .boolean)
+
+    private static let multicastGroup = Kind<String>.text("a multicast address").checked(
+        "expected a multicast address: 224.0.0.0/4 or ff00::/8"
+    ) { text in
+        if let address = IPv4Address(text) { return address.bits >> 28 == 0xe }
+        return IPv6Address(text).map { $0.high >> 56 == 0xff } ?? false
+    }
+
+    /// The value of `listen`: one endpoint or a list of them.
+    static let listen = Kind<Listen>("an endpoint or a list of endpoints") { cursor, _ in
+        guard case .list(let nodes) = cursor.node.content else { return entry(cursor).map { Listen(entries: [$0]) } }
+        if nodes.isEmpty { cursor.fault("the list is empty; leave listen out if nothing is bound") }
+        let entries = nodes.map { entry(cursor.at($0)) }
+        let found = entries.compactMap(\.self)
+        return found.count == entries.count && !found.isEmpty ? Listen(entries: found) : nil
+    }
+
+    private static func entry(_ cursor: Cursor) -> Listen.Entry? {
+        guard cursor.node.pairs != nil else {
+            return Kind.endpoint.read(cursor).map { Listen.Entry(address: $0, node: cursor.node) }
+        }
+        var draft = EndpointDraft()
+        guard let given = entry.read(cursor, into: &draft) else { return nil }
+        guard let address = given["address"] else {
+            if !given.unknown { cursor.fault("address is missing") }
+            return nil
+        }
+        guard given.isSound, let address = Kind.endpoint.read(address) else { return nil }
+        return Listen.Entry(address: address, node: cursor.node)
+    }
+
+    /// The endpoints of a service: every address of `listen` with the options that fit it, its own over those
+    /// of `sockets`, of which the later count more.
+    static func endpoints(of listen: Listen, sockets: [Cursor], service: String, at cursor: Cursor) -> [PlacedEndpoint]
+    {
+        var result: [PlacedEndpoint] = []
+        for entry in listen.entries {
+            for address in entry.address.addresses {
+                var endpoint = Endpoint(
+                    name: service, kind: entry.address.kind, address: address, ipv6Only: entry.address.ipv6Only,
+                    anyFamily: entry.address.anyFamily)
+                var draft = EndpointDraft()
+                for socket in sockets { apply(socket, to: endpoint, &draft) { _ in } }
+                apply(cursor.at(entry.node), to: endpoint, &draft) { pair in
+                    misfit(pair, in: cursor.at(entry.node))
+                }
+                finish(&endpoint, draft, at: cursor.at(entry.node))
+                result.append(
+                    PlacedEndpoint(
+                        endpoint: endpoint, cursor: cursor.at(entry.node), isPlaceholder: entry.address.isPlaceholder))
+            }
+        }
+        for socket in sockets.suffix(1) { unused(socket, result.map(\.endpoint)) }
+        return result
+    }
+
+    private static func apply(
+        _ cursor: Cursor, to endpoint: Endpoint, _ draft: inout EndpointDraft, misfit: (YAMLPair) -> Void
+    ) {
+        for pair in cursor.node.pairs ?? [] {
+            guard let key = entry[pair.key], pair.key != "address" else { continue }
+            if let fit = fits[pair.key], !fit.takes(endpoint) {
+                misfit(pair)
+            } else {
+                _ = key.read(cursor.at(pair), &draft)
+            }
+        }
+    }
+
+    private static func misfit(_ pair: YAMLPair, in cursor: Cursor) {
+        guard let fit = fits[pair.key] else { return }
+        cursor.at(keyOf: pair).fault("it is for \(fit.words) only")
+    }
+
+    /// An option of the service's own `socket` that none of its endpoints takes.
+    private static func unused(_ cursor: Cursor, _ endpoints: [Endpoint]) {
+        guard cursor.path.hasPrefix("services.") else { return }
+        for pair in cursor.node.pairs ?? [] {
+            if let fit = fits[pair.key], !endpoints.contains(where: fit.takes) { misfit(pair, in: cursor) }
+        }
+    }
+
+    private static func finish(_ endpoint: inout Endpoint, _ draft: EndpointDraft, at cursor: Cursor) {
+        endpoint.name = draft.name ?? endpoint.name
+        endpoint.options = draft.options
+        guard let ipv6Only = draft.ipv6Only else { return }
+        if endpoint.ipv6Only, !ipv6Only {
+            cursor.fault("ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://")
+        }
+        endpoint.ipv6Only = ipv6Only
+        if ipv6Only { endpoint.anyFamily = false }
+    }
+}
+
+/// An endpoint, and where it stands in the table.
+struct PlacedEndpoint {
+    var endpoint: Endpoint
+    var cursor: Cursor
+    var isPlaceholder: Bool
+}
+
+extension Kind where Value == String {
+    /// What LISTEN_FDNAMES can carry (sd_listen_fds_with_names(3)).
+    static var listenerName: Kind {
+        Kind.text("a name").checked("a listener's name is 1 to 255 printable ASCII characters without a colon") {
+            name in
+            (1...255).contains(name.utf8.count) && name.utf8.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x3a }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+/// One file of a table as its top keys are read.
+struct FileDraft: Sendable {
+    var table = ServiceTable()
+    var includes: [Placed<Include>] = []
+    var defaults: YAMLPair?
+    var services: YAMLPair?
+
+    /// What an `include` names.
+    enum Include: Hashable, Sendable {
+        case table(String)
+        /// `{inetd: PATH}` and its like.
+        case foreign(format: String)
+    }
+
+    /// What only the top file may say: it is about the supervisor as a whole.
+    static let topKeys: Set = ["runtime_directory", "log", "control", "metrics", "limits"]
+
+    /// Every key of a file.
+    static let section = Section<FileDraft>([
+        Key("include", \.includes, includes),
+        Key("runtime_directory", \.table.runtimeDirectory, Kind.absolutePath.map { $0 }),
+        Key("log", \.table.log, log),
+        Key("control", \.table.controlGroup, control),
+        .later("metrics", metrics),
+        Key("limits", \.table.limits, limits),
+        // These two are read when all files are there.
+        Key("defaults", Kind<Void>("a mapping") { _, _ in () }) { _, _, _ in },
+        Key("services", Kind<Void>("a mapping") { _, _ in () }) { _, _, _ in },
+    ])
+
+    private static let log = Section<LogSettings>([
+        Key("level", \.level, .choice),
+        .later("format", .word("text", "json", "syslog", "journal")) { $0 == "text" },
+        Key(
+            "to", \.path,
+            Kind<String?>.scalar("stderr or an absolute path") { text, _ in
+                text == "stderr" ? .some(nil) : text.hasPrefix("/") ? text : nil
+            }),
+    ])
+
+    private static let control = Section<UInt32?>([Key("group", \.self, Kind.group.map { $0 })])
+
+    private struct Metrics: Sendable {
+        var listen: EndpointAddress?
+    }
+
+    private static let metrics = Kind<Metrics>.mapping(
+        Section([Key("listen", \.listen, Kind.endpoint.map { $0 })]), from: Metrics(), required: "listen")
+
+    private static let limits = Section<SupervisorLimits>([
+        .later("instances", Kind<Int?>.limit(.number(1...10_000_000))) { $0 == nil },
+        Key("open_files", \.openFiles, .limit(.number(64...1 << 30))),
+        Key("stop_timeout", \.stopTimeout, Kind.duration.or("unlimited", Kind<Duration>.endless)),
+    ])
+
+    private struct Foreign: Sendable {
+        var inetd: String?
+        var xinetd: String?
+        var systemd: String?
+    }
+
+    private static let foreign = Kind<Foreign>.mapping(
+        Section([
+            Key("inetd", \.inetd, Kind.text("a path").map { $0 }),
+            Key("xinetd", \.xinetd, Kind.text("a path").map { $0 }),
+            Key("systemd", \.systemd, Kind.text("a path").map { $0 }),
+        ]), from: Foreign())
+
+    /// Elements that are no good do not keep the others from being read.
+    private static let includes = Kind<[Placed<Include>]>("a list of paths") { cursor, expected in
+        guard case .list(let nodes) = cursor.node.content else {
+            cursor.unexpected(expected, hint: cursor.node.text.map { "write [\($0.quotable)]" } ?? "")
+            return nil
+        }
+        return nodes.compactMap { include.placed().read(cursor.at($0)) }
+    }
+
+    private static let include = Kind<Include>("a path, or one of inetd, xinetd and systemd with a path") {
+        cursor, expected in
+        guard let pairs = cursor.node.pairs else {
+            guard let text = cursor.node.text, !text.isEmpty else {
+                cursor.unexpected(expected)
+                return nil
+            }
+            return .table(text)
+        }
+        guard foreign.read(cursor) != nil else { return nil }
+        guard let format = pairs.first?.key, pairs.count == 1 else {
+            cursor.unexpected(expected)
+            return nil
+        }
+        cursor.fault("including \(format) configuration is not supported yet")
+        return .foreign(format: format)
+    }
+}

@@ -1,0 +1,139 @@
+/// The value of `handoff` as it is read; its program is looked up when the whole service is known.
+struct HandoffDraft: Sendable {
+    var handoff = Handoff()
+    var command: Placed<[String]>?
+    /// `hold: done`, which only TCP can keep.
+    var holdsUntilDone: Placed<Bool>?
+    var passTo: [Placed<String>] = []
+}
+
+/// A value and where it stands.
+struct Placed<Value: Sendable>: Sendable {
+    var value: Value
+    var node: YAMLNode
+    var path: String
+
+    init(_ value: Value, _ cursor: Cursor) {
+        self.value = value
+        node = cursor.node
+        path = cursor.path
+    }
+
+    func cursor(_ reading: Reading) -> Cursor {
+        Cursor(node: node, path: path, reading: reading)
+    }
+}
+
+extension Kind {
+    /// The value with its place.
+    func placed() -> Kind<Placed<Value>> where Value: Sendable {
+        var kind = Kind<Placed<Value>>(expected) { cursor, _ in read(cursor).map { Placed($0, cursor) } }
+        kind.isList = isList
+        return kind
+    }
+}
+
+extension Kind where Value == Backoff {
+    private static var section: Section<Backoff> {
+        Section([Key("first", \.first, .positiveDuration), Key("longest", \.longest, .positiveDuration)])
+    }
+
+    static func backoff(_ standard: Backoff) -> Kind {
+        .mapping(section, from: standard).checked(
+            "first is longer than longest (\(standard.longest.words) unless given)"
+        ) {
+            $0.first <= $0.longest
+        }
+    }
+}
+
+enum HandoffReader {
+    static let kind = Kind<HandoffDraft>.mapping(section, from: HandoffDraft())
+
+    /// A number for `unlimited` where handlers are told one (the protocol's capacity is 32 bits wide).
+    private static let mostCapacity = Int(UInt32.max)
+
+    static let section = Section<HandoffDraft>([
+        Key("exec", \.command, CommandLine.kind.placed().map { $0 }),
+        Key("start", \.handoff.start, .choice),
+        .later("handlers", handlers) { $0 == 1 },
+        Key("capacity", \.handoff.capacity, .number(1...mostCapacity).or("unlimited", mostCapacity)),
+        .later("balance", .word("least_loaded", "round_robin", "source")) { $0 == "least_loaded" },
+        Key("register", \.handoff.register, register),
+        Key("queue", \.handoff, queue),
+        Key("max_deliveries", \.handoff.maxDeliveries, .limit(.number(1...1_000_000))),
+        Key("hold", Kind<String>.word("ack", "done")) { value, cursor, draft in
+            guard value == "done" else { return }
+            draft.holdsUntilDone = Placed(true, cursor)
+            cursor.fault("hold: done is not supported yet")
+        },
+        Key("drain", \.handoff.drain, .limit(.duration)),
+        Key("heartbeat", \.handoff.heartbeat, heartbeat),
+        Key("unresponsive", \.handoff.unresponsive, Kind.choice.map { $0 }),
+        Key("start_timeout", \.handoff.startTimeout, .limit(.positiveDuration)),
+        Key("stop_grace", \.handoff.stopGrace, Kind.duration.or("unlimited", Kind<Duration>.endless)),
+        Key("restart", \.handoff.restart, restart),
+        .later("idle_exit", Kind<Duration?>.limit(.positiveDuration)) { $0 == nil },
+        Key("pass_to", Kind<[Placed<String>]>.list(of: Kind<String>.text("the name of a service").placed())) {
+            names, cursor, draft in
+            draft.passTo = names
+            if !names.isEmpty { cursor.fault("pass_to is not supported yet") }
+        },
+    ])
+
+    private struct Pool: Sendable {
+        var least = 0
+        var most: Int?
+        var idle = Duration.seconds(60)
+    }
+
+    private static let handlers = Kind<Int?>.mapping(
+        Kind<Pool>.mapping(
+            Section([
+                Key("min", \.least, .number(0...10_000)), Key("max", \.most, .limit(.number(1...10_000))),
+                Key("idle", \.idle, .positiveDuration),
+            ]), from: Pool()
+        ).checked("min is more than max") { $0.least <= $0.most ?? .max }.map { _ in nil },
+        or: Kind<Int>.number(1...10_000).map { $0 })
+
+    private struct Registrants: Sendable {
+        var users: [UInt32] = []
+        var groups: [UInt32] = []
+    }
+
+    private static let register = Kind<Handoff.Registration>.mapping(
+        Kind<Registrants>.mapping(
+            Section([
+                Key("users", \.users, .list(of: Kind.user.map { $0.uid })), Key("groups", \.groups, .list(of: .group)),
+            ]), from: Registrants()
+        ).map { .only(users: $0.users, groups: $0.groups) },
+        or: onlyFalse("false").map { .nobody })
+
+    private static let queue = Section<Handoff>([
+        Key("size", \.queueSize, .limit(.number(1...1_000_000))),
+        Key("timeout", \.queueTimeout, .limit(.positiveDuration)),
+    ])
+
+    private static let heartbeat = Kind<Handoff.Heartbeat?>.mapping(
+        Kind<Handoff.Heartbeat>.mapping(
+            Section([Key("interval", \.interval, heartbeatInterval), Key("timeout", \.timeout, .positiveDuration)]),
+            from: Handoff.Heartbeat()
+        ).map { $0 },
+        or: onlyFalse("false").map { nil })
+
+    /// WELCOME tells it in 32 bits of milliseconds.
+    private static let heartbeatInterval = Kind<Duration>.positiveDuration.checked("at most 49d") {
+        $0 <= .seconds(49 * 86400)
+    }
+
+    private static let restart = Section<Handoff.Restart>([
+        Key("policy", \.policy, .choice),
+        Key("backoff", \.backoff, .backoff(Handoff.Restart().backoff)),
+        Key("burst", \.burst, .limit(.number(1...1_000_000))),
+        Key("interval", \.interval, .positiveDuration),
+    ])
+
+    private static func onlyFalse(_ expected: String) -> Kind<Void> {
+        .scalar(expected) { text, plain in plain && text == "false" ? () : nil }
+    }
+}

@@ -1,0 +1,130 @@
+internal import LinuxSystem
+
+/// One reading of a table with all its files: gathers every fault, and asks the machine.
+final class Reading {
+    /// More faults than anybody reads; a file of 1 MiB can hold a quarter of a million.
+    static let mostFaults = 1000
+
+    /// False: users, groups, programs and host names need not exist on this machine.
+    let resolving: Bool
+    /// The files, by the numbers in `YAMLPlace`.
+    private(set) var files: [String] = []
+    /// The names of all services of all files, for references between them.
+    var serviceNames: Set<String> = []
+    /// A file could not be read, so a name that is not known may well exist.
+    var namesAreComplete = true
+
+    private var faults: [(place: YAMLPlace, fault: ConfigurationFault)] = []
+    private var seen: Set<Seen> = []
+    private var ports: [String: UInt16?] = [:]
+    private var hosts: [String: (addresses: [SocketAddress], reason: String)] = [:]
+    private var users: [String: UserAccount?] = [:]
+    private var groups: [String: UInt32?] = [:]
+
+    private struct Seen: Hashable {
+        var place: YAMLPlace
+        var message: String
+    }
+
+    init(resolving: Bool) {
+        self.resolving = resolving
+    }
+
+    func add(file: String) -> Int {
+        files.append(file)
+        return files.count - 1
+    }
+
+    /// The same fault at the same place counts once: what defaults and aliases bring to many services is
+    /// wrong in one place only.
+    func report(_ message: String, at place: YAMLPlace, key: String, severity: ConfigurationFault.Severity = .error) {
+        guard !isFull, seen.insert(Seen(place: place, message: message)).inserted else {
+            return
+        }
+        if faults.count == Self.mostFaults {
+            let message = "more than \(Self.mostFaults) faults; the rest is left out"
+            faults.append((YAMLPlace(file: files.count), ConfigurationFault(file: files[0], message: message)))
+            return
+        }
+        let fault = ConfigurationFault(
+            file: files[place.file], line: place.line, column: place.column, key: key, message: message,
+            severity: severity)
+        faults.append((place, fault))
+    }
+
+    /// No fault more will be shown, so none need be worked out.
+    var isFull: Bool { faults.count > Self.mostFaults }
+
+    /// In the order of files and lines.
+    var sortedFaults: [ConfigurationFault] {
+        faults.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }.map(
+            \.element.fault)
+    }
+
+    func user(named name: String) -> UserAccount? {
+        if let known = users[name] { return known }
+        let account = UInt32(name).map(Accounts.user(uid:)) ?? Accounts.user(named: name)
+        users[name] = .some(account)
+        return account
+    }
+
+    func port(named name: String, protocol: String) -> UInt16? {
+        if let known = ports["\(name)/\(`protocol`)"] { return known }
+        let port = NameService.port(named: name, protocol: `protocol`)
+        ports["\(name)/\(`protocol`)"] = .some(port)
+        return port
+    }
+
+    func addresses(of host: String, family: Int32?) -> (addresses: [SocketAddress], reason: String) {
+        let key = "\(host) \(family ?? 0)"
+        if let known = hosts[key] { return known }
+        let found = NameService.addresses(of: host, family: family)
+        hosts[key] = found
+        return found
+    }
+
+    func group(named name: String) -> UInt32? {
+        if let known = groups[name] { return known }
+        let gid = Accounts.group(named: name)
+        groups[name] = .some(gid)
+        return gid
+    }
+}
+
+/// A value of the table on its way through the reader: the node, what it is called, and where faults go.
+struct Cursor {
+    var node: YAMLNode
+    /// `services.web.listen`
+    var path: String
+    let reading: Reading
+
+    func fault(_ message: String) {
+        reading.report(message, at: node.place, key: path)
+    }
+
+    func warn(_ message: String) {
+        reading.report(message, at: node.place, key: path, severity: .warning)
+    }
+
+    /// The fault of a value that is something else than what may stand here.
+    func unexpected(_ expected: String, hint: String = "") {
+        fault("expected \(expected), not \(node.form)" + (hint.isEmpty ? "" : "; \(hint)"))
+    }
+
+    func at(_ node: YAMLNode) -> Cursor {
+        Cursor(node: node, path: path, reading: reading)
+    }
+
+    /// The value of a key of this mapping.
+    func at(_ pair: YAMLPair) -> Cursor {
+        let path = path.isEmpty ? pair.key.quotable : "\(path).\(pair.key.quotable)"
+        return Cursor(node: pair.value, path: path, reading: reading)
+    }
+
+    /// The key itself, for what is wrong with its name or its standing here.
+    func at(keyOf pair: YAMLPair) -> Cursor {
+        var cursor = at(pair)
+        cursor.node = YAMLNode(place: pair.place, content: .scalar(pair.key, plain: true))
+        return cursor
+    }
+}

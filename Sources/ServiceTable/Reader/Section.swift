@@ -1,0 +1,146 @@
+/// One key of a mapping, and how its value is read into `Target`.
+struct Key<Target>: Sendable {
+    let name: String
+    /// `+key` and `-key` may change it.
+    let isList: Bool
+    /// False when a fault was reported.
+    let read: @Sendable (Cursor, inout Target) -> Bool
+
+    /// A key whose value is stored as it was read.
+    init<Value>(_ name: String, _ field: any WritableKeyPath<Target, Value> & Sendable, _ kind: Kind<Value>) {
+        self.init(name, kind) { value, _, target in
+            target[keyPath: field] = value
+        }
+    }
+
+    /// A key whose value needs more than storing.
+    init<Value>(
+        _ name: String, _ kind: Kind<Value>, store: @escaping @Sendable (Value, Cursor, inout Target) -> Void
+    ) {
+        self.name = name
+        isList = kind.isList
+        read = { cursor, target in
+            guard let value = kind.read(cursor) else { return false }
+            store(value, cursor, &target)
+            return true
+        }
+    }
+
+    /// A mapping of its own inside `Target`; keys that are not given keep what they had.
+    init<Value>(
+        _ name: String, _ field: any WritableKeyPath<Target, Value> & Sendable, _ section: Section<Value>
+    ) {
+        self.name = name
+        isList = false
+        read = { cursor, target in section.read(cursor, into: &target[keyPath: field])?.isSound ?? false }
+    }
+
+    /// A key that is checked and then refused, because what it asks for does not exist yet.
+    /// `without` tells the values that ask for nothing.
+    static func later<Value>(
+        _ name: String, _ kind: Kind<Value>, without: @escaping @Sendable (Value) -> Bool = { _ in false }
+    ) -> Key {
+        Key(name, kind) { value, cursor, _ in
+            if !without(value) { cursor.fault("\(name) is not supported yet") }
+        }
+    }
+}
+
+/// The keys of one kind of mapping: what reads it, and what tells the nearest known key.
+struct Section<Target>: Sendable {
+    let keys: [Key<Target>]
+    private let places: [String: Int]
+
+    init(_ keys: [Key<Target>]) {
+        self.keys = keys
+        places = Dictionary(keys.enumerated().map { ($0.element.name, $0.offset) }) { first, _ in first }
+    }
+
+    subscript(name: String) -> Key<Target>? {
+        places[name].map { keys[$0] }
+    }
+
+    /// Reads a whole mapping; nil when it is none.
+    func read(_ cursor: Cursor, into target: inout Target) -> Given? {
+        guard let pairs = cursor.node.pairs else {
+            if cursor.node.content != .broken { cursor.unexpected("a mapping with \(Words.list(keys.map(\.name)))") }
+            return nil
+        }
+        var given = Given()
+        for pair in pairs {
+            guard let key = self[pair.key] else {
+                unknown(pair, in: cursor)
+                given.unknown = true
+                continue
+            }
+            given.note(key.name, cursor.at(pair), sound: key.read(cursor.at(pair), &target))
+        }
+        return given
+    }
+
+    func unknown(_ pair: YAMLPair, in cursor: Cursor) {
+        guard !cursor.reading.isFull else { return }
+        cursor.at(keyOf: pair).fault("unknown key" + Words.nearest(to: pair.key, among: keys.map(\.name)))
+    }
+}
+
+/// Which keys stood in a mapping, and which of them could be read.
+struct Given {
+    private var cursors: [String: Cursor] = [:]
+    private var faulty: Set<String> = []
+    /// A key that nobody knows stood there; it may be one of the known ones, misspelt.
+    var unknown = false
+
+    mutating func note(_ key: String, _ cursor: Cursor, sound: Bool) {
+        cursors[key] = cursor
+        if sound { faulty.remove(key) } else { faulty.insert(key) }
+    }
+
+    /// The value of a key that was given.
+    subscript(key: String) -> Cursor? { cursors[key] }
+
+    /// None of these keys was given in a way that could not be read.
+    func sound(_ keys: String...) -> Bool { faulty.isDisjoint(with: keys) }
+
+    var isSound: Bool { faulty.isEmpty && !unknown }
+}
+
+/// Words for people.
+enum Words {
+    /// `a, b or c`
+    static func list(_ words: [String]) -> String {
+        guard words.count > 1, let last = words.last else { return words.first ?? "" }
+        return words.dropLast().joined(separator: ", ") + " or " + last
+    }
+
+    /// `; did you mean X?`, or all of them when there are few and none is near.
+    static func nearest(to word: String, among known: [String]) -> String {
+        // Each comparison takes time by the product of the lengths; a table may have ten thousand names.
+        guard known.count <= 256 else { return "" }
+        let candidates = known.map { (word: $0, distance: distance(word, $0)) }
+        let best = candidates.min { ($0.distance, $0.word) < ($1.distance, $1.word) }
+        let shorter = min(word.count, best?.word.count ?? 0)
+        if let best, best.distance < shorter, best.distance <= max(1, shorter / 3) {
+            return "; did you mean \(best.word)?"
+        }
+        return known.isEmpty || known.count > 12 ? "" : "; known here: \(known.joined(separator: ", "))"
+    }
+
+    /// Edits (insert, delete, replace, swap of neighbours) that turn one word into the other.
+    static func distance(_ one: String, _ other: String) -> Int {
+        let one = Array(one.utf8.prefix(64))
+        let other = Array(other.utf8.prefix(64))
+        var before: [Int] = []
+        var row = Array(0...other.count)
+        for i in one.indices {
+            var next = [i + 1]
+            for j in other.indices {
+                var best = min(next[j] + 1, row[j + 1] + 1, row[j] + (one[i] == other[j] ? 0 : 1))
+                if i > 0, j > 0, one[i] == other[j - 1], one[i - 1] == other[j] { best = min(best, before[j - 1] + 1) }
+                next.append(best)
+            }
+            (before, row) = (row, next)
+        }
+        return row[other.count]
+    }
+}

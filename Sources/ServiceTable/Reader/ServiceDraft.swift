@@ -1,0 +1,66 @@
+/// A service as its keys are read, before they are weighed against each other.
+struct ServiceDraft: Sendable {
+    var listen: Listen?
+    var exec: [String]?
+    var handoff: HandoffDraft?
+    var `internal`: InternalService?
+    var route: RouteDraft?
+    var redirect: EndpointAddress?
+    var style = Style.inetd
+    var wait = false
+    var enabled = true
+    var instances: Int? = 256
+    var triggerLimit = TriggerLimit()
+    var onStop = OnStop.end
+    var process = ProcessSettings()
+    var user: UserReference?
+    var group: UInt32?
+    var groups: GroupsSetting?
+    var argv0: String?
+
+    /// The keys of which exactly one says what happens with a connection.
+    static let dispatchKeys = ["exec", "handoff", "internal", "redirect", "route"]
+    /// What `defaults` may not set: it makes a service this one and no other.
+    static let ownKeys: Set = ["listen", "exec", "handoff", "internal", "redirect", "route", "tcpmux"]
+
+    /// Every key of a service.
+    static let section = Section<ServiceDraft>(endpointKeys + dispatch + AdmissionReader.keys + ProcessReader.keys)
+
+    private static let endpointKeys: [Key<ServiceDraft>] = [
+        Key("listen", \.listen, EndpointReader.listen.map { $0 }),
+        // Read for its faults; it counts where the endpoints are made.
+        Key("socket", Kind<EndpointDraft>.mapping(EndpointReader.socket, from: EndpointDraft())) { _, _, _ in },
+    ]
+
+    private static let dispatch: [Key<ServiceDraft>] = [
+        Key("exec", \.exec, CommandLine.kind.map { $0 }),
+        Key("handoff", \.handoff, HandoffReader.kind.map { $0 }),
+        Key("internal", \.internal, internalService),
+        Key("redirect", Kind<EndpointAddress>.endpoint) { address, cursor, draft in
+            draft.redirect = address
+            cursor.fault("redirect is not supported yet")
+        },
+        .later("send_proxy", .word("v1", "v2")),
+        Key("route", RouteReader.kind) { route, cursor, draft in
+            draft.route = route
+            cursor.fault("route is not supported yet")
+        },
+        .later("tcpmux", tcpmuxName),
+        Key("style", \.style, .choice),
+        Key("wait", \.wait, .boolean),
+    ]
+
+    private static let internalService = Kind<String>.scalar(
+        Words.list(InternalService.allCases.map(\.rawValue) + ["tcpmux"])
+    ) { text, _ in
+        InternalService(rawValue: text) != nil || text == "tcpmux" ? text : nil
+    }.checked("internal: tcpmux is not supported yet") { $0 != "tcpmux" }.map { InternalService(rawValue: $0) }
+
+    /// RFC 1078: a name on a line, with a + where the server answers for the handler.
+    private static let tcpmuxName = Kind<String>.text("a name, or +NAME").checked(
+        "a tcpmux name is 1 to 255 printable ASCII characters without blanks"
+    ) { name in
+        let rest = name.hasPrefix("+") ? name.dropFirst() : name[...]
+        return (1...255).contains(rest.utf8.count) && rest.utf8.allSatisfy { (0x21..<0x7f).contains($0) }
+    }
+}

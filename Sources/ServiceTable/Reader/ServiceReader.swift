@@ -1,0 +1,221 @@
+/// A service that was read: its value, and what the table as a whole must know of it.
+struct PlacedService {
+    var service: Service
+    /// The service's name in the table.
+    var cursor: Cursor
+    var endpoints: [PlacedEndpoint]
+    /// Services that its connections may go to.
+    var targets: [Placed<String>]
+    /// `listen` was given, be it sound or not.
+    var listens: Bool
+    var hasTCPMux: Bool
+}
+
+/// Reads one service: its keys over the defaults, then what they mean together.
+struct ServiceReader {
+    private let cursor: Cursor
+    private let name: YAMLPair
+    private var draft = ServiceDraft()
+    private var given = Given()
+    /// The keys that stand in the service itself.
+    private var own = Given()
+    private var sockets: [Cursor]
+
+    /// Nil when the service is no mapping at all.
+    static func read(_ pair: YAMLPair, in services: Cursor, defaults: Defaults) -> PlacedService? {
+        let cursor = services.at(pair)
+        checkName(pair, in: services)
+        guard let pairs = cursor.node.pairs else {
+            if cursor.node.content != .broken { cursor.unexpected("a mapping such as {listen: 79, exec: [PROGRAM]}") }
+            return nil
+        }
+        var reader = ServiceReader(cursor: cursor, name: pair, sockets: defaults.values(of: "socket"))
+        defaults.apply(to: &reader.draft, &reader.given)
+        reader.read(ListChange.resolve(cursor, pairs, defaults: defaults))
+        return reader.finish()
+    }
+
+    private init(cursor: Cursor, name: YAMLPair, sockets: [Cursor]) {
+        self.cursor = cursor
+        self.name = name
+        self.sockets = sockets
+    }
+
+    private static func checkName(_ pair: YAMLPair, in services: Cursor) {
+        let name = pair.key.utf8
+        let first = name.first.map { Character(UnicodeScalar($0)) }
+        let fine = name.allSatisfy { byte in
+            switch byte {
+            case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2e, 0x5f, 0x2d: true
+            default: false
+            }
+        }
+        guard fine, (1...64).contains(name.count), let first, !".-_".contains(first) else {
+            services.at(keyOf: pair).fault(
+                "a service's name is 1 to 64 letters, digits, dots, underscores and hyphens, and begins with a letter or digit"
+            )
+            return
+        }
+    }
+
+    private mutating func read(_ pairs: [YAMLPair]) {
+        for pair in pairs {
+            guard let key = ServiceDraft.section[pair.key] else {
+                ServiceDraft.section.unknown(pair, in: cursor)
+                given.unknown = true
+                continue
+            }
+            let sound = key.read(cursor.at(pair), &draft)
+            given.note(pair.key, cursor.at(pair), sound: sound)
+            own.note(pair.key, cursor.at(pair), sound: sound)
+            if pair.key == "socket" { sockets.append(cursor.at(pair)) }
+        }
+    }
+
+    private func finish() -> PlacedService {
+        let endpoints = endpoints()
+        let dispatch = dispatch()
+        checkDispatch()
+        checkWait(endpoints)
+        for endpoint in endpoints { check(endpoint) }
+        checkEffects()
+        let service = Service(
+            name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
+            style: draft.style, wait: draft.wait, instances: draft.instances, triggerLimit: draft.triggerLimit,
+            process: process, onStop: draft.onStop)
+        return PlacedService(
+            service: service, cursor: nameCursor, endpoints: endpoints,
+            targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
+            hasTCPMux: given["tcpmux"] != nil)
+    }
+
+    private var nameCursor: Cursor {
+        var cursor = cursor
+        cursor.node = YAMLNode(place: name.place, content: .scalar(name.key, plain: true))
+        return cursor
+    }
+
+    private func endpoints() -> [PlacedEndpoint] {
+        guard let listen = draft.listen, let place = given["listen"] else { return [] }
+        return EndpointReader.endpoints(of: listen, sockets: sockets, service: name.key, at: place)
+    }
+
+    private var process: ProcessSettings {
+        var process = draft.process
+        process.credentials = Credentials.resolve(
+            user: draft.user, group: draft.group, groups: draft.groups, given: given)
+        let order = ResourceLimit.Resource.allCases
+        process.resourceLimits.sort {
+            (order.firstIndex(of: $0.resource) ?? 0) < (order.firstIndex(of: $1.resource) ?? 0)
+        }
+        // Inherited by a service whose descriptor 2 cannot be the connection.
+        if process.standardError == .connection, !takesConnectionAsError { process.standardError = .log }
+        return process
+    }
+
+    /// The programs are looked up here, where `chroot`, PATH and `argv0` are known.
+    private func dispatch() -> Dispatch {
+        let finder = ProgramFinder(draft.process)
+        let inspect = given.sound("chroot", "env")
+        func find(_ words: [String]?, argv0: String?, at cursor: Cursor?) -> Program? {
+            guard let words, let cursor, inspect else { return nil }
+            return finder.find(words, argv0: argv0, at: cursor)
+        }
+        let handed = draft.handoff?.command
+        let program = find(draft.exec, argv0: handed == nil ? draft.argv0 : nil, at: given["exec"])
+        if let draftHandoff = draft.handoff {
+            var handoff = draftHandoff.handoff
+            handoff.program = find(handed?.value, argv0: draft.argv0, at: handed?.cursor(cursor.reading))
+            handoff.fallback = program
+            return .handoff(handoff)
+        }
+        if let program { return .exec(program) }
+        return .internal(draft.internal ?? .discard)
+    }
+
+    private func checkDispatch() {
+        let keys = ServiceDraft.dispatchKeys.filter { given[$0] != nil }
+        switch keys {
+        case []:
+            if given.unknown { return }
+            nameCursor.fault(
+                "nothing says what happens with a connection; give one of \(Words.list(ServiceDraft.dispatchKeys))")
+        case ["exec", "handoff"]: break
+        case _ where keys.count > 1:
+            nameCursor.fault(
+                "\(keys.joined(separator: " and ")) exclude each other; only exec may stand beside handoff")
+        default: break
+        }
+        if let place = own["send_proxy"], given["redirect"] == nil { place.fault("it goes with redirect only") }
+        if let redirect = draft.redirect, redirect.kind.isDatagram {
+            given["redirect"]?.fault("only streams can be relayed; use tcp://, unix:// or vsock://")
+        }
+    }
+
+    private func checkWait(_ endpoints: [PlacedEndpoint]) {
+        guard draft.wait, given.sound("wait") else { return }
+        for key in ServiceDraft.dispatchKeys where key != "exec" && given[key] != nil {
+            given["wait"]?.fault("it goes with exec only; \(key) takes connections one by one")
+            return
+        }
+        if given["listen"] == nil { given["wait"]?.fault("a wait service needs listen: it is given the socket itself") }
+        if let place = own["only_from"] ?? own["no_access"], endpoints.contains(where: { !$0.endpoint.kind.isDatagram })
+        {
+            place.fault("no peer is known yet when a wait handler gets a listening socket; let the handler check")
+        }
+    }
+
+    private func check(_ placed: PlacedEndpoint) {
+        let kind = placed.endpoint.kind
+        let name = "\(kind.rawValue):// endpoint"
+        if kind.isDatagram, given.sound("wait") {
+            if given["handoff"] != nil || given["route"] != nil || given["redirect"] != nil {
+                placed.cursor.fault("a \(name) goes with exec and wait: true, or with internal, only")
+            } else if given["exec"] != nil, !draft.wait {
+                placed.cursor.fault("a \(name) has no connections: exec needs wait: true beside it")
+            }
+        }
+        if kind == .unixSequencedPacket, given["route"] != nil || given["redirect"] != nil {
+            placed.cursor.fault("a \(name) cannot be routed or redirected; use exec, handoff or internal")
+        }
+        if kind != .tcp, let hold = draft.handoff?.holdsUntilDone {
+            hold.cursor(cursor.reading).fault("hold: done is for tcp endpoints only; use ack")
+        }
+        if kind.isUnix || kind == .vsock, let place = own["only_from"] ?? own["no_access"] {
+            let instead = kind.isUnix ? "use only_users or only_groups" : "its source is a CID"
+            place.fault("a \(name) has no internet address; \(instead)")
+        }
+        if kind != .tcp, let place = own["proxy_protocol"], kind.isDatagram {
+            place.fault("a \(name) has no PROXY header; it is for streams only")
+        }
+        if !kind.isUnix, let place = own["only_users"] ?? own["only_groups"] {
+            place.fault("the users of a \(name) are not known; it is for Unix sockets only")
+        }
+    }
+
+    /// Descriptor 2 can be the connection in the inetd style alone.
+    private var takesConnectionAsError: Bool { given["exec"] != nil && draft.style == .inetd }
+
+    /// Keys of the service itself that change nothing in it.
+    private func checkEffects() {
+        if let place = own["stderr"], draft.process.standardError == .connection, !takesConnectionAsError,
+            given.sound("style", "exec"), given["exec"] != nil || given["handoff"] != nil
+        {
+            place.fault("connection goes with exec and style: inetd only; use log, null or a path")
+        }
+        if let place = own["trigger_limit"], !draft.wait, given.sound("wait", "trigger_limit") {
+            place.warn("it has no effect without wait: true")
+        }
+        if let place = own["style"], given["exec"] == nil, given["handoff"] != nil {
+            place.warn("it has no effect: handoff handlers get connections over their channel")
+        }
+        if let place = own["instances"], given["handoff"] != nil, given["exec"] == nil {
+            place.warn("it has no effect on handoff; handoff.capacity says how much one handler takes")
+        }
+        guard given["internal"] != nil, given["exec"] == nil else { return }
+        let names = ProcessReader.keys.map(\.name) + ["style"]
+        for place in names.filter({ own.sound($0) }).compactMap({ own[$0] }) {
+            place.warn("it has no effect on an internal service")
+        }
+    }
+}

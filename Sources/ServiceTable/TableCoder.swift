@@ -1,0 +1,165 @@
+/// What crosses from the loader to the supervisor: one list of fields serves both directions.
+protocol Coded {
+    /// A value to read into.
+    init()
+    /// Visits every field in order: written when the coder writes, replaced when it reads.
+    mutating func code(with coder: inout TableCoder)
+}
+
+/// Writes values to bytes, or reads them back.
+///
+/// Integers are little endian, 64 bits wide; a string is its length and its UTF-8. Reading is bounded by
+/// the bytes at hand, whatever they claim. The first failure sticks: nothing more is read after it, and
+/// fields keep what they had.
+struct TableCoder {
+    private(set) var bytes: [UInt8]
+    private(set) var failure: Failure?
+    private let writes: Bool
+    private var position = 0
+
+    /// Why bytes are no table. Offsets count from the first byte.
+    enum Failure: Error, Hashable, Sendable {
+        case wrongMagic
+        case truncated(offset: Int)
+        case badValue(offset: Int)
+        case trailingBytes(offset: Int)
+    }
+
+    init() {
+        bytes = []
+        writes = true
+    }
+
+    init(reading bytes: [UInt8]) {
+        self.bytes = bytes
+        writes = false
+    }
+
+    /// Reading: everything was taken.
+    mutating func expectEnd() {
+        if failure == nil, position < bytes.count { failure = .trailingBytes(offset: position) }
+    }
+
+    /// The value just read is none of its type.
+    mutating func reject() {
+        if failure == nil { failure = .badValue(offset: position) }
+    }
+
+    mutating func value(_ value: inout some Coded) {
+        value.code(with: &self)
+    }
+
+    /// Bytes that must stand here as they are.
+    mutating func magic(_ text: StaticString) {
+        for byte in text.description.utf8 {
+            var found = byte
+            octet(&found)
+            if found != byte || failure != nil { failure = .wrongMagic }
+        }
+    }
+
+    mutating func octet(_ value: inout UInt8) {
+        if writes {
+            bytes.append(value)
+        } else if failure == nil {
+            guard position < bytes.count else {
+                failure = .truncated(offset: position)
+                return
+            }
+            value = bytes[position]
+            position += 1
+        }
+    }
+
+    mutating func integer<Number: FixedWidthInteger>(_ value: inout Number) {
+        var bits = writes ? UInt64(bitPattern: Int64(truncatingIfNeeded: value)) : 0
+        let start = position
+        for shift in stride(from: 0, to: 64, by: 8) {
+            var byte = UInt8(truncatingIfNeeded: bits >> shift)
+            octet(&byte)
+            if !writes { bits |= UInt64(byte) << shift }
+        }
+        guard !writes, failure == nil else { return }
+        let number = Number.isSigned ? Number(exactly: Int64(bitPattern: bits)) : Number(exactly: bits)
+        guard let number else {
+            failure = .badValue(offset: start)
+            return
+        }
+        value = number
+    }
+
+    mutating func text(_ value: inout String) {
+        let start = position
+        guard let count = count(value.utf8.count) else { return }
+        if writes {
+            bytes.append(contentsOf: value.utf8)
+        } else if let text = String(validating: bytes[position..<position + count], as: UTF8.self) {
+            value = text
+            position += count
+        } else {
+            failure = .badValue(offset: start)
+        }
+    }
+
+    mutating func array<Element: Coded>(_ value: inout [Element]) {
+        guard let count = count(value.count) else { return }
+        if writes {
+            for var element in value { element.code(with: &self) }
+        } else {
+            value = []
+            for _ in 0..<count where failure == nil {
+                var element = Element()
+                element.code(with: &self)
+                value.append(element)
+            }
+        }
+    }
+
+    mutating func optional<Wrapped: Coded>(_ value: inout Wrapped?) {
+        var present = value != nil
+        flag(&present)
+        guard present, failure == nil else {
+            if !writes, failure == nil { value = nil }
+            return
+        }
+        var wrapped = value ?? Wrapped()
+        wrapped.code(with: &self)
+        value = wrapped
+    }
+
+    mutating func flag(_ value: inout Bool) {
+        var byte: UInt8 = value ? 1 : 0
+        let start = position
+        octet(&byte)
+        guard byte <= 1 else {
+            failure = .badValue(offset: start)
+            return
+        }
+        value = byte == 1
+    }
+
+    /// Which case of an enumeration stands here: writes `number`, or makes `value` the case that was read.
+    mutating func choice<Value>(_ value: inout Value, number: Int, of blanks: [Value]) {
+        var tag = UInt8(truncatingIfNeeded: number)
+        let start = position
+        octet(&tag)
+        guard !writes, failure == nil else { return }
+        guard Int(tag) < blanks.count else {
+            failure = .badValue(offset: start)
+            return
+        }
+        value = blanks[Int(tag)]
+    }
+
+    /// A length. No element is smaller than a byte, so more than is left cannot be true.
+    private mutating func count(_ value: Int) -> Int? {
+        var count = value
+        integer(&count)
+        guard !writes, failure == nil else { return failure == nil ? count : nil }
+        guard count >= 0, count <= bytes.count - position else {
+            failure = .truncated(offset: position)
+            return nil
+        }
+        return count
+    }
+}

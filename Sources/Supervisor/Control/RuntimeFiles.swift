@@ -1,0 +1,67 @@
+internal import LinuxSystem
+internal import SystemPackage
+
+/// The supervisor's runtime directory: made, locked, and with its sockets in it.
+struct RuntimeFiles: ~Copyable {
+    private let place: RuntimeDirectory
+    private let directory: Directory
+    private let lock: PidFile
+    private let wasMade: Bool
+
+    struct Failure: Error {
+        let message: String
+    }
+
+    init(_ place: RuntimeDirectory) throws(Failure) {
+        let wasMade = try Self.attempt { () throws(RuntimeDirectoryError) in try place.makeIfMissing() }
+        let directory = Directory(
+            adopting: try Self.attempt { () throws(RuntimeDirectoryError) in try place.open() })
+        lock = try Self.lock(directory.borrowed, of: place)
+        self.place = place
+        self.directory = directory
+        self.wasMade = wasMade
+    }
+
+    private static func attempt<Value: ~Copyable>(
+        _ body: () throws(RuntimeDirectoryError) -> Value
+    ) throws(Failure) -> Value {
+        do {
+            return try body()
+        } catch {
+            throw Failure(message: "runtime_directory \(error)")
+        }
+    }
+
+    private static func lock(_ directory: FileDescriptor, of place: RuntimeDirectory) throws(Failure) -> PidFile {
+        do {
+            return try PidFile(in: directory)
+        } catch {
+            let why = error == .wouldBlock ? "another supervisor runs there" : "\(error)"
+            throw Failure(message: "\(place.path)/\(PidFile.name): \(why)")
+        }
+    }
+
+    /// A listening socket `name` in the directory that is never more open than `mode`. The lock proves that a
+    /// file of that name is nobody's any more.
+    borrowing func listen(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
+        // By the opened directory: its path may be too long for a socket's address.
+        let address = SocketAddress.unix(path: "/proc/self/fd/\(directory.borrowed.rawValue)/\(name)")
+        if try directory.status(of: name) != nil { try directory.remove(name) }
+        let socket = try Socket.make(family: address.family, kind, nonblocking: true)
+        try FileCreationMask.with(0o777 & ~mode) { () throws(Errno) in try Socket.bind(socket.borrowed, to: address) }
+        try Socket.listen(socket.borrowed, backlog: 128)
+        return socket
+    }
+
+    /// Gives `group` the socket `name`.
+    borrowing func open(_ name: String, to group: UInt32) throws(Errno) {
+        try directory.setOwner(nil, group: group, of: name)
+        try directory.setMode(0o660, of: name)
+    }
+
+    /// Removes what was made here. The pid file goes last: until then no other supervisor starts.
+    consuming func remove(_ names: [String]) {
+        for name in names + [PidFile.name] { try? directory.remove(name) }
+        if wasMade { place.remove() }
+    }
+}

@@ -1,0 +1,56 @@
+internal import LinuxSystem
+internal import SystemPackage
+
+/// A connection on its way to a handler, with everything that must come back when it does not arrive.
+final class Baton {
+    let connection: DescriptorBox
+    let origin: ConnectionOrigin
+    /// Handlers that died while it was the only one that they had not acknowledged.
+    var deliveries = 0
+    /// It was sent to a handler before; that handler is gone or could not take it.
+    var wasSentBefore = false
+    /// It came back from a handler that died: it goes out alone, so that the guilty one is found.
+    var isSuspect = false
+    /// Time spent in the queue before `queuedSince`.
+    private var waited = Duration.zero
+    private var queuedSince: Duration?
+    /// What had moved on the stream at the first dispatch. Nil where the kernel keeps no count.
+    private var traffic: StreamTraffic?
+
+    init(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+        self.connection = connection
+        self.origin = origin
+    }
+
+    func entersQueue(at now: Duration) {
+        queuedSince = now
+    }
+
+    func leavesQueue(at now: Duration) {
+        if let queuedSince { waited += now - queuedSince }
+        queuedSince = nil
+    }
+
+    /// When its time in the queue is over.
+    func deadline(_ timeout: Duration) -> Duration? {
+        queuedSince.map { $0 + timeout - waited }
+    }
+
+    /// Before each delivery: the mode that handlers are promised, whatever the last one has set.
+    func prepare() {
+        guard let socket = connection.borrowed else { return }
+        if wasSentBefore {
+            try? Socket.setNonblocking(socket, false)
+            try? Socket.set(.receiveLowWater, 1, on: socket)
+        } else if origin.kind == .tcp {
+            traffic = .untouched
+        }
+    }
+
+    /// Whether no handler has read from it or written to it. On sockets that keep no counts, the missing
+    /// ACK is the handler's word that it has not.
+    var isUntouched: Bool {
+        guard let traffic, let socket = connection.borrowed else { return true }
+        return traffic.isUnchanged(on: socket)
+    }
+}

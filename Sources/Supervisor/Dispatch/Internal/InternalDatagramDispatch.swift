@@ -1,0 +1,82 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// Answers datagrams inside: one for one, where the policy lets it.
+final class InternalDatagramDispatch {
+    private let service: InternalService
+    private let record: ServiceRecord
+    private let runtime: Runtime
+    private let limits: InternalLimits
+    private var policy: AnswerPolicy
+    /// The line of the pattern with which chargen's next answer begins.
+    private var characterLine = 0
+    /// When a drop was last reported, by reason.
+    private var reported: [DropReason: Duration] = [:]
+
+    /// Echo takes any UDP datagram; of others only the length matters.
+    private static let longest = 65_535
+
+    init(_ service: InternalService, record: ServiceRecord, runtime: Runtime, limits: InternalLimits = .standard) {
+        self.service = service
+        self.record = record
+        self.runtime = runtime
+        self.limits = limits
+        policy = AnswerPolicy(limits: limits, at: runtime.loop.now)
+    }
+
+    /// Takes some of the datagrams that wait at `listener`.
+    func serve(_ listener: Listener) {
+        guard let socket = listener.descriptor else { return }
+        for _ in 0..<limits.datagrams {
+            do {
+                consider(try Datagrams.receive(from: socket, most: service == .echo ? Self.longest : 0), on: socket)
+            } catch .wouldBlock {
+                return
+            } catch {
+                // An error that an earlier answer met (ip(7)); reading it has cleared it.
+            }
+        }
+    }
+
+    private func consider(_ datagram: Datagrams.Received, on socket: FileDescriptor) {
+        guard service != .discard else { return }
+        switch policy.verdict(on: datagram.source, internalPorts: runtime.internalPorts, at: runtime.loop.now) {
+        case .answer:
+            guard let source = datagram.source, let answer = answer(to: datagram) else { return }
+            // What cannot be sent now is lost, as datagrams are.
+            try? Datagrams.send(answer, to: source, on: socket)
+        case .ignore:
+            break
+        case .drop(let reason):
+            drop(reason)
+        }
+    }
+
+    private func answer(to datagram: Datagrams.Received) -> [UInt8]? {
+        switch service {
+        case .discard: return nil
+        case .echo:
+            // A Unix-domain datagram may be longer than any of UDP, and is not echoed in part.
+            return datagram.bytes.count == datagram.length ? datagram.bytes : nil
+        case .daytime: return InternalContent.daytime(.now)
+        case .time: return InternalContent.time(.now)
+        case .qotd: return InternalContent.quote(.now)
+        case .chargen:
+            // RFC 864 leaves the length free. More than was asked with would serve whoever forges sources.
+            defer { characterLine = (characterLine + 1) % InternalContent.characterLines }
+            let count = min(datagram.length, InternalContent.longestCharacters)
+            return InternalContent.characters(count, fromLine: characterLine)
+        }
+    }
+
+    /// Each drop counts. A flood of them is reported once a second, or it would flood the log as well.
+    private func drop(_ reason: DropReason) {
+        record.connections.dropped[reason] += 1
+        let now = runtime.loop.now
+        if let last = reported[reason], now - last < .seconds(1) { return }
+        reported[reason] = now
+        record.report(.connection(.dropped(reason)))
+    }
+}

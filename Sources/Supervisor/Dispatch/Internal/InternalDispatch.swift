@@ -1,0 +1,59 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// Serves connections inside (RFC 862 to 868): no process, no hand-off.
+final class InternalDispatch {
+    private let service: InternalService
+    private let record: ServiceRecord
+    private let runtime: Runtime
+    private let limits: InternalLimits
+    /// Told whenever a connection ended, so that there may be room again.
+    private let changed: () -> Void
+    private var connections: [UInt64: InternalConnection] = [:]
+
+    init(
+        _ service: InternalService, record: ServiceRecord, runtime: Runtime, limits: InternalLimits = .standard,
+        changed: @escaping () -> Void
+    ) {
+        self.service = service
+        self.record = record
+        self.runtime = runtime
+        self.limits = limits
+        self.changed = changed
+    }
+
+    /// Connections being served: what `instances` limits.
+    var count: Int { connections.count }
+
+    /// Serves `connection`, which counts as active from now on.
+    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+        let exchange = InternalExchange(service, at: .now, limits: limits)
+        let served = InternalConnection(exchange, connection, origin, runtime: runtime, limits: limits) { [self] in
+            ended(origin)
+        }
+        do {
+            try served.start()
+        } catch {
+            record.connections.refused[.global] += 1
+            record.report(.refused(.global, detail: "epoll: \(error)"), origin)
+            return
+        }
+        record.connections.active += 1
+        connections[origin.number] = served
+    }
+
+    /// Closes every connection, for the supervisor stops now.
+    func endAll() {
+        for connection in connections.values { connection.end() }
+    }
+
+    private func ended(_ origin: ConnectionOrigin) {
+        connections[origin.number] = nil
+        record.connections.active -= 1
+        record.connections.ended += 1
+        record.report(.ended(duration: runtime.loop.now - origin.accepted), origin)
+        changed()
+    }
+}

@@ -1,0 +1,43 @@
+internal import LinuxSystem
+
+/// A job for a launcher, with what it is about, until it is answered.
+final class LaunchRequest {
+    enum Task {
+        case spawn(SpawnPlan)
+        /// The one descriptor that goes with it.
+        case close
+    }
+
+    let task: Task
+    let passing: [DescriptorBox]
+    let done: (SpawnOutcome) -> Void
+    /// How often it was sent. A job that launchers die of must not go round for ever.
+    private(set) var attempts = 0
+
+    static let mostAttempts = 3
+
+    init(_ task: Task, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
+        self.task = task
+        self.passing = passing
+        self.done = done
+    }
+
+    /// The message went out. What is to be closed is the launcher's alone now: a copy of ours would be the
+    /// last one, and its close might wait. (This close does not: the copy in the channel is still there.)
+    func wasSent() {
+        attempts += 1
+        if case .close = task { passing.forEach { _ = $0.take() } }
+    }
+
+    /// Once begun, or given away, or tried too often, it cannot be sent again.
+    var canBeSentAgain: Bool {
+        if case .close = task { return false }
+        return attempts < Self.mostAttempts
+    }
+
+    /// Leaves what is to be closed to the end of this process, which does not wait.
+    func abandon() {
+        guard case .close = task else { return }
+        for box in passing { _ = box.take()?.release() }
+    }
+}

@@ -1,0 +1,175 @@
+internal import DequeModule
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// The launchers: gives them jobs, follows up the one that does not answer, replaces the one that dies.
+///
+/// Jobs start in the order in which they come. A launcher takes one at a time; a few more wait in its
+/// channel, so that it need not wait for us. What it has not begun when it goes is given to the others.
+final class LauncherPool {
+    private let loop: EventLoop
+    private let instances: InstanceTable
+    private let plan: SpawnPlan
+    private let settings: Settings
+    private var launchers: [LauncherProcess] = []
+    private var waiting: Deque<LaunchRequest> = []
+    private var lastNumber: UInt64 = 0
+    private var replacement: TimerID?
+    private var retry: TimerID?
+    private var backoff: Duration
+    private var stopped = false
+    /// Children that close a descriptor for us, the oldest first.
+    private var closers: Deque<Int32> = []
+
+    struct Settings {
+        /// Two pay on two cores.
+        var launchers = 2
+        /// What one job may take.
+        var answerTimeout = Duration.seconds(5)
+        /// Between the death of a launcher and the start of the next; doubled while none lives long enough to
+        /// answer.
+        var firstBackoff = Duration.milliseconds(10)
+        var longestBackoff = Duration.seconds(5)
+        /// Children that wait in close at a time; beyond them the oldest is killed, which ends a socket's linger.
+        var mostClosers = 32
+    }
+
+    /// Starts the launchers.
+    ///
+    /// - Parameter plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, and the
+    ///   page of the report as 4; arguments must say so.
+    init(
+        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, settings: Settings = Settings()
+    ) throws(Errno) {
+        self.loop = loop
+        self.instances = instances
+        self.plan = plan
+        self.settings = settings
+        backoff = settings.firstBackoff
+        instances.expectsMore = { [weak self] in self?.isBusy ?? false }
+        while launchers.count < settings.launchers { launchers.append(try startLauncher()) }
+    }
+
+    /// Jobs are under way, so that a child may exist whose pid is not known yet.
+    var isBusy: Bool { !waiting.isEmpty || launchers.contains { $0.isBusy } }
+
+    /// Starts a process. `done` is called once, in a later round of the loop.
+    ///
+    /// - Parameter passing: What `.passed` stands for in the plan. Kept until `done` was called.
+    func spawn(_ plan: SpawnPlan, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
+        submit(LaunchRequest(.spawn(plan), passing: passing, done: done))
+    }
+
+    /// Closes a descriptor whose close may wait, in a child that waits in our place.
+    func close(_ descriptor: consuming OwnedDescriptor) {
+        guard Socket.isSocket(descriptor.borrowed) else {
+            // Each close of a file may ask its file system, not only the last one: ours must not happen here.
+            if let pid = Spawn.closeInChild(descriptor, asSibling: false) { follow(closer: pid) }
+            return
+        }
+        let box = DescriptorBox(descriptor)
+        submit(
+            LaunchRequest(.close, passing: [box]) { [self] outcome in
+                if case .running(let pid) = outcome { follow(closer: pid) }
+            })
+    }
+
+    /// Ends the launchers and what they are starting, which is answered as failed. What waits is neither started
+    /// nor answered any more.
+    func stop() {
+        stopped = true
+        for timer in [replacement, retry] { timer.map(loop.cancel) }
+        for request in waiting { request.abandon() }
+        waiting.removeAll()
+        for launcher in launchers { launcher.kill() }
+        launchers.removeAll()
+    }
+
+    private func submit(_ request: LaunchRequest) {
+        guard !stopped else { return request.abandon() }
+        waiting.append(request)
+        distribute()
+    }
+
+    private func follow(closer pid: Int32) {
+        closers.append(pid)
+        instances.track(pid) { [self] _ in closers.removeAll { $0 == pid } }
+        if closers.count > settings.mostClosers, let oldest = closers.popFirst() {
+            ChildProcess.signal(oldest, SIGKILL)
+        }
+    }
+
+    /// Gives waiting jobs to the launcher that has the fewest, as far as they have room.
+    private func distribute() {
+        while !waiting.isEmpty, let launcher = launchers.lazy.filter(\.hasRoom).min(by: { $0.load < $1.load }) {
+            let request = waiting.removeFirst()
+            lastNumber += 1
+            switch launcher.send(request, number: lastNumber) {
+            case .sent: continue
+            case .full:
+                waiting.prepend(request)
+                // A busy launcher's next answer brings us back here.
+                if !launcher.isBusy { retryLater() }
+                return
+            case .impossible(let error):
+                loop.afterThisRound { request.done(.failed(pid: nil, stage: .prepare, error: error)) }
+            }
+        }
+    }
+
+    /// The kernel is short of memory, or an unprivileged supervisor of descriptors in flight.
+    private func retryLater() {
+        guard retry == nil else { return }
+        retry = loop.schedule(after: .milliseconds(100)) { [self] in
+            retry = nil
+            distribute()
+        }
+    }
+}
+
+// Launchers that come and go.
+extension LauncherPool: LauncherProcessDelegate {
+    private func startLauncher() throws(Errno) -> LauncherProcess {
+        let launcher = try LauncherProcess(
+            plan: plan, loop: loop, answerTimeout: settings.answerTimeout, delegate: self)
+        instances.track(launcher.pid) { [weak self, weak launcher] _ in
+            guard let self, let launcher else { return }
+            launcher.wasCollected()
+            launcherLost(launcher)
+        }
+        return launcher
+    }
+
+    func launcherAnswered(_ launcher: LauncherProcess) {
+        backoff = settings.firstBackoff
+        distribute()
+    }
+
+    /// What it was doing is settled; what it had not begun goes to the others, before all that came later.
+    func launcherLost(_ launcher: LauncherProcess) {
+        guard launchers.contains(where: { $0 === launcher }) else { return }
+        launchers.removeAll { $0 === launcher }
+        for request in launcher.takeUnbegun().reversed() { waiting.prepend(request) }
+        distribute()
+        replaceLater()
+    }
+
+    func launcherLeft(child pid: Int32) {
+        // Nobody else wants to know how it ended.
+        instances.track(pid) { _ in }
+    }
+
+    private func replaceLater() {
+        guard !stopped, replacement == nil else { return }
+        let delay = backoff
+        backoff = min(backoff * 2, settings.longestBackoff)
+        replacement = loop.schedule(after: delay) { [self] in
+            replacement = nil
+            guard !stopped else { return }
+            if let launcher = try? startLauncher() { launchers.append(launcher) }
+            distribute()
+            if launchers.count < settings.launchers { replaceLater() }
+        }
+    }
+}

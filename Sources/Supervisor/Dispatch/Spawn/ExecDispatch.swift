@@ -1,0 +1,74 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// A process for each connection (inetd's nowait).
+final class ExecDispatch {
+    private let program: HandlerProgram
+    private let record: ServiceRecord
+    private let runtime: Runtime
+    /// Told whenever a process ended, so that there may be room again.
+    private let changed: () -> Void
+    private var starting = 0
+    private var running: [Int32: Instance] = [:]
+
+    init(program: HandlerProgram, record: ServiceRecord, runtime: Runtime, changed: @escaping () -> Void) {
+        self.program = program
+        self.record = record
+        self.runtime = runtime
+        self.changed = changed
+    }
+
+    /// Processes, running or being started: what `instances` limits.
+    var count: Int { starting + running.count }
+    var instances: [Instance] { Array(running.values) }
+
+    /// Starts a handler for `connection`, which counts as active from now on.
+    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+        guard let socket = connection.borrowed else { return }
+        record.connections.active += 1
+        starting += 1
+        let systemd = program.service.style == .systemd
+        let start = program.start(
+            systemd ? .numbered : .standardInput, sockets: [connection], announcing: systemd ? ["connection"] : nil
+        ) { $0.describe(origin, socket: socket) }
+        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
+            starting -= 1
+            settle(outcome, connection, origin)
+        }
+    }
+
+    private func settle(_ outcome: SpawnOutcome, _ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+        switch outcome {
+        case .running(let pid):
+            record.connections.spawned += 1
+            record.lastFailure = nil
+            record.report(.process(.spawned(pid: Int(pid))), origin)
+            running[pid] = Instance(
+                pid: pid, service: record.name, settings: program.service.process, origin: origin, runtime: runtime
+            ) { [self] _, _ in ended(pid) }
+        case .failed(_, let stage, let error):
+            record.connections.active -= 1
+            record.connections.refused[.spawn] += 1
+            record.failed(stage: stage.description, error: "\(error)")
+            record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")), origin)
+            changed()
+        }
+        if let descriptor = connection.take() { runtime.close(descriptor) }
+    }
+
+    private func ended(_ pid: Int32) {
+        running[pid] = nil
+        record.connections.active -= 1
+        record.connections.ended += 1
+        program.finishedWriting(pid)
+        changed()
+    }
+}
+
+extension HandlerProgram {
+    /// The process `pid` has ended: its last words go to the log.
+    func finishedWriting(_ pid: Int32) {
+        standardError?.finish(pid)
+    }
+}

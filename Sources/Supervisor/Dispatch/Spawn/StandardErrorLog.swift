@@ -1,0 +1,110 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+/// What the handlers of one service write to their standard error, line by line into the log.
+///
+/// One stream socket serves them all; SO_PASSCRED tells whose each piece is. The writing end is
+/// nonblocking, so a flood costs its writer lines and never time. Over 100 lines a second, and what is
+/// longer than 1 KiB in a line, is dropped and counted.
+final class StandardErrorLog: EventSource {
+    private let service: String
+    private let loop: EventLoop
+    private let events: EventLog
+    private let ours: OwnedDescriptor
+    private let theirs: OwnedDescriptor
+    private var registration: RegistrationID?
+    private var buffer = [UInt8](repeating: 0, count: 4096)
+    private var unfinished: [Int32: [UInt8]] = [:]
+    private var second = Duration.zero
+    private var linesInSecond = 0
+    private var dropped = 0
+    private var summary: TimerID?
+
+    private static let linesPerSecond = 100
+    /// Writers whose last line is not finished yet; beyond them, lines are cut where their pieces end.
+    private static let mostWriters = 256
+    /// Pieces read in one round of the loop.
+    private static let budget = 32
+
+    init(service: String, loop: EventLoop, events: EventLog) throws(Errno) {
+        self.service = service
+        self.loop = loop
+        self.events = events
+        let pair = try Socket.pair(.stream, nonblocking: true)
+        try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
+        Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
+        ours = pair.ours
+        theirs = pair.theirs
+        registration = try loop.watch(ours.borrowed, for: .readable, self)
+    }
+
+    /// The end that handlers write to; a copy for one of them.
+    func writingEnd() throws(Errno) -> DescriptorBox {
+        DescriptorBox(try theirs.duplicate())
+    }
+
+    func close() {
+        if let registration { loop.forget(registration) }
+        registration = nil
+    }
+
+    func ready(_ interest: Epoll.Interest) {
+        for _ in 0..<Self.budget {
+            guard
+                let piece = try? DescriptorPassing.receive(into: &buffer, room: 0, withPID: true, on: ours.borrowed),
+                piece.count > 0
+            else { return }
+            take(buffer[..<piece.count], from: piece.pid)
+        }
+    }
+
+    private func take(_ bytes: ArraySlice<UInt8>, from pid: Int32) {
+        var rest = bytes
+        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
+            let begun = unfinished.removeValue(forKey: pid) ?? []
+            finish(begun + rest[..<end].prefix(ProcessEvent.longestLine - begun.count), from: pid)
+            rest = rest[(end + 1)...]
+        }
+        guard !rest.isEmpty else { return }
+        var line = unfinished[pid] ?? []
+        line += rest.prefix(ProcessEvent.longestLine - line.count)
+        if unfinished.count < Self.mostWriters || unfinished[pid] != nil {
+            unfinished[pid] = line
+        } else {
+            finish(line, from: pid)
+        }
+    }
+
+    /// The process `pid` has ended: what it began to write is its last line.
+    func finish(_ pid: Int32) {
+        ready(.readable)
+        if let line = unfinished.removeValue(forKey: pid) { finish(line, from: pid) }
+    }
+
+    private func finish(_ line: [UInt8], from pid: Int32) {
+        guard !line.isEmpty else { return }
+        if loop.now - second >= .seconds(1) {
+            second = loop.now
+            linesInSecond = 0
+        }
+        linesInSecond += 1
+        guard linesInSecond <= Self.linesPerSecond else { return drop() }
+        report(.standardError(pid: Int(pid), line: String(decoding: line, as: UTF8.self)))
+    }
+
+    private func drop() {
+        dropped += 1
+        guard summary == nil else { return }
+        summary = loop.schedule(after: .seconds(1)) { [weak self] in
+            guard let self else { return }
+            summary = nil
+            report(.standardErrorDropped(lines: dropped))
+            dropped = 0
+        }
+    }
+
+    private func report(_ event: ProcessEvent) {
+        events.report(.process(event), service: service)
+    }
+}

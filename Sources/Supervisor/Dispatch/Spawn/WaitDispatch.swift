@@ -1,0 +1,140 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// A handler that gets the listening or datagram socket itself (inetd's wait): started when something
+/// comes, and the socket is watched again when it ends.
+///
+/// It has one listener, or, in style systemd, all of the service's.
+final class WaitDispatch {
+    let listeners: [Listener]
+    private let program: HandlerProgram
+    private let record: ServiceRecord
+    private let runtime: Runtime
+    private let changed: () -> Void
+    private var trigger: TriggerPolicy
+    private var isStarting = false
+    private(set) var instance: Instance?
+    private var pause: TimerID?
+    private var stopped = false
+    /// The first datagram of each listener when the handler was started, to see whether it still is.
+    private var firstDatagrams: [PeekedDatagram?] = []
+
+    init(
+        listeners: [Listener], program: HandlerProgram, record: ServiceRecord, runtime: Runtime,
+        changed: @escaping () -> Void
+    ) {
+        self.listeners = listeners
+        self.program = program
+        self.record = record
+        self.runtime = runtime
+        self.changed = changed
+        trigger = TriggerPolicy(program.service.triggerLimit)
+    }
+
+    /// Processes, running or being started.
+    var count: Int { isStarting || instance != nil ? 1 : 0 }
+    var isPaused: Bool { pause != nil }
+
+    /// One of the sockets has something to read.
+    func start() {
+        guard count == 0, pause == nil, !stopped else { return }
+        let sockets = listeners.compactMap { listener -> DescriptorBox? in
+            guard let descriptor = listener.descriptor else { return nil }
+            // The mode lives in the open file description, where the last handler may have changed it.
+            try? Socket.setNonblocking(descriptor, false)
+            guard let copy = try? descriptor.duplicate() else { return nil }
+            return DescriptorBox(copy)
+        }
+        let bound = listeners.filter { $0.descriptor != nil }
+        guard sockets.count == bound.count, !bound.isEmpty else { return paused(for: .seconds(1)) }
+        firstDatagrams = listeners.map(peek)
+        for listener in listeners { listener.hold(.handler) }
+        isStarting = true
+        let systemd = program.service.style == .systemd
+        let start = program.start(
+            systemd ? .numbered : .standardInput, sockets: sockets, announcing: systemd ? bound.map(\.endpoint.name) : nil
+        ) { $0.describe(listeners: bound) }
+        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] in settle($0) }
+    }
+
+    private func settle(_ outcome: SpawnOutcome) {
+        isStarting = false
+        switch outcome {
+        case .running(let pid):
+            record.connections.spawned += 1
+            record.lastFailure = nil
+            record.report(.process(.spawned(pid: Int(pid), listener: listeners.first?.endpoint.name)))
+            instance = Instance(
+                pid: pid, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
+            ) { [self] in ended($0, $1) }
+        case .failed(_, let stage, let error):
+            record.failed(stage: stage.description, error: "\(error)")
+            record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")))
+            finished(well: false)
+        }
+    }
+
+    private func ended(_ instance: Instance, _ status: ExitStatus) {
+        self.instance = nil
+        program.finishedWriting(instance.pid)
+        finished(well: status.succeeded)
+    }
+
+    private func finished(well: Bool) {
+        let unread = zip(listeners, firstDatagrams).contains { peek($0) == $1 && $1 != nil }
+        if well && !unread {
+            trigger.succeeded()
+            resume()
+        } else if let delay = trigger.failed(at: runtime.loop.now) {
+            let limit = program.service.triggerLimit
+            record.report(
+                .service(.triggerLimit(failures: limit.burst ?? 0, interval: limit.interval, pause: delay)))
+            paused(for: delay)
+        } else {
+            resume()
+        }
+    }
+
+    private func paused(for delay: Duration) {
+        for listener in listeners { listener.hold(.trigger) }
+        pause = runtime.loop.schedule(after: delay) { [self] in
+            pause = nil
+            eatFirstDatagram()
+            resume()
+        }
+        changed()
+    }
+
+    /// What handlers failed on is eaten, so that the next one meets the next datagram. A stream has nothing
+    /// to eat: its clients stay in the backlog.
+    private func eatFirstDatagram() {
+        for (listener, first) in zip(listeners, firstDatagrams) {
+            guard let first, let descriptor = listener.descriptor, peek(listener) == first else { continue }
+            var buffer: [UInt8] = [0]
+            guard (try? DescriptorPassing.receive(into: &buffer, room: 0, on: descriptor)) != nil else { continue }
+            record.connections.dropped[.trigger] += 1
+            record.report(.connection(.dropped(.trigger)))
+        }
+    }
+
+    private func resume() {
+        for listener in listeners {
+            listener.reopenIfShutDown()
+            listener.release([.handler, .trigger])
+        }
+        changed()
+    }
+
+    /// No handler is started any more; the one that runs goes on.
+    func stop() {
+        stopped = true
+        if let pause { runtime.loop.cancel(pause) }
+        pause = nil
+    }
+
+    private func peek(_ listener: Listener) -> PeekedDatagram? {
+        guard listener.endpoint.kind.isDatagram, let descriptor = listener.descriptor else { return nil }
+        return PeekedDatagram(first: descriptor)
+    }
+}

@@ -1,0 +1,110 @@
+internal import LinuxSystem
+internal import SystemPackage
+
+/// What the loop wakes when its descriptor is ready.
+protocol EventSource: AnyObject {
+    func ready(_ interest: Epoll.Interest)
+}
+
+/// Names a registration. Descriptor numbers are reused within one batch of events; these never are.
+struct RegistrationID: Hashable {
+    fileprivate let number: UInt64
+}
+
+/// The one loop: descriptors, timers, and what is to be done before the next wait.
+///
+/// It holds its sources strongly from `watch` to `forget`; a source forgets its registration before it
+/// closes the descriptor.
+final class EventLoop {
+    private var epoll: Epoll
+    private var registrations: [UInt64: Registration] = [:]
+    private var nextRegistration: UInt64 = 1
+    private var timers = TimerQueue()
+    private var deferred: [() -> Void] = []
+    private var stopped = false
+
+    /// The time at which this round's events were taken; what happens in one round happens at one time.
+    private(set) var now = Clock.now()
+    /// Time in which this process could have run: `now` without the gaps in which it was stopped. What
+    /// blames others for their silence counts in this.
+    private(set) var runningTime = Duration.zero
+
+    /// A wake-up later than this was a stopped process, not a busy one.
+    private static let longestDelay = Duration.milliseconds(500)
+
+    private struct Registration {
+        let source: any EventSource
+        let descriptor: FileDescriptor
+        var interest: Epoll.Interest
+    }
+
+    init() throws(Errno) {
+        epoll = try Epoll()
+    }
+
+    /// Watches `descriptor` for `source`, which keeps owning it.
+    func watch(
+        _ descriptor: FileDescriptor, for interest: Epoll.Interest, _ source: any EventSource
+    ) throws(Errno) -> RegistrationID {
+        let number = nextRegistration
+        try epoll.add(descriptor, interest, token: number)
+        nextRegistration += 1
+        registrations[number] = Registration(source: source, descriptor: descriptor, interest: interest)
+        return RegistrationID(number: number)
+    }
+
+    func change(_ id: RegistrationID, to interest: Epoll.Interest) {
+        guard let registration = registrations[id.number], registration.interest != interest else { return }
+        // A descriptor that is registered can be modified: only a lack of kernel memory stops it, and the
+        // level-triggered old interest is then tried again at the next change.
+        guard (try? epoll.modify(registration.descriptor, interest, token: id.number)) != nil else { return }
+        registrations[id.number]?.interest = interest
+    }
+
+    func forget(_ id: RegistrationID) {
+        guard let registration = registrations.removeValue(forKey: id.number) else { return }
+        try? epoll.remove(registration.descriptor)
+    }
+
+    /// Runs `action` once, `delay` from now on.
+    func schedule(after delay: Duration, _ action: @escaping () -> Void) -> TimerID {
+        timers.insert(at: now + delay, action)
+    }
+
+    func cancel(_ timer: TimerID) {
+        timers.remove(timer)
+    }
+
+    /// Runs `action` when this round's events are done, before the next wait.
+    func afterThisRound(_ action: @escaping () -> Void) {
+        deferred.append(action)
+    }
+
+    /// Ends `run` after this round.
+    func stop() {
+        stopped = true
+    }
+
+    func run() throws(Errno) {
+        while !stopped {
+            try turn()
+        }
+    }
+
+    private func turn() throws(Errno) {
+        let timeout: Duration? = deferred.isEmpty ? timers.next.map { max(.zero, $0 - Clock.now()) } : .zero
+        let before = now
+        let count = try epoll.wait(timeout: timeout)
+        now = Clock.now()
+        runningTime += min(now - before, (timeout ?? .zero) + Self.longestDelay)
+        for index in 0..<count {
+            let (token, interest) = epoll.event(index)
+            // Forgotten earlier in this batch: nobody to tell.
+            registrations[token]?.source.ready(interest)
+        }
+        while let action = timers.expired(at: now) { action() }
+        let work = deferred
+        deferred.removeAll(keepingCapacity: true)
+        for action in work { action() }
+    }
+}

@@ -1,0 +1,24 @@
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Who is told of signals.
+protocol SignalTarget: AnyObject {
+    func received(_ signal: Int32)
+}
+
+/// The supervisor's signals, as events of the loop.
+final class SignalSource: EventSource {
+    private let descriptor: SignalDescriptor
+    private var registration: RegistrationID?
+    weak var target: (any SignalTarget)?
+
+    init(loop: EventLoop) throws(Errno) {
+        descriptor = try SignalDescriptor([SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])
+        registration = try loop.watch(descriptor.borrowed, for: .readable, self)
+    }
+
+    func ready(_ interest: Epoll.Interest) {
+        while let signal = descriptor.next() { target?.received(signal) }
+    }
+}

@@ -1,0 +1,208 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// Who is told what a listener's socket brings.
+protocol ListenerOwner: AnyObject {
+    /// How many connections may be taken now; 0 leaves the rest in the backlog.
+    var room: Int { get }
+    func accepted(_ connection: consuming AcceptedSocket, on listener: Listener)
+    /// The socket of a listener that does not accept has something to read.
+    func readable(_ listener: Listener)
+    func listenerChanged(_ listener: Listener, _ change: Listener.Change)
+}
+
+/// The bound socket of one endpoint: in the poll set while nothing holds it back, bound again when it
+/// must be, and never given up while its service lives.
+final class Listener: EventSource {
+    let endpoint: Endpoint
+    private let accepts: Bool
+    private let loop: EventLoop
+    private let shortage: DescriptorShortage
+    private weak var owner: (any ListenerOwner)?
+    private var socket: OwnedDescriptor?
+    private var registration: RegistrationID?
+    private var retry: BindRetry?
+    private(set) var holds: Holds = []
+
+    /// Reasons to stay out of the poll set; connections wait in the backlog meanwhile.
+    struct Holds: OptionSet {
+        let rawValue: Int
+        /// The service is at a limit, or its queue is full.
+        static let noRoom = Holds(rawValue: 1)
+        /// A `wait` handler has the socket.
+        static let handler = Holds(rawValue: 2)
+        /// `trigger_limit`.
+        static let trigger = Holds(rawValue: 4)
+        /// The process or the system has no descriptors or memory left.
+        static let shortage = Holds(rawValue: 8)
+        /// The service stops.
+        static let stopping = Holds(rawValue: 16)
+    }
+
+    enum Change {
+        case bound(SocketAddress)
+        case retrying(step: String, error: Errno, delay: Duration)
+        /// accept failed for a reason that is the connection's own.
+        case connectionFailed(Errno)
+        case short(Errno)
+        case shutDown
+    }
+
+    private struct BindRetry {
+        var failures: Int
+        var error: String
+        var at: Duration
+        var timer: TimerID
+    }
+
+    /// Connections accepted in one round of the loop, so that a flood on one listener starves nobody.
+    private static let acceptBudget = 16
+    private static let bindBackoff = Backoff(first: .seconds(1), longest: .seconds(60))
+
+    init(_ endpoint: Endpoint, accepts: Bool, loop: EventLoop, shortage: DescriptorShortage, owner: any ListenerOwner) {
+        self.endpoint = endpoint
+        self.accepts = accepts
+        self.loop = loop
+        self.shortage = shortage
+        self.owner = owner
+    }
+
+    /// The socket, while it is bound; it stays the listener's.
+    var descriptor: FileDescriptor? { socket?.borrowed }
+
+    /// Where it is bound, with the port that the kernel gave; before that, where it is to be.
+    var address: SocketAddress {
+        guard let descriptor, let bound = try? Socket.localAddress(of: descriptor) else { return endpoint.address }
+        return bound
+    }
+
+    /// Tries to bind; on failure it is tried again with backoff.
+    func open() {
+        guard socket == nil else { return }
+        if let retry { loop.cancel(retry.timer) }
+        do {
+            socket = try SocketBinding.open(endpoint)
+            retry = nil
+            updatePolling()
+            owner?.listenerChanged(self, .bound(address))
+        } catch {
+            let failures = (retry?.failures ?? 0) + 1
+            let delay = Self.bindBackoff.delay(afterFailures: failures)
+            let timer = loop.schedule(after: delay) { [weak self] in self?.open() }
+            retry = BindRetry(
+                failures: failures, error: "\(error.step): \(error.error)", at: loop.now + delay, timer: timer)
+            owner?.listenerChanged(self, .retrying(step: error.step, error: error.error, delay: delay))
+        }
+    }
+
+    /// Closes the socket and, unless it is to stay, removes its file.
+    func close() {
+        if let retry { loop.cancel(retry.timer) }
+        retry = nil
+        unwatch()
+        guard socket.take() != nil else { return }
+        if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
+    }
+
+    func hold(_ reason: Holds) {
+        holds.insert(reason)
+        updatePolling()
+    }
+
+    func release(_ reason: Holds) {
+        holds.remove(reason)
+        updatePolling()
+    }
+
+    /// A handler may have shut the socket down: a stream listener that no longer listens is bound anew.
+    func reopenIfShutDown() {
+        guard !endpoint.kind.isDatagram, let descriptor,
+            (try? Socket.value(.acceptsConnections, of: descriptor)) != 1
+        else { return }
+        owner?.listenerChanged(self, .shutDown)
+        close()
+        open()
+    }
+
+    private func updatePolling() {
+        guard let descriptor else { return }
+        if holds.isEmpty, registration == nil {
+            do {
+                registration = try loop.watch(descriptor, for: .readable, self)
+            } catch {
+                // No kernel memory for the registration: as with any shortage, later.
+                reportShortage(error)
+            }
+        } else if !holds.isEmpty {
+            unwatch()
+        }
+    }
+
+    private func reportShortage(_ error: Errno) {
+        if shortage.report(for: self) { owner?.listenerChanged(self, .short(error)) }
+    }
+
+    private func unwatch() {
+        if let registration { loop.forget(registration) }
+        registration = nil
+    }
+
+    func ready(_ interest: Epoll.Interest) {
+        guard accepts else {
+            if interest.contains(.hangUp) { reopenIfShutDown() }
+            owner?.readable(self)
+            return
+        }
+        for _ in 0..<Self.acceptBudget {
+            guard holds.isEmpty, let descriptor, let owner else { return }
+            guard owner.room > 0 else { return hold(.noRoom) }
+            do {
+                owner.accepted(try Socket.accept(descriptor), on: self)
+            } catch {
+                guard passedOver(error) else { return }
+            }
+        }
+    }
+
+    /// Whether accept may go on after `error`.
+    private func passedOver(_ error: Errno) -> Bool {
+        switch error {
+        case .wouldBlock:
+            return false
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noBufferSpace, .noMemory:
+            reportShortage(error)
+            return false
+        case .invalidArgument, .notSocket, .notSupportedOnSocket:
+            reopenIfShutDown()
+            return false
+        default:
+            // ECONNABORTED, EPERM (a firewall's word) and pending network errors (accept(2)) are that
+            // connection's own; the next one is another matter.
+            owner?.listenerChanged(self, .connectionFailed(error))
+            return true
+        }
+    }
+}
+
+extension Listener {
+    /// As `baton status` shows it.
+    var status: ListenerStatus {
+        var status = ListenerStatus(
+            name: endpoint.name, address: address.description, transport: endpoint.kind.rawValue, state: state)
+        if let retry {
+            status.error = retry.error
+            status.retry = max(.zero, retry.at - loop.now)
+        } else if holds.contains(.shortage) {
+            status.error = "no descriptors or memory left"
+        }
+        return status
+    }
+
+    private var state: ListenerStatus.State {
+        if socket == nil { return .retrying }
+        if holds.contains(.handler) { return .waiting }
+        return holds.isEmpty ? .listening : .paused
+    }
+}

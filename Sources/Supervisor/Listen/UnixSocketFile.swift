@@ -1,0 +1,71 @@
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// The file of a Unix-domain socket: made, taken over when it is stale, given its mode, and removed.
+///
+/// The directory is opened once and checked on the way, so nobody else can turn the path elsewhere
+/// afterwards. bind(2) itself takes the whole path, because that is what getsockname(2) then tells
+/// everybody; that it made the entry in the opened directory is checked.
+enum UnixSocketFile {
+    static func bind(
+        _ socket: FileDescriptor, path: String, kind: Socket.Kind, options: SocketOptions
+    ) throws(SocketBinding.Failure) {
+        let (parent, name) = split(path)
+        let directory = try SocketBinding.step("directory \(parent)") { () throws(Errno) in
+            try Directory(trusted: parent, makingMissing: options.directoryMode)
+        }
+        try SocketBinding.step("stale socket") { () throws(Errno) in
+            try removeStale(name, in: directory, path: path, kind: kind)
+        }
+        try SocketBinding.step("bind") { () throws(Errno) in
+            // Never more open than it is to be, not even until chmod.
+            let mask = options.mode.map { 0o777 & ~$0 }
+            if let mask {
+                try FileCreationMask.with(mask) { () throws(Errno) in try Socket.bind(socket, to: .unix(path: path)) }
+            } else {
+                try Socket.bind(socket, to: .unix(path: path))
+            }
+        }
+        try SocketBinding.step("mode and owner") { () throws(Errno) in
+            guard try directory.status(of: name)?.isSocket == true else { throw .noSuchFileOrDirectory }
+            if options.owner != nil || options.group != nil {
+                try directory.setOwner(options.owner, group: options.group, of: name)
+            }
+            if let mode = options.mode { try directory.setMode(mode, of: name) }
+        }
+    }
+
+    /// Removes the socket's file, if it is still a socket.
+    static func remove(path: String) {
+        let (parent, name) = split(path)
+        guard let directory = try? Directory(trusted: parent, makingMissing: 0o755),
+            let status = try? directory.status(of: name), status.isSocket
+        else { return }
+        try? directory.remove(name)
+    }
+
+    /// Unlinks a socket that nobody listens on any more; EADDRINUSE when somebody does, or when the file
+    /// is something else.
+    private static func removeStale(
+        _ name: String, in directory: borrowing Directory, path: String, kind: Socket.Kind
+    ) throws(Errno) {
+        guard let status = try directory.status(of: name) else { return }
+        guard status.isSocket else { throw .addressInUse }
+        // Nonblocking: a listener with a full backlog is alive, and answers EAGAIN.
+        let probe = try Socket.make(family: SocketAddress.unix(path: path).family, kind, nonblocking: true)
+        do {
+            try Socket.connect(probe.borrowed, to: .unix(path: path))
+        } catch .connectionRefused {
+            return try directory.remove(name)
+        } catch {
+            throw .addressInUse
+        }
+        throw .addressInUse
+    }
+
+    private static func split(_ path: String) -> (parent: String, name: String) {
+        guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+        return (slash == path.startIndex ? "/" : String(path[..<slash]), String(path[path.index(after: slash)...]))
+    }
+}

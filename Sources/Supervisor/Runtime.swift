@@ -1,0 +1,48 @@
+internal import ControlProtocol
+internal import LinuxSystem
+
+/// What all stages share: the loop, the log, the launchers, the children.
+final class Runtime {
+    let loop: EventLoop
+    let events: EventLog
+    let launchers: LauncherPool
+    let instances: InstanceTable
+    let shortage: DescriptorShortage
+    /// The environment that the supervisor was started with.
+    let environment = CurrentProcess.environment
+    /// RLIMIT_NOFILE before the supervisor raised its own; what it starts gets this one.
+    let originalOpenFiles: ResourceLimits.Pair
+    /// What a uid without a name here shows as (/proc/sys/kernel/overflowuid).
+    let overflowUID = CurrentProcess.overflowUID
+    /// Where our own small datagram services are bound: they never answer each other.
+    let internalPorts = InternalPorts()
+    private var lastConnection: UInt64 = 0
+    private var lastHandler: UInt64 = 0
+
+    init(
+        loop: EventLoop, events: EventLog, launchers: LauncherPool, instances: InstanceTable,
+        originalOpenFiles: ResourceLimits.Pair
+    ) {
+        self.loop = loop
+        self.events = events
+        self.launchers = launchers
+        self.instances = instances
+        self.originalOpenFiles = originalOpenFiles
+        shortage = DescriptorShortage(loop: loop)
+    }
+
+    func nextConnectionNumber() -> UInt64 {
+        lastConnection += 1
+        return lastConnection
+    }
+
+    func nextHandlerNumber() -> UInt64 {
+        lastHandler += 1
+        return lastHandler
+    }
+
+    /// Closes a connection that a handler has had: where the close may wait, a child waits in our place.
+    func close(_ descriptor: consuming OwnedDescriptor) {
+        if Socket.mayBlockInClose(descriptor.borrowed) { launchers.close(descriptor) }
+    }
+}

@@ -1,0 +1,30 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+/// What is counted and reported of one service; its stages share it.
+final class ServiceRecord {
+    let name: String
+    var connections = ConnectionCounters()
+    /// The last start that failed, until one succeeds.
+    var lastFailure: StartFailure?
+    private let events: EventLog
+
+    init(name: String, events: EventLog) {
+        self.name = name
+        self.events = events
+    }
+
+    func report(_ kind: Event.Kind, _ origin: ConnectionOrigin? = nil) {
+        events.report(kind, service: name, origin)
+    }
+
+    func report(_ event: ConnectionEvent, _ origin: ConnectionOrigin) {
+        events.report(.connection(event), service: name, origin)
+    }
+
+    /// A start that failed, for the status and the log.
+    func failed(stage: String, error: String) {
+        lastFailure = StartFailure(stage: stage, error: error, time: .now)
+    }
+}

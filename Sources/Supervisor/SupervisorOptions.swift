@@ -1,0 +1,18 @@
+package import ControlProtocol
+
+/// What `batond run` was told.
+package struct SupervisorOptions: Sendable {
+    package var table: TableSource
+    /// Nil: the table's, else the default of this uid.
+    package var runtimeDirectory: String?
+    /// Nil: the table's.
+    package var logLevel: EventLevel?
+    /// A newline is written to it when every listener has been tried.
+    package var readyDescriptor: Int32?
+    /// A listener that cannot be bound at the start is fatal.
+    package var isStrict = false
+
+    package init(table: TableSource) {
+        self.table = table
+    }
+}

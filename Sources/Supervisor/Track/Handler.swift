@@ -1,0 +1,305 @@
+internal import ControlProtocol
+internal import Glibc
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// Who owns a service's handlers and its queue.
+protocol HandlerOwner: AnyObject {
+    func handlerReady(_ handler: Handler)
+    /// There may be room on it again.
+    func handlerHasRoom(_ handler: Handler)
+    func handler(_ handler: Handler, acknowledged batons: [Baton])
+    func handler(_ handler: Handler, ended origins: [ConnectionOrigin])
+    /// The handler could not take it.
+    func handler(_ handler: Handler, returned baton: Baton, why: String)
+    /// It takes no more, and will be gone.
+    func handlerLeaving(_ handler: Handler)
+    func handlerGone(_ handler: Handler, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains)
+}
+
+/// One persistent handler: its life, its channel, and which connections are with it.
+final class Handler {
+    let id: String
+    let machineKind: HandlerMachine.Kind
+    let settings: Handoff
+    let record: ServiceRecord
+    let runtime: Runtime
+    weak var owner: (any HandlerOwner)?
+    var machine: HandlerMachine
+    private(set) var channel: Channel?
+    /// A registered handler's process; a child of ours is an `instance`.
+    private var process: ProcessDescriptor?
+    var instance: Instance?
+    private(set) var pid: Int32
+
+    private var ledger = BatonLedger<UInt64>()
+    private var unacknowledged: [UInt64: Baton] = [:]
+    private var held: [UInt64: ConnectionOrigin] = [:]
+    private var traits: HandlerTraits = []
+    private var ownCapacity = 0
+    private(set) var served = 0
+    private var restsUntil = Duration.zero
+    /// The last baton sent was a suspect, which goes alone.
+    private var carriesSuspect = false
+    var heartbeat: Heartbeat?
+    var heartbeatTimer: TimerID?
+    var deadlines: [HandlerMachine.Deadline: TimerID] = [:]
+    private(set) var statusText = ""
+    let started = Timestamp.now
+    private(set) var lastSign: Duration
+
+    /// What a handler that is gone leaves behind.
+    struct Remains {
+        var unacknowledged: [Baton]
+        var held: [ConnectionOrigin]
+        /// It had acknowledged something in its life.
+        var worked: Bool
+    }
+
+    /// How long a handler that could not take a baton gets none.
+    private static let rest = Duration.seconds(1)
+
+    init(
+        _ kind: HandlerMachine.Kind, pid: Int32, process: consuming ProcessDescriptor? = nil, settings: Handoff,
+        record: ServiceRecord, runtime: Runtime, owner: any HandlerOwner
+    ) {
+        id = "\(runtime.nextHandlerNumber())"
+        machineKind = kind
+        self.pid = pid
+        let mayKill = kind == .supervised || process != nil
+        self.process = process
+        self.settings = settings
+        self.record = record
+        self.runtime = runtime
+        self.owner = owner
+        lastSign = runtime.loop.now
+        let policy = settings.unresponsive ?? (kind == .supervised ? .kill : .wait)
+        machine = HandlerMachine(kind: kind, killsSilent: policy == .kill && mayKill)
+    }
+
+    var state: HandlerMachine.State { machine.state }
+
+    /// The most connections it takes.
+    var capacity: Int {
+        ownCapacity == 0 ? settings.capacity : min(settings.capacity, ownCapacity)
+    }
+
+    /// Connections with it, acknowledged or not.
+    var load: Int { ledger.count }
+    /// It serves in the thread that reads the channel, and is at it: it cannot answer.
+    var isServingOnChannelThread: Bool { traits.contains(.servesOnChannelThread) && ledger.count > 0 }
+    var unacknowledgedCount: Int { ledger.unacknowledgedCount }
+
+    /// Whether it may be sent `baton` now.
+    func hasRoom(for baton: Baton? = nil) -> Bool {
+        guard machine.state == .ready, ledger.count < capacity, restsUntil <= runtime.loop.now,
+            ledger.unacknowledgedCount < ProtocolLimits.unacknowledged
+        else { return false }
+        if isServingOnChannelThread { return false }
+        if baton?.isSuspect == true { return ledger.unacknowledgedCount == 0 }
+        return !(carriesSuspect && ledger.unacknowledgedCount > 0)
+    }
+
+    /// Sends `baton`, which is the handler's until it comes back by `owner`, if the outcome is `sent`; else it
+    /// is still the caller's.
+    func deliver(_ baton: Baton) -> Channel.SendOutcome {
+        guard let channel, let descriptor = baton.connection.borrowed else { return .broken }
+        baton.prepare()
+        let message = SupervisorMessage.Baton(
+            id: ledger.nextID, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
+            wasSentBefore: baton.wasSentBefore)
+        let outcome = channel.send(.baton(message), passing: descriptor)
+        guard outcome == .sent else { return outcome }
+        record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton.origin)
+        ledger.sent(baton.origin.number)
+        unacknowledged[baton.origin.number] = baton
+        baton.wasSentBefore = true
+        carriesSuspect = baton.isSuspect
+        return .sent
+    }
+
+    // MARK: Its life
+
+    /// Its channel, before its first message.
+    func take(_ channel: Channel) {
+        self.channel = channel
+        channel.adopt(self)
+    }
+
+    /// The launcher has started it as `pid`.
+    func spawned(as pid: Int32, settings: ProcessSettings, ended: @escaping () -> Void) {
+        self.pid = pid
+        instance = Instance(pid: pid, service: record.name, settings: settings, origin: nil, runtime: runtime) {
+            [self] _, status in
+            ended()
+            instance = nil
+            // What it said before it died counts before its death does.
+            channel?.drain()
+            if channel?.descriptor.hasHungUp == true { channelEnded() }
+            handle(.exited(status))
+        }
+        switch machine.state {
+        case .starting: arm(.start)
+        // Asked to end, or without a channel, before there was anybody to tell.
+        case .ending: dismiss(firmly: channel == nil)
+        case .ready, .unresponsive, .draining, .gone: break
+        }
+    }
+
+    func handle(_ event: HandlerMachine.Event) {
+        let before = machine.state
+        perform(machine.handle(event))
+        guard before != machine.state else { return }
+        if machine.state == .draining || machine.state == .ending { owner?.handlerLeaving(self) }
+        if machine.state != .gone { reportState() }
+    }
+
+    /// Ends its process now: by its stop signal, or with SIGKILL.
+    func dismiss(firmly: Bool) {
+        perform(machine.dismiss(firmly: firmly))
+    }
+
+    private func perform(_ actions: [HandlerMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .sendWelcome:
+                let interval = settings.heartbeat.map { UInt32(clamping: $0.interval.milliseconds) }
+                channel?.post(.welcome(heartbeatMilliseconds: interval ?? 0))
+            case .sendDrain: channel?.post(.drain)
+            case .arm(let deadline): arm(deadline)
+            case .terminate: instance?.terminate(why: "asked to end")
+            case .kill: kill()
+            case .endChannel: channel?.end()
+            case .gone(let departure): depart(departure)
+            }
+        }
+    }
+
+    private func kill() {
+        if let instance {
+            instance.kill(why: "its handler is ended")
+        } else if machineKind == .supervised {
+            // The handler is collected; its group may still hold the channel.
+            if pid > 1 { ChildProcess.signalGroup(pid, SIGKILL) }
+        } else {
+            try? process?.signal(SIGKILL)
+        }
+    }
+
+    func channelEnded() {
+        guard let channel else { return }
+        self.channel = nil
+        channel.close()
+        handle(.channelHungUp)
+    }
+
+    private func depart(_ departure: HandlerMachine.Departure) {
+        channel?.close()
+        channel = nil
+        for timer in deadlines.values { runtime.loop.cancel(timer) }
+        deadlines = [:]
+        if let heartbeatTimer { runtime.loop.cancel(heartbeatTimer) }
+        let remains = ledger.gone()
+        let left = Remains(
+            unacknowledged: remains.unacknowledged.compactMap { unacknowledged[$0] },
+            held: remains.held.compactMap { held[$0] }, worked: served > 0)
+        unacknowledged = [:]
+        held = [:]
+        owner?.handlerGone(self, departure, left)
+    }
+
+    // MARK: What it says
+
+    /// It has registered: the first message on its channel.
+    func registered(_ registration: HandlerMessage.Registration) {
+        traits = registration.traits
+        ownCapacity = Int(registration.capacity)
+        ledger = BatonLedger(traits: traits)
+        disarm(.start)
+        record.report(
+            .handler(.registered(id: id, pid: Int(pid), kind: kind, capacity: capacity)))
+        handle(.registered)
+        startHeartbeat()
+        owner?.handlerReady(self)
+    }
+
+    func take(_ message: HandlerMessage) throws(ProtocolError) {
+        heard()
+        switch message {
+        case .register(let registration):
+            guard machine.state == .starting, registration.service == record.name else { throw .unexpected(.register) }
+            registered(registration)
+        case _ where machine.state == .starting: throw .unexpected(message.type)
+        case .acknowledge(let id): acknowledged(try ledger.acknowledge(upTo: id))
+        case .done(let ids):
+            let completion = try ledger.done(ids)
+            acknowledged(completion.acknowledged)
+            ended(completion.ended)
+        case .negative(let id, let reason): returned(try ledger.negative(id), why: reason)
+        case .capacity(let capacity):
+            ownCapacity = Int(capacity)
+            owner?.handlerHasRoom(self)
+        case .drain: handle(.drainAnnounced)
+        case .status(let text): statusText = text
+        case .pong: break
+        case .pass(let pass):
+            channel?.post(.passed(id: pass.id, .refused(reason: RefusalReason.passed.rawValue)))
+        }
+    }
+
+    private func heard() {
+        lastSign = runtime.loop.now
+        if heartbeat?.heard() == true { scheduleHeartbeat(after: heartbeat?.interval) }
+        handle(.heard)
+    }
+
+    private func acknowledged(_ numbers: [UInt64]) {
+        guard !numbers.isEmpty else { return }
+        let batons = numbers.compactMap { unacknowledged.removeValue(forKey: $0) }
+        served += batons.count
+        for baton in batons where !traits.contains(.sendsNoDone) { held[baton.origin.number] = baton.origin }
+        owner?.handler(self, acknowledged: batons)
+        if traits.contains(.sendsNoDone) { owner?.handler(self, ended: batons.map(\.origin)) }
+        owner?.handlerHasRoom(self)
+    }
+
+    private func ended(_ numbers: [UInt64]) {
+        owner?.handler(self, ended: numbers.compactMap { held.removeValue(forKey: $0) })
+        owner?.handlerHasRoom(self)
+    }
+
+    private func returned(_ number: UInt64, why: String) {
+        restsUntil = runtime.loop.now + Self.rest
+        _ = runtime.loop.schedule(after: Self.rest) { [weak self] in
+            guard let self else { return }
+            owner?.handlerHasRoom(self)
+        }
+        guard let baton = unacknowledged.removeValue(forKey: number) else { return }
+        owner?.handler(self, returned: baton, why: why)
+    }
+}
+
+extension Handler: ChannelOwner {
+    func received(_ message: HandlerMessage, on channel: Channel) {
+        do {
+            try take(message)
+        } catch {
+            brokeProtocol(error.description, on: channel)
+        }
+    }
+
+    func brokeProtocol(_ error: String, on channel: Channel) {
+        record.report(.handler(.protocolError(id: id, pid: Int(pid), message: error)))
+        handle(.protocolError)
+    }
+
+    func hungUp(_ channel: Channel) {
+        channelEnded()
+    }
+
+    func writable(_ channel: Channel) {
+        owner?.handlerHasRoom(self)
+    }
+}

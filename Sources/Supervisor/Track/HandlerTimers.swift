@@ -1,0 +1,95 @@
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// A handler's deadlines and its heartbeat.
+extension Handler {
+    func arm(_ deadline: HandlerMachine.Deadline) {
+        disarm(deadline)
+        let delay: Duration? =
+            switch deadline {
+            case .start: settings.startTimeout
+            case .drain: settings.drain
+            case .remnant: settings.stopGrace
+            }
+        guard let delay else { return }
+        deadlines[deadline] = runtime.loop.schedule(after: delay) { [weak self] in
+            guard let self else { return }
+            deadlines[deadline] = nil
+            handle(.deadline(deadline))
+        }
+    }
+
+    func disarm(_ deadline: HandlerMachine.Deadline) {
+        if let timer = deadlines.removeValue(forKey: deadline) { runtime.loop.cancel(timer) }
+    }
+
+    func startHeartbeat() {
+        heartbeat = settings.heartbeat.map { Heartbeat($0) }
+        scheduleHeartbeat(after: heartbeat?.interval)
+    }
+
+    func scheduleHeartbeat(after delay: Duration?) {
+        if let heartbeatTimer { runtime.loop.cancel(heartbeatTimer) }
+        heartbeatTimer = delay.map { delay in
+            runtime.loop.schedule(after: delay) { [weak self] in self?.lookForLife() }
+        }
+    }
+
+    private func lookForLife() {
+        heartbeatTimer = nil
+        guard channel != nil, state != .gone, var heartbeat else { return }
+        let step = heartbeat.look(at: runtime.loop.runningTime, exempt: isServingOnChannelThread)
+        self.heartbeat = heartbeat
+        switch step {
+        case .ping(let id, let lookAgain):
+            channel?.post(.ping(id: id))
+            scheduleHeartbeat(after: lookAgain)
+        case .wait(let delay):
+            scheduleHeartbeat(after: delay)
+        case .silent:
+            // What it has said lies in the channel until it is read: only an empty one is silence.
+            channel?.drain()
+            guard channel != nil, self.heartbeat?.isWaiting == true else { return }
+            handle(.silent)
+        }
+    }
+}
+
+/// What is seen of a handler.
+extension Handler {
+    var kind: HandlerStatus.Kind { machineKind == .supervised ? .supervised : .registered }
+
+    /// It serves, or is on its way to.
+    var isExpected: Bool { state == .starting || state == .ready || state == .unresponsive }
+
+    private var shownState: HandlerStatus.State {
+        switch state {
+        case .starting: .starting
+        case .ready: hasRoom() ? .ready : .busy
+        case .unresponsive: .unresponsive
+        case .draining, .ending, .gone: .draining
+        }
+    }
+
+    func reportState() {
+        guard state != .starting, state != .ready else { return }
+        record.report(.handler(.changed(id: id, pid: Int(pid), to: shownState)))
+    }
+
+    var status: HandlerStatus {
+        HandlerStatus(
+            id: id, pid: Int(pid), kind: kind, state: shownState, capacity: capacity, held: load,
+            unacknowledged: unacknowledgedCount, served: served, started: started,
+            lastSignOfLife: runtime.loop.now - lastSign, status: statusText)
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, at least 1 for anything over 0.
+    var milliseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+    }
+}

@@ -1,0 +1,71 @@
+internal import ServiceTable
+
+/// When a supervised handler that ended is started again: pure, given the time.
+///
+/// A start that fails (never registered, or died before it acknowledged anything) backs off
+/// exponentially, with jitter; so many of them in the interval and the service is *failed* until the
+/// longest backoff has passed. A handler that did its work and crashed starts again after the first delay.
+struct RestartPolicy {
+    enum End {
+        case failedStart
+        case crashed
+        /// Status 0, or after its own DRAIN.
+        case finished
+    }
+
+    enum Decision: Equatable {
+        case start(after: Duration)
+        /// With the next connection.
+        case whenNeeded
+        /// `retryAfter` is nil when only a person starts it again.
+        case failed(retryAfter: Duration?)
+    }
+
+    private let settings: Handoff.Restart
+    private let start: Handoff.Start
+    private var failures: [Duration] = []
+    private var streak = 0
+
+    init(_ settings: Handoff.Restart, start: Handoff.Start) {
+        self.settings = settings
+        self.start = start
+    }
+
+    /// - Parameter jitter: 0 up to 1; up to a quarter of the delay is added.
+    mutating func ended(_ end: End, at now: Duration, jitter: Double) -> Decision {
+        if settings.policy == .never { return .failed(retryAfter: nil) }
+        switch end {
+        case .finished:
+            streak = 0
+            return settings.policy == .always && start == .eager ? .start(after: settings.backoff.first) : .whenNeeded
+        case .crashed:
+            streak = 0
+            return .start(after: settings.backoff.first)
+        case .failedStart:
+            failures.removeAll { $0 <= now - settings.interval }
+            failures.append(now)
+            streak += 1
+            if let burst = settings.burst, failures.count >= burst {
+                failures.removeAll()
+                return .failed(retryAfter: settings.backoff.longest)
+            }
+            let delay = settings.backoff.delay(afterFailures: streak)
+            return .start(after: delay + delay * (jitter / 4))
+        }
+    }
+
+    /// A handler works: the next failure is the first again.
+    mutating func succeeded() {
+        streak = 0
+    }
+}
+
+extension Backoff {
+    /// The delay after so many failures in a row (1: the first).
+    func delay(afterFailures count: Int) -> Duration {
+        var delay = first
+        // 64 doublings reach any `longest`.
+        for _ in 1..<max(1, min(count, 64)) where delay < longest { delay *= 2 }
+        return min(delay, longest)
+    }
+}

@@ -1,0 +1,15 @@
+internal import ArgumentParser
+internal import ControlProtocol
+
+@main
+struct Baton: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "baton",
+        abstract: "Listens for connections and hands them to the programs that serve them.",
+        discussion: """
+            Exit codes: 0 done; 1 it went wrong, or something is not healthy; 64 wrong usage; 69 no supervisor \
+            answers; 77 not allowed; 78 the service table has faults.
+            """,
+        version: "baton \(BatonVersion.text)",
+        subcommands: [Run.self, Check.self, Status.self, Stop.self])
+}

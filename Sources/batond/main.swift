@@ -1,0 +1,3 @@
+internal import Glibc
+
+exit(Arguments.run(CommandLine.arguments))

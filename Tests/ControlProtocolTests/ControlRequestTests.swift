@@ -1,0 +1,75 @@
+import Testing
+
+@testable import ControlProtocol
+
+@Suite("Requests and replies")
+struct ControlRequestTests {
+    private func read(_ text: String) -> ControlRequest.Reading { ControlRequest.read(Array(text.utf8)) }
+
+    @Test(
+        "a request survives the way over the socket",
+        arguments: [
+            ControlRequest(.status(services: [])), ControlRequest(.status(services: ["a", "b"]), id: 7),
+            ControlRequest(.stop(services: [], drain: nil), id: "x"),
+            ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null),
+        ])
+    func roundTrip(request: ControlRequest) {
+        #expect(read(request.json.text) == .request(request))
+        #expect(request.json.line.last == UInt8(ascii: "\n"))
+    }
+
+    @Test(
+        "what is wrong with a request is said, and its id comes back",
+        arguments: [
+            ("[]", ControlError.Code.badRequest, JSON?.none), ("", .badRequest, nil), ("{", .badRequest, nil),
+            (#"{"id":1}"#, .badRequest, 1), (#"{"method":5,"id":"a"}"#, .badRequest, "a"),
+            (#"{"method":"status","params":[],"id":1}"#, .badRequest, 1),
+            (#"{"method":"dance","id":[1]}"#, .unknownMethod, .array([1])),
+            (#"{"method":"reload"}"#, .unknownMethod, nil),
+            (#"{"method":"stop","params":{"services":[]}}"#, .badRequest, nil),
+            (#"{"method":"stop","params":{"services":"a"}}"#, .badRequest, nil),
+            (#"{"method":"stop","params":{"services":[1]}}"#, .badRequest, nil),
+            (#"{"method":"stop","params":{"drain":30}}"#, .badRequest, nil),
+            (#"{"method":"stop","params":{"drain":"30"}}"#, .badRequest, nil),
+            (#"{"method":"status","params":{"drain":"30s"}}"#, .badRequest, nil),
+        ])
+    func refused(text: String, code: ControlError.Code, id: JSON?) throws {
+        guard case .refused(let reply) = read(text), case .failure(let error) = reply.outcome else {
+            Issue.record("taken for a request: \(text)")
+            return
+        }
+        #expect(error.code == code)
+        #expect(reply.id == id)
+        #expect(!error.message.isEmpty)
+    }
+
+    @Test("a misspelt member does not turn a stop of one service into a stop of all")
+    func misspelt() {
+        for text in [
+            #"{"method":"stop","parms":{"services":["a"]}}"#, #"{"method":"stop","params":{"service":["a"]}}"#,
+        ] {
+            guard case .refused = read(text) else {
+                Issue.record("taken: \(text)")
+                continue
+            }
+        }
+    }
+
+    @Test("a reply survives the way over the socket")
+    func replies() throws {
+        let fault = TableFault(file: "t.yaml", line: 2, column: 3, key: "services.a", message: "no", severity: .warning)
+        let replies = [
+            ControlReply(.success(["a": 1]), id: "1"), ControlReply(.success(.null)),
+            ControlReply(.failure(ControlError(.faults, "two faults", faults: [fault, fault])), id: 3),
+        ]
+        for reply in replies { #expect(try ControlReply(json: reply.json) == reply) }
+        #expect(throws: JSONShapeError.self) { try ControlReply(json: ["id": 1]) }
+        #expect(throws: JSONShapeError.self) { try ControlReply(json: ["error": ["code": "new", "message": ""]]) }
+    }
+
+    @Test("the codes are those of the contract")
+    func codes() {
+        let codes = ["bad_request", "unknown_method", "no_such_service", "not_allowed", "faults", "failed"]
+        #expect(ControlError.Code.allCases.map(\.rawValue) == codes)
+    }
+}

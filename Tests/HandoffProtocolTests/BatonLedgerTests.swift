@@ -1,0 +1,151 @@
+import HandoffProtocol
+import Testing
+
+@Suite struct BatonLedgerTests {
+    /// A ledger that has sent connections 101, 102, … as ids 1, 2, ….
+    private func ledger(sent count: UInt64, traits: HandlerTraits = []) -> BatonLedger<UInt64> {
+        var ledger = BatonLedger<UInt64>(traits: traits)
+        for number in 0..<count { ledger.sent(101 + number) }
+        return ledger
+    }
+
+    @Test("Ids rise by one from 1")
+    func ids() {
+        var ledger = BatonLedger<UInt64>()
+        #expect(ledger.nextID == 1)
+        #expect((0..<3).map { ledger.sent(100 + $0) } == [1, 2, 3])
+        #expect(ledger.nextID == 4)
+        #expect(ledger.unacknowledgedCount == 3 && ledger.heldCount == 0)
+    }
+
+    @Test("An ACK is cumulative and hands over in the order of sending")
+    func acknowledge() throws {
+        var ledger = ledger(sent: 4)
+        #expect(try ledger.acknowledge(upTo: 3) == [101, 102, 103])
+        #expect(ledger.unacknowledgedCount == 1 && ledger.heldCount == 3 && ledger.count == 4)
+        #expect(try ledger.acknowledge(upTo: 4) == [104])
+    }
+
+    @Test("An ACK that goes back or says the same again is ignored")
+    func staleAcknowledge() throws {
+        var ledger = ledger(sent: 3)
+        _ = try ledger.acknowledge(upTo: 2)
+        for id: UInt64 in [0, 1, 2] { #expect(try ledger.acknowledge(upTo: id) == []) }
+        #expect(ledger.unacknowledgedCount == 1 && ledger.heldCount == 2)
+    }
+
+    @Test("ACK, DONE and NACK of what was not sent are errors and change nothing", arguments: [4, 5, .max] as [UInt64])
+    func notSent(id: UInt64) {
+        var ledger = ledger(sent: 3)
+        #expect(throws: ProtocolError.notSent(.acknowledge, id: id)) { try ledger.acknowledge(upTo: id) }
+        #expect(throws: ProtocolError.notSent(.done, id: id)) { try ledger.done([1, id]) }
+        #expect(throws: ProtocolError.notSent(.negative, id: id)) { try ledger.negative(id) }
+        #expect(ledger.gone().unacknowledged == [101, 102, 103])
+    }
+
+    @Test("Id 0 is no baton's")
+    func zero() {
+        var ledger = ledger(sent: 1)
+        #expect(throws: ProtocolError.notSent(.done, id: 0)) { try ledger.done([0]) }
+        #expect(throws: ProtocolError.notSent(.negative, id: 0)) { try ledger.negative(0) }
+    }
+
+    @Test("A NACK returns one baton; the ACK after it takes the others")
+    func negative() throws {
+        var ledger = ledger(sent: 4)
+        #expect(try ledger.negative(2) == 102)
+        #expect(try ledger.acknowledge(upTo: 3) == [101, 103])
+        #expect(ledger.gone().unacknowledged == [104])
+    }
+
+    @Test("NACK of an acknowledged, done or already returned baton is an error")
+    func lateNegative() throws {
+        var ledger = ledger(sent: 4)
+        _ = try ledger.acknowledge(upTo: 1)
+        _ = try ledger.done([3])
+        _ = try ledger.negative(4)
+        for id: UInt64 in [1, 3, 4] {
+            #expect(throws: ProtocolError.negativeAfterAcknowledge(id: id)) { try ledger.negative(id) }
+        }
+        #expect(ledger.unacknowledgedCount == 1 && ledger.heldCount == 1)
+    }
+
+    @Test("DONE ends what is held, and acknowledges what is not, itself alone")
+    func done() throws {
+        var ledger = ledger(sent: 4)
+        _ = try ledger.acknowledge(upTo: 1)
+        let completion = try ledger.done([3, 1])
+        #expect(completion.ended == [103, 101])
+        #expect(completion.acknowledged == [103])
+        #expect(ledger.unacknowledgedCount == 2 && ledger.heldCount == 0)
+        #expect(try ledger.acknowledge(upTo: 4) == [102, 104])
+    }
+
+    @Test("DONE of what is done, or was returned, is an error that changes nothing")
+    func doneTwice() throws {
+        var ledger = ledger(sent: 4)
+        _ = try ledger.acknowledge(upTo: 2)
+        _ = try ledger.negative(3)
+        _ = try ledger.done([1])
+        for ids: [UInt64] in [[1], [3], [2, 1], [2, 2], [4, 2, 4]] {
+            #expect(throws: ProtocolError.self) { try ledger.done(ids) }
+        }
+        let remains = ledger.gone()
+        #expect(remains.held == [102] && remains.unacknowledged == [104])
+    }
+
+    @Test("Without DONE (trait 2) a connection counts only until ACK")
+    func withoutDone() throws {
+        var ledger = ledger(sent: 3, traits: .sendsNoDone)
+        #expect(try ledger.acknowledge(upTo: 2) == [101, 102])
+        #expect(ledger.count == 1)
+        #expect(throws: ProtocolError.alreadyDone(id: 1)) { try ledger.done([1]) }
+        let remains = ledger.gone()
+        #expect(remains.held == [] && remains.unacknowledged == [103])
+    }
+
+    @Test("When the handler is gone, everything is accounted for in order, once")
+    func gone() throws {
+        var ledger = ledger(sent: 9)
+        _ = try ledger.acknowledge(upTo: 4)
+        _ = try ledger.done([2, 6])
+        let remains = ledger.gone()
+        #expect(remains.held == [101, 103, 104])
+        #expect(remains.unacknowledged == [105, 107, 108, 109])
+        #expect(ledger.count == 0)
+        #expect(ledger.gone().unacknowledged == [])
+    }
+
+    @Test("Against a plain model, whatever the handler says, each connection is in exactly one place")
+    func model() throws {
+        var random = SplitMix(state: 42)
+        for _ in 0..<200 {
+            var ledger = BatonLedger<UInt64>()
+            var out: Set<UInt64> = []
+            var back = 0
+            for step: UInt64 in 0..<100 {
+                let id = random.next() % (ledger.nextID + 2)
+                switch random.next() % 4 {
+                case 0:
+                    ledger.sent(step)
+                    out.insert(step)
+                case 1:
+                    for connection in (try? ledger.acknowledge(upTo: id)) ?? [] { #expect(out.contains(connection)) }
+                case 2:
+                    if let connection = try? ledger.negative(id) {
+                        #expect(out.remove(connection) != nil)
+                        back += 1
+                    }
+                default:
+                    for connection in (try? ledger.done([id, random.next() % (id + 1)]))?.ended ?? [] {
+                        #expect(out.remove(connection) != nil)
+                    }
+                }
+                #expect(ledger.count == out.count)
+            }
+            let remains = ledger.gone()
+            #expect(Set(remains.held + remains.unacknowledged) == out)
+            #expect(remains.unacknowledged == remains.unacknowledged.sorted())
+        }
+    }
+}

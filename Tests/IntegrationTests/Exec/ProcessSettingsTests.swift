@@ -1,0 +1,140 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// What the table says about a handler's process holds for it, seen from /proc.
+@Suite struct ProcessSettingsTests {
+    /// Connects, makes sure that `cat` runs, and answers the process.
+    private func handler(of service: String, at supervisor: RunningSupervisor) throws -> (ProcessView, TestSocket) {
+        let client = try TestSocket.tcp(port: supervisor.port(service))
+        try client.send("x")
+        _ = try client.receive(exactly: 1)
+        return (try supervisor.onlyHandler(), client)
+    }
+
+    @Test("user, group and groups, umask, directory, nice, argv0 and rlimits are those of the table")
+    func settingsHold() throws {
+        guard geteuid() == 0 else { return }
+        let table = """
+            services:
+              cat:
+                listen: "127.0.0.1:0"
+                exec: [/bin/cat, "-"]
+                user: nobody
+                group: daemon
+                groups: [bin, sys]
+                umask: 027
+                directory: /usr
+                nice: 5
+                argv0: meow
+                env: {LANG: C}
+                rlimits: {nofile: 77, core: 0, fsize: 64MiB, cpu: 30s, nproc: 1000}
+            """
+        try withSupervisor(table) { supervisor in
+            let (process, client) = try handler(of: "cat", at: supervisor)
+            defer { client.close() }
+            #expect(process.users == ["65534", "65534", "65534", "65534"])
+            #expect(process.groups == ["1", "1", "1", "1"])
+            #expect(process.supplementaryGroups.sorted() == ["2", "3"])
+            #expect(process.status("Umask") == "0027")
+            #expect(process.directory == "/usr")
+            #expect(process.nice == 5)
+            #expect(process.arguments == ["meow", "-"])
+            #expect(process.limit("Max open files").map { [$0.soft, $0.hard] } == ["77", "77"])
+            #expect(process.limit("Max core file size")?.hard == "0")
+            #expect(process.limit("Max file size")?.soft == String(64 << 20))
+            #expect(process.limit("Max cpu time")?.soft == "30")
+            #expect(process.limit("Max processes")?.soft == "1000")
+            #expect(process.environment["USER"] == "nobody")
+            #expect(process.environment["LOGNAME"] == "nobody")
+            #expect(process.environment["HOME"] != nil)
+            #expect(process.environment["SHELL"] != nil)
+        }
+    }
+
+    @Test("by default: directory /, umask 022, a session of its own, no signal blocked, ignored or caught")
+    func defaults() throws {
+        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in
+            let (process, client) = try handler(of: "cat", at: supervisor)
+            defer { client.close() }
+            #expect(process.directory == "/")
+            #expect(process.status("Umask") == "0022")
+            #expect(process.session == process.pid)
+            #expect(process.processGroup == process.pid)
+            #expect(process.parent == supervisor.view.pid)
+            #expect(process.status("SigBlk").flatMap { UInt64($0, radix: 16) } == 0)
+            #expect(process.status("SigIgn").flatMap { UInt64($0, radix: 16) } == 0)
+            #expect(process.arguments == ["/bin/cat"])
+        }
+    }
+
+    @Test("a handler gets the limit on descriptors that the supervisor was started with")
+    func originalDescriptorLimit() throws {
+        _ = DescriptorLimit.raised
+        let own = ProcessView.own.limit("Max open files").map { [$0.soft, $0.hard] }
+        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in
+            let (process, client) = try handler(of: "cat", at: supervisor)
+            defer { client.close() }
+            #expect(process.limit("Max open files").map { [$0.soft, $0.hard] } == own)
+        }
+    }
+
+    @Test("chroot: the handler's root is the directory, and its directory lies in it")
+    func chroot() throws {
+        guard geteuid() == 0 else { return }
+        let directory = try TemporaryDirectory()
+        try directory.write("root/etc/motd", "inside\n")
+        // A static program needs nothing in the new root; busybox is one where Debian's busybox-static is, else its
+        // libraries are copied.
+        let copy = """
+            set -e; cd \(directory.path("root")); mkdir -p bin; cp "$(command -v busybox)" bin/
+            ldd bin/busybox | grep -o '/[^ ]*' | while read -r f; do mkdir -p ".${f%/*}"; cp -L "$f" ".$f"; done
+            """
+        guard try runProgram("/bin/sh", ["-c", copy]).status == .exited(0) else { throw TestFailure("no busybox") }
+        let table = """
+            services:
+              jail:
+                listen: "127.0.0.1:0"
+                exec: [/bin/busybox, cat, motd]
+                chroot: \(directory.path("root"))
+                directory: /etc
+            """
+        try withSupervisor(table, in: directory) { supervisor throws in
+            #expect(try TestSocket.tcp(port: supervisor.port("jail")).receiveText() == "inside\n")
+        }
+    }
+
+    @Test("a string exec is split like a shell's words, without a shell")
+    func stringExec() throws {
+        let table = """
+            services:
+              words: {listen: "127.0.0.1:0", exec: "/usr/bin/printf '<%s>' 'a b' c\\\\ d \\"$HOME\\" '*'"}
+            """
+        try withSupervisor(table) { supervisor throws in
+            #expect(try TestSocket.tcp(port: supervisor.port("words")).receiveText() == "<a b><c d><$HOME><*>")
+        }
+    }
+
+    @Test("a handler whose step before exec fails is reported with stage and error, and its client is let go")
+    func failedStep() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("gone/x", "")
+        let table = """
+            services:
+              homeless: {listen: "127.0.0.1:0", exec: [/bin/cat], directory: \(directory.path("gone"))}
+              well: {listen: "127.0.0.1:0", exec: [/bin/cat]}
+            """
+        try withSupervisor(table, in: directory) { supervisor in
+            _ = try runProgram("/bin/rm", ["-r", directory.path("gone")])
+            #expect(try TestSocket.tcp(port: supervisor.port("homeless")).receiveToEnd().isEmpty)
+            let line = try supervisor.log.wait(for: "homeless", "No such file or directory")
+            #expect(line.contains("directory"), "the stage that failed is named")
+            let counts = try supervisor.waitForService("homeless", "refused") { $0.connections.active == 0 }.connections
+            #expect(counts.refused == ["spawn": 1])
+            #expect(counts.spawned == 0)
+            let client = try TestSocket.tcp(port: supervisor.port("well"))
+            try client.send("on")
+            #expect(try client.receive(exactly: 2) == Array("on".utf8))
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// An idle supervisor does nothing.
+@Suite struct IdleTests {
+    @Test("an idle supervisor wakes up for nothing")
+    func noWakeups() throws {
+        let table = """
+            services:
+              cat: {listen: "127.0.0.1:0", exec: [/bin/cat]}
+              echo: {listen: ["127.0.0.1:0", "udp://127.0.0.1:0"], internal: echo}
+              app: {listen: "127.0.0.1:0", handoff: {exec: [/bin/cat]}}
+            """
+        try withSupervisor(table) { supervisor in
+            let processes = [supervisor.view] + supervisor.view.descendants
+            // Whatever follows readiness is over when nothing has been done for a while.
+            var before = processes.map(\.sleeps)
+            #expect(
+                eventually {
+                    idleInterval(seconds: 0.2)
+                    let now = processes.map(\.sleeps)
+                    defer { before = now }
+                    return now == before
+                })
+            let time = processes.map(\.processorSeconds)
+            idleInterval(seconds: 3)
+            #expect(processes.map(\.sleeps) == before, "each system call that waits would have counted")
+            #expect(processes.map(\.processorSeconds) == time)
+        }
+    }
+
+    @Test("with a registered handler it wakes up for heartbeats alone")
+    func heartbeatsOnly() throws {
+        let table = """
+            services:
+              app: {listen: "127.0.0.1:0", handoff: {heartbeat: {interval: 500ms, timeout: 10s}}}
+            """
+        try withSupervisor(table) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            #expect(handler.heartbeat == 500)
+            let before = try #require(supervisor.view.sleeps)
+            let end = Deadline(seconds: 3)
+            var pings = 0
+            while !end.isOver {
+                guard waitFor(POLLIN, on: handler.channel.descriptor, until: end) else { break }
+                let message = try handler.receive().message
+                #expect(message.kind == .ping)
+                try handler.send(HandlerMessage(.pong, id: message.id))
+                pings += 1
+            }
+            #expect((4...7).contains(pings))
+            // A timer and an answer for each, and little more.
+            #expect(try #require(supervisor.view.sleeps) - before <= 3 * pings + 4)
+            handler.die()
+        }
+    }
+}

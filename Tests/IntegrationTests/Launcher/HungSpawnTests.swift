@@ -1,0 +1,63 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// A child that hangs before its exec hangs nobody else.
+@Suite struct HungSpawnTests {
+    @Test("a child stopped before its exec does not stop the supervisor; after 5 s it is killed and its stage reported")
+    func fifoAsStandardError() throws {
+        let directory = try TemporaryDirectory()
+        let fifo = directory.path("fifo")
+        // Opening a FIFO for writing blocks until somebody reads it: nobody does.
+        try check("mkfifo") { mkfifo(fifo, 0o600) }
+        let table = """
+            services:
+              hung: {listen: "127.0.0.1:0", exec: [/bin/cat], stderr: \(fifo)}
+              well: {listen: "127.0.0.1:0", exec: [/bin/cat]}
+              echo: {listen: "127.0.0.1:0", internal: echo}
+            """
+        try withSupervisor(table, in: directory) { supervisor in
+            let (well, echo) = (try supervisor.port("well"), try supervisor.port("echo"))
+            let victim = try TestSocket.tcp(port: supervisor.port("hung"))
+            let begin = Deadline.now()
+            var served = 0
+            // Until the victim is let go, all others are served and status is answered, each within a second.
+            while !victim.isReadable(within: 0.05) {
+                for port in [well, echo] {
+                    let client = try TestSocket.tcp(port: port)
+                    try client.setTimeout(seconds: 1)
+                    try client.send("x")
+                    #expect(try client.receive(exactly: 1) == [UInt8(ascii: "x")])
+                    served += 1
+                }
+                _ = try supervisor.status()
+                guard Deadline.now() - begin < 15_000_000_000 else { throw TestFailure("the victim is never let go") }
+            }
+            #expect(served > 20)
+            #expect(Deadline.now() - begin > 3_000_000_000, "the launcher has 5 s")
+            #expect(try victim.receiveToEnd().isEmpty)
+            try supervisor.log.wait(for: "hung", "stderr", "timed out")
+            let counts = try supervisor.waitForService("hung", "refused") { $0.connections.active == 0 }.connections
+            #expect(counts.refused == ["spawn": 1])
+            // The launcher was replaced: spawning goes on.
+            let client = try TestSocket.tcp(port: well)
+            try client.send("on")
+            #expect(try client.receive(exactly: 2) == Array("on".utf8))
+        }
+    }
+
+    @Test("a launcher that is killed is replaced, and spawning goes on")
+    func killedLauncher() throws {
+        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in
+            let launchers = supervisor.view.children.filter { $0.name == "batond" }
+            #expect(!launchers.isEmpty)
+            for launcher in launchers { kill(launcher.pid, SIGKILL) }
+            #expect(eventually { !launchers.contains(where: \.isAlive) })
+            for _ in 0..<5 {
+                let client = try TestSocket.tcp(port: supervisor.port("cat"))
+                try client.send("on")
+                #expect(try client.receive(exactly: 2) == Array("on".utf8))
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+import Testing
+
+/// The launcher by itself, over its channel.
+@Suite struct LauncherChannelTests {
+    private static let sleep = SpawnPlan(
+        path: "/bin/sleep", arguments: ["sleep", "1000"], descriptors: [.null, .null, .null])
+    private static let trueProgram = SpawnPlan(
+        path: "/bin/true", arguments: ["true"], descriptors: [.null, .null, .null])
+
+    private func running(_ outcome: SpawnOutcome?) throws -> Int32 {
+        guard case .running(let pid)? = outcome else { throw TestFailure("\(String(describing: outcome))") }
+        return pid
+    }
+
+    @Test("what it spawns is a child of its parent, in a session of its own, with the plan's descriptors alone")
+    func sibling() throws {
+        let launcher = try RunningLauncher()
+        let pid = try running(launcher.outcome(Self.sleep))
+        defer {
+            kill(pid, SIGKILL)
+            waitpid(pid, nil, 0)
+        }
+        let view = ProcessView(pid: pid)
+        #expect(view.parent == getpid())
+        #expect(view.session == pid)
+        #expect(eventually { view.arguments == ["sleep", "1000"] })
+        #expect(Set(view.descriptors.keys) == [0, 1, 2])
+        #expect(view.status("SigBlk") == "0000000000000000")
+        let report = launcher.report.snapshot()
+        #expect(report.job == 1 && report.pid == pid && report.stage == .exec && report.error == nil)
+    }
+
+    @Test("a failed step is answered with its stage, its errno, and the pid that its parent is to collect")
+    func failure() throws {
+        let launcher = try RunningLauncher()
+        var plan = Self.sleep
+        plan.directory = "/nonexistent"
+        guard case .failed(let pid?, .directory, .noSuchFileOrDirectory)? = try launcher.outcome(plan) else {
+            throw TestFailure("another outcome")
+        }
+        #expect(try collect(pid) == 127 << 8)
+    }
+
+    @Test("100 jobs are answered in their order, and leave no descriptor and no child behind")
+    func manyJobs() throws {
+        let launcher = try RunningLauncher()
+        _ = try collect(running(launcher.outcome(Self.trueProgram)))
+        let before = launcher.view.descriptorKinds
+        let pair = try Socket.pair(.stream)
+        let box = DescriptorBox(try pair.theirs.duplicate())
+        for round in 0..<10 {
+            var sent: [UInt64] = []
+            for job in 0..<10 {
+                var plan = Self.trueProgram
+                plan.descriptors[0] = .passed(0)
+                if job == 5 { plan.path = "/nonexistent" }
+                if job == 6 { plan.descriptors[0] = .passed(9) }
+                sent.append(try launcher.send(plan, passing: [box]))
+            }
+            for (job, number) in sent.enumerated() {
+                let reply = try launcher.reply()
+                #expect(reply?.number == number, "round \(round)")
+                if let pid = reply?.outcome.pid { _ = try collect(pid) } else { #expect(job == 6) }
+            }
+        }
+        #expect(launcher.view.descriptorKinds == before)
+    }
+
+    @Test("it ends with its channel, with status 0, also when replies were not read")
+    func end() throws {
+        let idle = try RunningLauncher()
+        #expect(try idle.end() == 0)
+        let busy = try RunningLauncher()
+        let pid = try running(busy.outcome(Self.trueProgram))
+        try busy.send(Self.trueProgram)
+        #expect(eventually { busy.report.snapshot().job == 2 && busy.report.snapshot().stage == .exec })
+        let unread = try #require(busy.report.snapshot().pid)
+        #expect(try busy.end() == 0)
+        for child in [pid, unread] { _ = try collect(child) }
+    }
+
+    @Test("signals other than SIGKILL do not end it, and it is named in ps")
+    func signals() throws {
+        let launcher = try RunningLauncher()
+        _ = try collect(running(launcher.outcome(Self.trueProgram)))
+        #expect(launcher.view.status("Name") == "baton-launcher")
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGPIPE, SIGUSR1] { kill(launcher.pid, signal) }
+        _ = try collect(running(launcher.outcome(Self.trueProgram)))
+    }
+
+    @Test("a message that makes no sense is refused, one without a number ends it")
+    func nonsense() throws {
+        let launcher = try RunningLauncher()
+        try launcher.sendBytes([1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 99])
+        let refusal = SpawnOutcome.failed(pid: nil, stage: .prepare, error: .invalidArgument)
+        #expect(try launcher.reply() == LaunchReply(number: 7, outcome: refusal))
+        try launcher.sendBytes([2, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0])
+        #expect(try launcher.reply() == LaunchReply(number: 8, outcome: refusal), "a close without a descriptor")
+        try launcher.sendBytes([1, 2, 3])
+        #expect(try launcher.reply() == nil)
+        #expect(try launcher.end() != 0)
+    }
+
+    @Test("a child that hangs before its exec can be killed by what the report says, and the next job follows")
+    func hung() throws {
+        let directory = try TemporaryDirectory()
+        let fifo = directory.path("fifo")
+        try check("mkfifo") { mkfifo(fifo, 0o600) }
+        let launcher = try RunningLauncher()
+        var plan = Self.trueProgram
+        plan.descriptors[2] = .file(fifo)
+        let number = try launcher.send(plan)
+        try launcher.send(Self.trueProgram)
+        #expect(eventually { launcher.report.snapshot().job == number && launcher.report.snapshot().stage == .stderr })
+        let pid = try #require(launcher.report.snapshot().pid)
+        kill(pid, SIGKILL)
+        let failed = SpawnOutcome.failed(pid: pid, stage: .stderr, error: .canceled)
+        #expect(try launcher.reply() == LaunchReply(number: number, outcome: failed))
+        #expect(try collect(pid) == SIGKILL)
+        _ = try collect(running(launcher.reply()?.outcome))
+    }
+
+    @Test("the most descriptors that a message can carry arrive")
+    func mostDescriptors() throws {
+        let launcher = try RunningLauncher()
+        let pair = try Socket.pair(.stream)
+        let count = LaunchJob.mostDescriptors
+        var plan = Self.sleep
+        plan.descriptors = (0..<count).map { .passed($0) }
+        let boxes = try (0..<count).map { _ in DescriptorBox(try pair.theirs.duplicate()) }
+        let pid = try running(launcher.outcome(plan, passing: boxes))
+        defer {
+            kill(pid, SIGKILL)
+            waitpid(pid, nil, 0)
+        }
+        #expect(eventually { !ProcessView(pid: pid).arguments.isEmpty })
+        #expect(ProcessView(pid: pid).descriptors.count == count)
+    }
+
+    @Test("a close that lingers on a stalled client holds up a child alone")
+    func lingeringClose() throws {
+        let launcher = try RunningLauncher()
+        let listener = try Socket.make(family: AF_INET, .stream)
+        try Socket.bind(listener.borrowed, to: .ipv4(.loopback, port: 0))
+        try Socket.listen(listener.borrowed, backlog: 1)
+        // A client that never reads.
+        let client = try Socket.connected(to: Socket.localAddress(of: listener.borrowed))
+        let connection = DescriptorBox(try Socket.accept(listener.borrowed).descriptor.duplicate())
+        let socket = try #require(connection.borrowed)
+        try Socket.setNonblocking(socket, true)
+        let zeros = [UInt8](repeating: 0, count: 65536)
+        while write(socket.rawValue, zeros, zeros.count) > 0 {}
+        var linger = linger(l_onoff: 1, l_linger: 1000)
+        try check("setsockopt") {
+            setsockopt(socket.rawValue, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
+        }
+        try launcher.sendClose(connection)
+        _ = connection.take()
+        let closer = try running(launcher.reply()?.outcome)
+        #expect(ProcessView(pid: closer).parent == getpid())
+        // The close waits, the launcher does not.
+        _ = try collect(running(launcher.outcome(Self.trueProgram)))
+        #expect(ProcessView(pid: closer).isAlive)
+        // With its client gone it comes to its end.
+        _ = consume client
+        #expect(try collect(closer) == 0)
+    }
+}

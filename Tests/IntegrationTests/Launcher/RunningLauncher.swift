@@ -1,0 +1,86 @@
+import Glibc
+import LinuxSystem
+import TestSupport
+
+/// `batond launcher`, with the test in the supervisor's place: what it spawns are the test's children.
+final class RunningLauncher {
+    let pid: Int32
+    let report: SpawnReportPage
+    private let channel: DescriptorBox
+    private var lastNumber: UInt64 = 0
+    private var message: [UInt8] = []
+
+    init() throws {
+        let pair = try Socket.pair(.sequencedPacket)
+        for end in [pair.ours.borrowed, pair.theirs.borrowed] {
+            try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
+        }
+        report = try SpawnReportPage()
+        let plan = SpawnPlan(
+            path: Repository.product("batond"), arguments: ["batond", "launcher", "3", "4"],
+            descriptors: [.null, .null, .null, .passed(0), .passed(1)])
+        let outcome = Spawn.start(plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
+        guard case .running(let pid) = outcome else { throw TestFailure("\(outcome)") }
+        self.pid = pid
+        channel = DescriptorBox(try pair.ours.duplicate())
+    }
+
+    deinit {
+        guard channel.borrowed != nil else { return }
+        kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+    }
+
+    var view: ProcessView { ProcessView(pid: pid) }
+
+    /// Sends a job and answers its number.
+    @discardableResult
+    func send(_ plan: SpawnPlan, passing boxes: [DescriptorBox] = []) throws -> UInt64 {
+        lastNumber += 1
+        try LaunchJob.encode(spawn: plan, number: lastNumber, into: &message)
+        try sendBytes(message, passing: boxes)
+        return lastNumber
+    }
+
+    func sendClose(_ box: DescriptorBox) throws {
+        lastNumber += 1
+        LaunchJob.encode(closeNumber: lastNumber, into: &message)
+        try sendBytes(message, passing: [box])
+    }
+
+    func sendBytes(_ bytes: [UInt8], passing boxes: [DescriptorBox] = []) throws {
+        guard let channel = channel.borrowed else { throw TestFailure("the channel is closed") }
+        try DescriptorPassing.send(bytes, passing: boxes.compactMap(\.borrowed), on: channel, blocking: true)
+    }
+
+    /// The next reply; nil at the end of the channel.
+    func reply() throws -> LaunchReply? {
+        guard let channel = channel.borrowed else { throw TestFailure("the channel is closed") }
+        guard waitFor(POLLIN, on: channel.rawValue, until: Deadline()) else { throw TestFailure("no reply") }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let received = try DescriptorPassing.receive(into: &bytes, room: 0, on: channel)
+        if received.count == 0 { return nil }
+        guard let reply = LaunchReply(decoding: bytes, count: received.count) else { throw TestFailure("no reply") }
+        return reply
+    }
+
+    func outcome(_ plan: SpawnPlan, passing boxes: [DescriptorBox] = []) throws -> SpawnOutcome? {
+        let number = try send(plan, passing: boxes)
+        let reply = try reply()
+        guard reply?.number == number else { throw TestFailure("the reply is to another job") }
+        return reply?.outcome
+    }
+
+    /// Ends the channel and answers with the launcher's exit status.
+    func end() throws -> Int32 {
+        _ = channel.take()
+        return try collect(pid)
+    }
+}
+
+/// The wait status of a child that has ended or is about to.
+func collect(_ pid: Int32) throws -> Int32 {
+    var status: Int32 = 0
+    guard eventually({ waitpid(pid, &status, WNOHANG) == pid }) else { throw TestFailure("\(pid) does not end") }
+    return status
+}

@@ -1,0 +1,105 @@
+import LinuxSystem
+import Testing
+
+/// The messages between supervisor and launcher.
+@Suite struct LaunchJobTests {
+    private static let plan: SpawnPlan = {
+        var plan = SpawnPlan(
+            path: "/bin/cat", arguments: ["cat", ""],
+            descriptors: [.passed(0), .null, .file("/tmp/errors"), .passed(1)])
+        plan.environment = ["A=b", "C="]
+        plan.nice = -3
+        plan.resourceLimits = [.init(resource: 7, soft: 1 << 40, hard: .max)]
+        plan.chroot = "/srv"
+        plan.identity = .init(uid: 1000, gid: 100, groups: [3, 1, 2])
+        plan.announcesListenPID = true
+        return plan
+    }()
+
+    @Test("a job that was cut short anywhere is unreadable, and keeps its number if that came")
+    func truncated() throws {
+        var bytes: [UInt8] = []
+        try LaunchJob.encode(spawn: Self.plan, number: 0x1_0000_0002, into: &bytes)
+        for count in bytes.indices {
+            let job = LaunchJob.decode(bytes, count: count)
+            if count < 12 {
+                #expect(job == nil)
+            } else {
+                #expect(job?.number == 0x1_0000_0002)
+                guard case .unreadable? = job?.task else {
+                    Issue.record("readable at \(count) of \(bytes.count)")
+                    continue
+                }
+            }
+        }
+        guard case .spawn? = LaunchJob.decode(bytes, count: bytes.count)?.task else {
+            Issue.record("the whole job is unreadable")
+            return
+        }
+        // Nor does a count beyond the buffer, or a byte too much, do harm.
+        guard case .spawn? = LaunchJob.decode(bytes, count: .max / 2)?.task else {
+            Issue.record("the count is cut to the buffer")
+            return
+        }
+        guard case .unreadable? = LaunchJob.decode(bytes + [0], count: bytes.count + 1)?.task else {
+            Issue.record("a byte too much")
+            return
+        }
+    }
+
+    @Test("no change of a byte makes the reader trap")
+    func damaged() throws {
+        var bytes: [UInt8] = []
+        try LaunchJob.encode(spawn: Self.plan, number: 1, into: &bytes)
+        for index in bytes.indices {
+            for value: UInt8 in [0, 1, 0x7f, 0x80, 0xff] {
+                var damaged = bytes
+                damaged[index] = value
+                _ = LaunchJob.decode(damaged, count: damaged.count)
+            }
+        }
+    }
+
+    @Test("a plan over the limit is an error, and the buffer can be used again")
+    func tooLong() throws {
+        var bytes: [UInt8] = []
+        var long = Self.plan
+        long.environment = Array(repeating: String(repeating: "x", count: 1000), count: 200)
+        #expect(throws: (any Error).self) { try LaunchJob.encode(spawn: long, number: 1, into: &bytes) }
+        try LaunchJob.encode(spawn: Self.plan, number: 2, into: &bytes)
+        #expect(LaunchJob.decode(bytes, count: bytes.count)?.number == 2)
+        LaunchJob.encode(closeNumber: 3, into: &bytes)
+        #expect(bytes.count == 12)
+    }
+
+    @Test(
+        "a reply says the same at the other end",
+        arguments: [
+            SpawnOutcome.running(pid: 4_194_303),
+            .failed(pid: 12, stage: .exec, error: .noSuchFileOrDirectory),
+            .failed(pid: nil, stage: .prepare, error: .argListTooLong),
+        ])
+    func reply(outcome: SpawnOutcome) {
+        let bytes = LaunchReply(number: .max - 1, outcome: outcome).encode()
+        #expect(bytes.count == LaunchReply.bytes)
+        #expect(LaunchReply(decoding: bytes, count: bytes.count) == LaunchReply(number: .max - 1, outcome: outcome))
+        for count in bytes.indices { #expect(LaunchReply(decoding: bytes, count: count) == nil) }
+    }
+
+    @Test("a reply with a pid that is none, or a stage that is none, is refused")
+    func badReply() {
+        var bytes = LaunchReply(number: 1, outcome: .running(pid: 0)).encode()
+        #expect(LaunchReply(decoding: bytes, count: bytes.count) == nil)
+        bytes = LaunchReply(number: 1, outcome: .running(pid: -1)).encode()
+        #expect(LaunchReply(decoding: bytes, count: bytes.count) == nil)
+        bytes = LaunchReply(number: 1, outcome: .running(pid: 1)).encode()
+        bytes[8] = 200
+        #expect(LaunchReply(decoding: bytes, count: bytes.count) == nil)
+    }
+
+    @Test("the stages are those of the C side, in their order")
+    func stages() {
+        #expect(SpawnStage.allCases.map(\.rawValue) == Array(0...12))
+        #expect(SpawnStage.exec.description == "exec")
+    }
+}

@@ -1,0 +1,186 @@
+import LinuxSystem
+import Testing
+
+@testable import ServiceTable
+
+@Suite("endpoints")
+struct EndpointTests {
+    private static let any6 = SocketAddress.ipv6(.any, port: 8080)
+
+    @Test(
+        "every way to write an address",
+        arguments: [
+            ("8080", Endpoint(kind: .tcp, address: any6, anyFamily: true)),
+            ("\"8080\"", Endpoint(kind: .tcp, address: any6, anyFamily: true)),
+            ("\"*:8080\"", Endpoint(kind: .tcp, address: any6, anyFamily: true)),
+            ("\"tcp://*:8080\"", Endpoint(kind: .tcp, address: any6, anyFamily: true)),
+            ("http", Endpoint(kind: .tcp, address: .ipv6(.any, port: 80), anyFamily: true)),
+            ("127.0.0.1:8080", Endpoint(kind: .tcp, address: .ipv4(.loopback, port: 8080))),
+            ("\"[::1]:0\"", Endpoint(kind: .tcp, address: .ipv6(.loopback, port: 0))),
+            ("\"[::]:8080\"", Endpoint(kind: .tcp, address: any6)),
+            ("\"[fe80::1%7]:80\"", Endpoint(kind: .tcp, address: .ipv6(IPv6Address("fe80::1")!, port: 80, scope: 7))),
+            ("tcp4://*:8080", Endpoint(kind: .tcp, address: .ipv4(.any, port: 8080))),
+            ("tcp6://*:8080", Endpoint(kind: .tcp, address: any6, ipv6Only: true)),
+            ("'tcp6://[::1]:8080'", Endpoint(kind: .tcp, address: .ipv6(.loopback, port: 8080), ipv6Only: true)),
+            ("/run/x.sock", Endpoint(kind: .unixStream, address: .unix(path: "/run/x.sock"))),
+            ("unix:///run/x.sock", Endpoint(kind: .unixStream, address: .unix(path: "/run/x.sock"))),
+            ("\"@name\"", Endpoint(kind: .unixStream, address: .abstract(name: "name"))),
+            ("unix://@name", Endpoint(kind: .unixStream, address: .abstract(name: "name"))),
+            ("unix+seqpacket:///s", Endpoint(kind: .unixSequencedPacket, address: .unix(path: "/s"))),
+            ("vsock://*:5000", Endpoint(kind: .vsock, address: .vsock(cid: .max, port: 5000))),
+            ("vsock://2:0", Endpoint(kind: .vsock, address: .vsock(cid: 2, port: .max))),
+            ("{address: 8080, name: web}", Endpoint(name: "web", kind: .tcp, address: any6, anyFamily: true)),
+        ])
+    func forms(text: String, expected: Endpoint) throws {
+        var expected = expected
+        if expected.name.isEmpty { expected.name = "s" }
+        #expect(try service("{listen: \(text), exec: /bin/cat}").endpoints == [expected])
+    }
+
+    @Test(
+        "datagram endpoints",
+        arguments: [
+            ("udp://*:69", Endpoint(name: "s", kind: .udp, address: .ipv6(.any, port: 69), anyFamily: true)),
+            ("udp4://*:69", Endpoint(name: "s", kind: .udp, address: .ipv4(.any, port: 69))),
+            (
+                "\"udp6://[::1]:69\"",
+                Endpoint(name: "s", kind: .udp, address: .ipv6(.loopback, port: 69), ipv6Only: true)
+            ),
+            ("unix+dgram:///d", Endpoint(name: "s", kind: .unixDatagram, address: .unix(path: "/d"))),
+        ])
+    func datagrams(text: String, expected: Endpoint) throws {
+        #expect(
+            try service("{listen: '\(text.filter { $0 != "\"" })', wait: true, exec: /bin/cat}").endpoints == [expected]
+        )
+    }
+
+    @Test(
+        "what is no endpoint says why",
+        arguments: [
+            ("65536", "a port is 0 to 65535"), ("-1", "a port is 0 to 65535"),
+            ("'070'", "a number does not begin with 0"),
+            ("no-such-port", "/etc/services has no tcp port named no-such-port"),
+            ("'::1:80'", "an IPv6 address stands in brackets, as in [::1]:80"),
+            ("'[::1]'", "a port is missing, as in [::1]:80"), ("'[::1:80'", "a ] is missing"),
+            ("'[::g]:80'", "[::g] is no IPv6 address"), ("':80'", "every address is *, as in *:80"),
+            ("'10.1:80'", "10.1 is no host name and no address"),
+            ("'1.2.3.256:80'", "1.2.3.256 is no host name and no address"),
+            ("'a b:80'", "a b is no host name and no address"), ("'127.0.0.1:'", "a port is missing"),
+            ("'tcp://127.0.0.1:80/'", "a port is a number or a name from /etc/services"),
+            ("'tcp4://[::1]:80'", "that is an IPv6 address"), ("'tcp6://127.0.0.1:80'", "that is an IPv4 address"),
+            ("'tpc://*:80'", "no scheme tpc://; did you mean tcp?"),
+            ("unix://run/x", "the path must be absolute, as in unix:///run/x.sock"),
+            ("/run/", "that is a directory"), ("'@'", "a name follows the @"),
+            ("vsock://x:1", "a CID is a number from 0 to 4294967295, or *"), ("vsock://1", "write vsock://CID:PORT"),
+            ("'[fe80::1%nosuchif]:80'", "there is no interface nosuchif"),
+        ])
+    func faulty(text: String, reason: String) {
+        let plain = text.filter { $0 != "'" }
+        #expect(
+            serviceFaults("{exec: /bin/cat, listen: \(text)}", resolving: true) == [
+                "1:40: error: services.s.listen: \"\(plain)\" is no endpoint: \(reason)"
+            ])
+    }
+
+    @Test("a socket's name of 107 bytes fits, 108 do not")
+    func longName() throws {
+        let name = "/" + String(repeating: "x", count: 106)
+        #expect(try service("{listen: \(name), internal: echo}").endpoints.first?.address == .unix(path: name))
+        #expect(serviceFaults("{listen: \(name)x, internal: echo}").first?.contains("at most 107 bytes") == true)
+    }
+
+    @Test("a host name becomes all its addresses")
+    func hostName() throws {
+        let endpoints = try service("{listen: 'tcp4://localhost:80', internal: echo}", resolving: true).endpoints
+        #expect(endpoints.map(\.address) == [.ipv4(.loopback, port: 80)])
+        #expect(
+            serviceFaults("{listen: 'no-such-host.invalid:80', internal: echo}", resolving: true).first?
+                .hasPrefix(
+                    "1:24: error: services.s.listen: \"no-such-host.invalid:80\" is no endpoint: no-such-host.invalid has no address: "
+                ) == true)
+        #expect(serviceFaults("{listen: 'no-such-host.invalid:80', internal: echo}").isEmpty)
+    }
+
+    @Test("options of socket apply where they fit, and an endpoint's own count more")
+    func options() throws {
+        let endpoints = try service(
+            """
+            {listen: [{address: 80, backlog: 5, ipv6_only: true, name: a b}, /x, 81],
+             socket: {backlog: unlimited, mode: 0660, no_delay: true, keep_alive: false, receive_buffer: 64KiB},
+             internal: echo}
+            """
+        ).endpoints
+        try #require(endpoints.count == 3)
+        #expect(endpoints[0].options.backlog == 5)
+        #expect(endpoints[0].options.mode == nil)
+        #expect(endpoints[0].options.noDelay == true)
+        #expect(endpoints[0].options.receiveBuffer == 65536)
+        #expect(endpoints[0].name == "a b")
+        #expect(endpoints[0].ipv6Only && !endpoints[0].anyFamily)
+        #expect(endpoints[1].options.mode == 0o660)
+        #expect(endpoints[1].options.noDelay == nil)
+        #expect(endpoints[1].options.backlog == Int(Int32.max))
+        #expect(endpoints[2].options.keepAlive == false)
+        #expect(endpoints[2].name == "s")
+    }
+
+    @Test(
+        "options that cannot be",
+        arguments: [
+            (
+                "{address: 80, mode: 0600}",
+                "1:38: error: services.s.listen.mode: it is for Unix sockets in the file system only"
+            ),
+            ("{address: 80, backlok: 1}", "1:38: error: services.s.listen.backlok: unknown key; did you mean backlog?"),
+            ("{backlog: 1}", "1:24: error: services.s.listen: address is missing"),
+            (
+                "{address: 80, backlog: 0}",
+                "1:47: error: services.s.listen.backlog: expected a number from 1 to 2147483647, or unlimited, not \"0\""
+            ),
+            (
+                "{address: tcp6://*:80, ipv6_only: false}",
+                "1:24: error: services.s.listen: ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://"
+            ),
+            (
+                "{address: 80, interface: lo}",
+                "1:49: error: services.s.listen.interface: interface is not supported yet"
+            ),
+            (
+                "{address: 80, keep_alive: {idle: 1s}}",
+                "1:50: error: services.s.listen.keep_alive: keep_alive with idle, interval and count is not supported yet"
+            ),
+            (
+                "{address: 80, name: 'a:b'}",
+                "1:44: error: services.s.listen.name: a listener's name is 1 to 255 printable ASCII characters without a colon"
+            ),
+            ("[]", "1:24: error: services.s.listen: the list is empty; leave listen out if nothing is bound"),
+        ])
+    func faultyOptions(text: String, fault: String) {
+        #expect(serviceFaults("{listen: \(text), internal: echo}") == [fault])
+    }
+
+    @Test("a socket option that fits no endpoint is a fault; in defaults it is not")
+    func misfit() {
+        #expect(
+            faults("services: {s: {listen: 80, internal: echo, socket: {mode: 0600}}}") == [
+                "1:53: error: services.s.socket.mode: it is for Unix sockets in the file system only"
+            ])
+        #expect(faults("defaults: {socket: {mode: 0600}}\nservices: {s: {listen: 80, internal: echo}}").isEmpty)
+    }
+
+    @Test("the same address twice is a fault, unless both share it, the kernel chooses, or one is disabled")
+    func twice() {
+        func both(_ one: String, _ two: String) -> [String] {
+            faults("services:\n  a: {internal: echo, \(one)}\n  b: {internal: echo, \(two)}")
+        }
+        #expect(
+            both("listen: 80", "listen: '*:80'") == [
+                "3:31: error: services.b.listen: [::]:80 is bound at t:2 already; reuse_port on both would share it"
+            ])
+        #expect(both("listen: 80", "listen: 'udp://*:80'").isEmpty)
+        #expect(both("listen: 0", "listen: 0").isEmpty)
+        #expect(both("listen: 80, enabled: false", "listen: 80").isEmpty)
+        #expect(both("listen: 80, socket: {reuse_port: true}", "listen: 80, socket: {reuse_port: true}").isEmpty)
+        #expect(both("listen: /x", "listen: unix+dgram:///x").count == 1)
+    }
+}
