@@ -68,6 +68,10 @@ let package = Package(
         .target(
             name: "BatonHandler", dependencies: ["HandoffProtocol", "LinuxSystem", system], swiftSettings: strict),
 
+        .executableTarget(
+            name: "baton-example-handler", dependencies: ["BatonHandler", system],
+            path: "examples/persistent-handlers/swift", swiftSettings: strict),
+
         // Tests: a target a module, and the real programs from outside.
         .target(
             name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",

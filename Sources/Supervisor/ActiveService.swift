@@ -94,7 +94,7 @@ final class ActiveService {
 
     private func roomChanged() {
         let hasRoom = room > 0
-        for listener in listeners {
+        for listener in listeners where definition.wait || !listener.endpoint.kind.isDatagram {
             if hasRoom { listener.release(.noRoom) } else { listener.hold(.noRoom) }
         }
         if isStopping, isDone { stopped() }
@@ -142,6 +142,9 @@ extension ActiveService: ListenerOwner {
 
     func listenerChanged(_ listener: Listener, _ change: Listener.Change) {
         let address = listener.address.description
+        if case .bound(let bound) = change, listener.endpoint.kind == .udp, datagrams != nil {
+            runtime.internalPorts.add(bound)
+        }
         let event: ListenerEvent =
             switch change {
             case .bound: .bound(address: address)
@@ -197,7 +200,11 @@ extension ActiveService {
         guard !isStopping else { return }
         isStopping = true
         if definition.enabled { record.report(.service(.draining(why: why))) }
-        for listener in listeners { listener.close() }
+        for listener in listeners {
+            if listener.endpoint.kind == .udp, datagrams != nil { runtime.internalPorts.remove(listener.address) }
+            listener.close()
+        }
+        listeners = []
         for wait in waits { wait.stop() }
         handoff?.stop()
         roomChanged()
@@ -246,7 +253,7 @@ extension ActiveService {
 
     private var state: ServiceStatus.State {
         if !definition.enabled { return .disabled }
-        if isStopping { return .draining }
+        if isStopping { return isDone ? .disabled : .draining }
         if let handoff, handoff.supply.isFailed, !handoff.hasReadyHandler { return .failed }
         if waits.contains(where: \.isPaused) || (!listeners.isEmpty && room == 0) { return .limited }
         if let handoff, !handoff.handlers.contains(where: \.isExpected) { return .idle }
@@ -259,7 +266,8 @@ extension ActiveService {
         case .limited:
             waits.contains(where: \.isPaused)
                 ? "trigger_limit: its handler keeps failing" : handoff == nil ? "instances" : "the queue is full"
-        case .ready, .idle, .paused, .draining, .disabled: nil
+        case .disabled: definition.enabled ? "stopped by request" : nil
+        case .ready, .idle, .paused, .draining: nil
         }
     }
 }
