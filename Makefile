@@ -9,7 +9,7 @@ SWIFT     ?= swift
 
 # A module may import only what Package.swift says it depends on: the layering of docs/architecture.md.
 swift_options := --quiet --scratch-path $(BUILD_DIR) --explicit-target-dependency-import-check error
-release       := $(swift_options) -c release --static-swift-stdlib
+release        = $(swift_options) -c release --static-swift-stdlib $(shell scripts/link-options $(BUILD_DIR))
 release_dir   := $(BUILD_DIR)/release
 
 swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)

@@ -14,7 +14,8 @@ extension ExitStatus: CustomStringConvertible {
     package var description: String {
         switch self {
         case .exited(let status): "status \(status)"
-        case .signaled(let signal, let coreDumped): "signal \(SignalName.of(signal))\(coreDumped ? ", core dumped" : "")"
+        case .signaled(let signal, let coreDumped):
+            "signal \(SignalName.of(signal))\(coreDumped ? ", core dumped" : "")"
         }
     }
 }
@@ -48,7 +49,8 @@ package enum SignalName {
     private static let names: [(Int32, String)] = [
         (SIGHUP, "HUP"), (SIGINT, "INT"), (SIGQUIT, "QUIT"), (SIGILL, "ILL"), (SIGTRAP, "TRAP"), (SIGABRT, "ABRT"),
         (SIGBUS, "BUS"), (SIGFPE, "FPE"), (SIGKILL, "KILL"), (SIGUSR1, "USR1"), (SIGSEGV, "SEGV"), (SIGUSR2, "USR2"),
-        (SIGPIPE, "PIPE"), (SIGALRM, "ALRM"), (SIGTERM, "TERM"), (SIGCHLD, "CHLD"), (SIGCONT, "CONT"), (SIGSTOP, "STOP"),
+        (SIGPIPE, "PIPE"), (SIGALRM, "ALRM"), (SIGTERM, "TERM"), (SIGCHLD, "CHLD"), (SIGCONT, "CONT"),
+        (SIGSTOP, "STOP"),
         (SIGTSTP, "TSTP"), (SIGTTIN, "TTIN"), (SIGTTOU, "TTOU"), (SIGURG, "URG"), (SIGXCPU, "XCPU"), (SIGXFSZ, "XFSZ"),
         (SIGVTALRM, "VTALRM"), (SIGPROF, "PROF"), (SIGWINCH, "WINCH"), (SIGIO, "IO"), (SIGPWR, "PWR"), (SIGSYS, "SYS"),
     ]

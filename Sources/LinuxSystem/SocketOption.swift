@@ -21,7 +21,8 @@ package struct SocketOption: Hashable, Sendable {
     /// The least bytes that make a socket readable.
     package static let receiveLowWater = SocketOption(name: "SO_RCVLOWAT", level: SOL_SOCKET, number: SO_RCVLOWAT)
     /// 1 on a socket that listens.
-    package static let acceptsConnections = SocketOption(name: "SO_ACCEPTCONN", level: SOL_SOCKET, number: SO_ACCEPTCONN)
+    package static let acceptsConnections = SocketOption(
+        name: "SO_ACCEPTCONN", level: SOL_SOCKET, number: SO_ACCEPTCONN)
     /// The pending error, cleared by reading it.
     package static let error = SocketOption(name: "SO_ERROR", level: SOL_SOCKET, number: SO_ERROR)
     /// A pidfd of the connected peer (Linux 6.5).

@@ -69,7 +69,8 @@ extension SpawnPlan {
         for descriptor in descriptors {
             switch descriptor {
             // An index that is none finds nothing, as one past the end does.
-            case .passed(let index): bytes.append(word: UInt32(Int32(exactly: index).flatMap { $0 < 0 ? nil : $0 } ?? .max))
+            case .passed(let index):
+                bytes.append(word: UInt32(Int32(exactly: index).flatMap { $0 < 0 ? nil : $0 } ?? .max))
             case .null: bytes.append(word: UInt32(bitPattern: BATON_SOURCE_NULL))
             case .file: bytes.append(word: UInt32(bitPattern: BATON_SOURCE_FILE))
             }

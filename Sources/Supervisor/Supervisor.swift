@@ -150,7 +150,8 @@ package final class Supervisor {
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
         if options.isStrict, missing > 0 {
-            throw RuntimeFiles.Failure(message: "\(missing) of \(listeners.count) listeners could not be bound (--strict)")
+            throw RuntimeFiles.Failure(
+                message: "\(missing) of \(listeners.count) listeners could not be bound (--strict)")
         }
         report(
             .ready(
@@ -251,7 +252,8 @@ extension Supervisor: ControlTarget {
     }
 
     private func stop(
-        _ chosen: [ActiveService], all: Bool, _ drain: Duration?, _ answer: @escaping (Result<JSON, ControlError>) -> Void
+        _ chosen: [ActiveService], all: Bool, _ drain: Duration?,
+        _ answer: @escaping (Result<JSON, ControlError>) -> Void
     ) throws(ControlError) {
         if all {
             answer(.success(["stopping": true]))

@@ -112,7 +112,7 @@ struct YAMLDocument {
         if text.utf8.contains(0) {
             report("a NUL character", at: place)
             content = .broken
-        } else if plain, ["", "~", "null", "Null", "NULL"].contains(text) {
+        } else if plain, ["", "~", "null", "Null", "NULL"].contains(text), !takesNull(text) {
             if open.isEmpty { return stop("the file is empty; a table needs `services`", at: place) }
             if !expectsKey { report("an empty value; give one, or leave the key out", at: place) }
             content = expectsKey ? content : .broken
@@ -120,6 +120,12 @@ struct YAMLDocument {
             content = .broken
         }
         return add(Anchored(node: YAMLNode(place: place, content: content), size: 1, height: 0), anchor: event.anchor)
+    }
+
+    /// The one key whose values have the word `null`: a handler's standard error may go nowhere.
+    private func takesNull(_ text: String) -> Bool {
+        guard let frame = open.last, frame.isMapping else { return false }
+        return text == "null" && frame.key?.name == "stderr"
     }
 
     private mutating func alias(_ name: String, at place: YAMLPlace) -> Bool {

@@ -23,7 +23,9 @@ final class ControlServer: EventSource {
     private static let mostClients = 64
     private static let retryDelay = Duration.seconds(1)
 
-    init(_ socket: consuming OwnedDescriptor, admitsGroup: Bool, runtime: Runtime, target: any ControlTarget) throws(Errno) {
+    init(_ socket: consuming OwnedDescriptor, admitsGroup: Bool, runtime: Runtime, target: any ControlTarget)
+        throws(Errno)
+    {
         self.socket = socket
         self.admitsGroup = admitsGroup
         self.runtime = runtime
@@ -158,7 +160,8 @@ final class ControlConnection: EventSource {
             answer(reply)
         case .request(let request):
             guard mayChange || request.method.isForEverybody else {
-                let error = ControlError(.notAllowed, "\(request.method.name) is for root and the supervisor's own user")
+                let error = ControlError(
+                    .notAllowed, "\(request.method.name) is for root and the supervisor's own user")
                 server?.report(.refused(error, uid: credentials.uid, pid: Int(credentials.pid)))
                 return answer(ControlReply(.failure(error), id: request.id))
             }

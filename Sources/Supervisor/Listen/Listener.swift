@@ -22,6 +22,8 @@ final class Listener: EventSource {
     private let shortage: DescriptorShortage
     private weak var owner: (any ListenerOwner)?
     private var socket: OwnedDescriptor?
+    /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
+    private var lastAddress: SocketAddress?
     private var registration: RegistrationID?
     private var retry: BindRetry?
     private(set) var holds: Holds = []
@@ -83,7 +85,10 @@ final class Listener: EventSource {
         guard socket == nil else { return }
         if let retry { loop.cancel(retry.timer) }
         do {
-            socket = try SocketBinding.open(endpoint)
+            var target = endpoint
+            if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
+            socket = try SocketBinding.open(target)
+            lastAddress = address
             retry = nil
             updatePolling()
             owner?.listenerChanged(self, .bound(address))

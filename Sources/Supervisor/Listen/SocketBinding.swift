@@ -14,7 +14,7 @@ enum SocketBinding {
     static func open(_ endpoint: Endpoint) throws(Failure) -> OwnedDescriptor {
         do {
             return try open(endpoint, at: endpoint.address)
-        } catch where endpoint.anyFamily && endpoint.lacksIPv6(after: failure(error)) {
+        } catch  where endpoint.anyFamily && endpoint.lacksIPv6(after: failure(error)) {
             guard case .ipv6(_, let port, _) = endpoint.address else { throw error }
             return try open(endpoint, at: .ipv4(.any, port: port))
         }
@@ -29,7 +29,8 @@ enum SocketBinding {
         }
         try apply(endpoint, to: socket.borrowed)
         if case .unix(let path) = address {
-            try UnixSocketFile.bind(socket.borrowed, path: path, kind: endpoint.kind.socketKind, options: endpoint.options)
+            try UnixSocketFile.bind(
+                socket.borrowed, path: path, kind: endpoint.kind.socketKind, options: endpoint.options)
         } else {
             try step("bind") { () throws(Errno) in try Socket.bind(socket.borrowed, to: address) }
         }

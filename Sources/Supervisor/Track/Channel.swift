@@ -147,7 +147,9 @@ final class Channel: EventSource {
         while taken < budget, !ended {
             taken += 1
             do {
-                guard take(try DescriptorPassing.receive(into: &packets.bytes, room: 0, on: socket.borrowed)) else { return }
+                guard take(try DescriptorPassing.receive(into: &packets.bytes, room: 0, on: socket.borrowed)) else {
+                    return
+                }
             } catch .connectionReset {
                 continue  // told once, when the other end closed with something unread; what it sent is still there
             } catch {

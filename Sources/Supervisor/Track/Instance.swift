@@ -45,7 +45,8 @@ final class Instance {
         terminated = true
         signal(settings.stopSignal, why: why)
         if let timer { runtime.loop.cancel(timer) }
-        timer = runtime.loop.schedule(after: settings.stopGrace) { [weak self] in self?.kill(why: "stop_grace is over") }
+        timer = runtime.loop.schedule(after: settings.stopGrace) { [weak self] in self?.kill(why: "stop_grace is over")
+        }
     }
 
     func kill(why: String) {

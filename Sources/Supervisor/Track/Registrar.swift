@@ -68,7 +68,9 @@ final class Registrar: EventSource {
     }
 
     private func admit(_ accepted: consuming AcceptedSocket) {
-        guard let target, let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else { return }
+        guard let target, let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else {
+            return
+        }
         guard target.admitsHandler(credentials) else { return refuse(credentials, "it is on no service's list") }
         let ofUser = applicants.lazy.filter { $0.credentials.uid == credentials.uid }.count
         guard ofUser < Self.mostOfOneUser, applicants.count < Self.mostApplicants else {

@@ -19,7 +19,8 @@ final class RunningLauncher {
         let plan = SpawnPlan(
             path: Repository.product("batond"), arguments: ["batond", "launcher", "3", "4"],
             descriptors: [.null, .null, .null, .passed(0), .passed(1)])
-        let outcome = Spawn.start(plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
+        let outcome = Spawn.start(
+            plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
         guard case .running(let pid) = outcome else { throw TestFailure("\(outcome)") }
         self.pid = pid
         channel = DescriptorBox(try pair.ours.duplicate())

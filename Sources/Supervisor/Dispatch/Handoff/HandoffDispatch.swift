@@ -47,7 +47,8 @@ final class HandoffDispatch {
     /// What the router needs to know.
     var availability: HandlerAvailability {
         HandlerAvailability(
-            isFailed: supply.isFailed, isKept: settings.program != nil, isRegistered: handlers.contains { $0.isExpected })
+            isFailed: supply.isFailed, isKept: settings.program != nil,
+            isRegistered: handlers.contains { $0.isExpected })
     }
 
     var hasReadyHandler: Bool { handlers.contains { $0.state == .ready } }
@@ -244,7 +245,8 @@ extension HandoffDispatch: HandlerOwner {
             if departure.leftChannelOpen || !baton.isUntouched {
                 record.connections.queued -= 1
                 record.connections.cut += 1
-                record.report(.cut(why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched"), baton.origin)
+                record.report(
+                    .cut(why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched"), baton.origin)
                 close(baton)
             } else if let most = settings.maxDeliveries, baton.deliveries >= most {
                 record.connections.queued -= 1

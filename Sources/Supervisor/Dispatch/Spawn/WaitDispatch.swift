@@ -53,7 +53,8 @@ final class WaitDispatch {
         isStarting = true
         let systemd = program.service.style == .systemd
         let start = program.start(
-            systemd ? .numbered : .standardInput, sockets: sockets, announcing: systemd ? bound.map(\.endpoint.name) : nil
+            systemd ? .numbered : .standardInput, sockets: sockets,
+            announcing: systemd ? bound.map(\.endpoint.name) : nil
         ) { $0.describe(listeners: bound) }
         runtime.launchers.spawn(start.plan, passing: start.passing) { [self] in settle($0) }
     }
@@ -97,7 +98,10 @@ final class WaitDispatch {
     }
 
     private func paused(for delay: Duration) {
-        for listener in listeners { listener.hold(.trigger) }
+        for listener in listeners {
+            listener.hold(.trigger)
+            listener.release(.handler)
+        }
         pause = runtime.loop.schedule(after: delay) { [self] in
             pause = nil
             eatFirstDatagram()
