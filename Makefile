@@ -26,6 +26,7 @@ build:
 
 run: build
 	@scripts/install-missing run
+	@$(SWIFT) build $(release) --product baton-example-handler
 	@scripts/run-example $(release_dir)
 
 test:

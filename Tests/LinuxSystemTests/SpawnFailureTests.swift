@@ -122,18 +122,15 @@ import Testing
         let directory = try TemporaryDirectory()
         let fifo = directory.path("fifo")
         try check("mkfifo") { mkfifo(fifo, 0o600) }
-        let report = try SpawnReportPage()
-        let spawn = Box<(report: SpawnReportPage, outcome: SpawnOutcome?)>()
-        spawn.value = (report, nil)
-        let watched = try SpawnReportPage(attaching: report.borrowed.duplicate())
+        let watched = try SpawnReportPage()
+        let number = try watched.borrowed.duplicate().release()
+        let spawn = Box<SpawnOutcome>()
         let done = DispatchSemaphore(value: 0)
         Thread {
-            // A table of its own: the hung child would hold on to the descriptors of tests beside this one.
-            _ = try? withOwnDescriptors {
-                guard let report = spawn.value?.report else { return }
-                let plan = SpawnPlan(
-                    path: "/bin/true", arguments: ["true"], descriptors: [.null, .null, .file(fifo)])
-                spawn.value?.outcome = Spawn.start(plan, job: 17, report: report)
+            let plan = SpawnPlan(
+                path: "/bin/true", arguments: ["true"], descriptors: [.null, .null, .file(fifo)])
+            if let report = try? SpawnReportPage(attaching: OwnedDescriptor(adopting: number)) {
+                spawn.value = Spawn.start(plan, job: 17, report: report)
             }
             done.signal()
         }.start()
@@ -143,9 +140,7 @@ import Testing
         #expect(watched.snapshot().error == nil)
         kill(pid, SIGKILL)
         #expect(done.wait(timeout: .now() + 20) == .success)
-        #expect(spawn.value?.outcome == .failed(pid: nil, stage: .stderr, error: .canceled))
-        // The page is this thread's: the other one would close its number in the wrong table.
-        spawn.value = nil
+        #expect(spawn.value == .failed(pid: nil, stage: .stderr, error: .canceled))
         #expect(kill(pid, 0) == -1, "collected")
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import LinuxSystem
+import Synchronization
 import TestSupport
 
 /// Behind _GNU_SOURCE, which Swift's Glibc module does not set.
@@ -26,9 +27,14 @@ func withOwnDescriptors<Result: Sendable>(_ body: @escaping @Sendable () throws 
     return try value.get()
 }
 
-/// Written by one thread, read by another after a semaphore.
-final class Box<Value>: @unchecked Sendable {
-    var value: Value?
+/// Written by one thread, read by another.
+final class Box<Value: Sendable>: Sendable {
+    private let content = Mutex<Value?>(nil)
+
+    var value: Value? {
+        get { content.withLock { $0 } }
+        set { content.withLock { $0 = newValue } }
+    }
 }
 
 /// The calling thread's own descriptors and what they are.
