@@ -305,13 +305,33 @@ int baton_report_map(int descriptor, struct baton_spawn_report **page)
 
 void baton_report_unmap(struct baton_spawn_report *report) { munmap(report, sizeof *report); }
 
-int32_t baton_close_in_child(int descriptor, int as_sibling)
+/* As fork: memory is copied, for the child may outlive any stack that we could lend it. */
+static int fork_with(unsigned long flags) { return (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL); }
+
+int32_t baton_close_by_exit(int socket)
 {
-    /* Memory is copied as by fork: the child may outlive any stack we could lend it. */
-    unsigned long flags = CLONE_FILES | SIGCHLD | (as_sibling ? CLONE_PARENT : 0);
-    int pid = (int)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+    int pid = fork_with(CLONE_PARENT);
     if (pid == 0) {
-        syscall(SYS_close, descriptor);
+        char byte;
+        syscall(SYS_close, ends[1]);
+        syscall(SYS_read, ends[0], &byte, 1); /* until the parent has closed the other end */
+        syscall(SYS_exit_group, 0);
+    }
+    int error = errno;
+    if (pid > 0) close(socket);
+    close(ends[0]);
+    close(ends[1]);
+    errno = error;
+    return pid;
+}
+
+int32_t baton_close_in_child(int file)
+{
+    int pid = fork_with(CLONE_FILES);
+    if (pid == 0) {
+        syscall(SYS_close, file);
         syscall(SYS_exit_group, 0);
     }
     return pid;

@@ -1,4 +1,4 @@
-package import LinuxSystem
+internal import LinuxSystem
 internal import SystemPackage
 
 /// The process that does what may block or needs privilege: it gets jobs and descriptors over a seqpacket
@@ -10,7 +10,6 @@ package struct Launcher: ~Copyable {
     private let channel: OwnedDescriptor
     private let report: SpawnReportPage
     private let dispositions: SignalDispositions
-    private let asSiblings: Bool
     private var buffer = [UInt8](repeating: 0, count: LaunchJob.mostBytes)
 
     /// Serves jobs until the channel ends, which it does with the supervisor.
@@ -27,27 +26,23 @@ package struct Launcher: ~Copyable {
         return launcher.serve() ? 0 : 71
     }
 
-    /// - Parameter asSiblings: What is spawned belongs to this process's parent.
-    package init(
-        channel: consuming OwnedDescriptor, report: SpawnReportPage, dispositions: SignalDispositions,
-        asSiblings: Bool = true
-    ) {
+    private init(channel: consuming OwnedDescriptor, report: SpawnReportPage, dispositions: SignalDispositions) {
         self.channel = channel
         self.report = report
         self.dispositions = dispositions
-        self.asSiblings = asSiblings
     }
 
     /// - Returns: True at the end of the channel, false when it broke.
-    package mutating func serve() -> Bool {
+    private mutating func serve() -> Bool {
         while true {
             do {
                 let received = try DescriptorPassing.receive(
                     into: &buffer, room: LaunchJob.mostDescriptors, on: channel.borrowed, blocking: true)
                 if received.count == 0 { return true }
-                // Before the reply all descriptors of the job are closed again: until then the supervisor holds
-                // them too, so none of these closes is the last, which might block.
                 guard let reply = answer(received) else { return false }
+                // Now, not when the array happens to go: until the reply the supervisor holds them too, so none
+                // of these closes is the last, which might block.
+                for box in received.descriptors { _ = box.take() }
                 try DescriptorPassing.send(reply.encode(), on: channel.borrowed, blocking: true)
             } catch {
                 // The supervisor is gone with replies or jobs on their way.
@@ -56,13 +51,13 @@ package struct Launcher: ~Copyable {
         }
     }
 
-    private mutating func answer(_ received: consuming DescriptorPassing.Received) -> LaunchReply? {
+    private mutating func answer(_ received: DescriptorPassing.Received) -> LaunchReply? {
         guard let job = LaunchJob.decode(buffer, count: received.count) else { return nil }
         return LaunchReply(number: job.number, outcome: carryOut(job, received))
     }
 
     private mutating func carryOut(
-        _ job: LaunchJob.Received, _ received: consuming DescriptorPassing.Received
+        _ job: LaunchJob.Received, _ received: DescriptorPassing.Received
     ) -> SpawnOutcome {
         if received.dataTruncated { return .failed(pid: nil, stage: .prepare, error: .argListTooLong) }
         // Its own table is full.
@@ -70,14 +65,14 @@ package struct Launcher: ~Copyable {
         switch job.task {
         case .spawn(var image):
             return Spawn.start(
-                &image, in: &buffer, passing: received.descriptors.compactMap(\.borrowed), asSibling: asSiblings,
+                &image, in: &buffer, passing: received.descriptors.compactMap(\.borrowed), asSibling: true,
                 job: job.number, report: report, dispositions: dispositions)
         case .close:
-            guard let descriptor = received.descriptors.first?.take() else {
+            guard let socket = received.descriptors.first?.take() else {
                 return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
             }
             // Without a child the launcher waits in close itself; the supervisor replaces it if that takes long.
-            guard let pid = Spawn.closeInChild(descriptor, asSibling: asSiblings) else {
+            guard let pid = Spawn.closeByExit(socket) else {
                 return .failed(pid: nil, stage: .clone, error: .resourceTemporarilyUnavailable)
             }
             return .running(pid: pid)

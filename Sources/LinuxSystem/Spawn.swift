@@ -56,16 +56,24 @@ package enum Spawn {
         return report.outcome
     }
 
-    /// Closes `descriptor` in a child, so that only the child waits where close(2) does: a socket that lingers,
-    /// a file whose file system does not answer. Copies of the descriptor elsewhere stay as they are.
+    /// Closes a socket without waiting for its SO_LINGER: a child holds it until we have closed it and then ends,
+    /// and what is closed by exit lingers in the background (socket(7)).
     ///
-    /// - Returns: The child, for its parent to collect; nil where there can be none now (EAGAIN), and the
-    ///   descriptor was closed here.
-    package static func closeInChild(_ descriptor: consuming OwnedDescriptor, asSibling: Bool) -> Int32? {
-        guard let pid = try? SystemCall.value({ baton_close_in_child(descriptor.rawValue, asSibling ? 1 : 0) }) else {
-            return nil
-        }
-        _ = descriptor.release()
+    /// - Returns: The child, this process's sibling; nil where there can be none now (EAGAIN, EMFILE): the socket
+    ///   was closed here, and that may have taken its time.
+    package static func closeByExit(_ socket: consuming OwnedDescriptor) -> Int32? {
+        guard let pid = try? SystemCall.value({ baton_close_by_exit(socket.rawValue) }) else { return nil }
+        _ = socket.release()
+        return pid
+    }
+
+    /// Closes a file in a child that shares our table of descriptors, so that only the child waits for a file
+    /// system that does not answer. Every close of a file may ask its file system, not just the last one.
+    ///
+    /// - Returns: The child, to be collected; nil where there can be none now, as above.
+    package static func closeInChild(_ file: consuming OwnedDescriptor) -> Int32? {
+        guard let pid = try? SystemCall.value({ baton_close_in_child(file.rawValue) }) else { return nil }
+        _ = file.release()
         return pid
     }
 }

@@ -10,7 +10,7 @@ import Testing
         let found = try withOwnDescriptors {
             let stray = try check("open") { open("/dev/zero", O_RDONLY) }
             try check("dup2") { dup2(stray, 900) }
-            return try withCat { $0.descriptors }
+            return try withCat { $0.descriptors(settlingAt: 3) }
         }
         #expect(Set(found.keys) == [0, 1, 2])
         #expect(found[2] == "/dev/null")
@@ -41,7 +41,7 @@ import Testing
                 path: "/bin/sleep", arguments: ["sleep", "1000"], descriptors: sources.indices.map { .passed($0) })
             let outcome = Spawn.start(
                 plan, passing: sources.map { .init(rawValue: $0) }, report: try SpawnReportPage())
-            return try withProcess(outcome) { $0.descriptors }
+            return try withProcess(outcome) { $0.descriptors(settlingAt: sources.count) }
         }
         for (target, source) in sources.enumerated() {
             #expect(found[Int32(target)] == "\(path)/\(source)", "descriptor \(target)")
@@ -61,7 +61,7 @@ import Testing
                 path: "/bin/cat", arguments: ["cat", "-", "/dev/fd/3"],
                 descriptors: [.passed(0), .file(errors), .null, .null, .file(errors)])
             let outcome = Spawn.start(plan, passing: [pair.theirs.borrowed], report: try SpawnReportPage())
-            return try withProcess(outcome) { $0.descriptors }
+            return try withProcess(outcome) { $0.descriptors(settlingAt: 5) }
         }
         #expect(found[0]?.hasPrefix("socket:") == true)
         #expect(found[1] == errors && found[4] == errors)

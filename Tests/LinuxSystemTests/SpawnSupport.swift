@@ -70,6 +70,18 @@ func withProcess<Result>(_ outcome: SpawnOutcome, _ look: (ProcessView) throws -
     return try look(ProcessView(pid: pid))
 }
 
+extension ProcessView {
+    /// The open descriptors once there are `count`: the dynamic loader has some more for a moment.
+    func descriptors(settlingAt count: Int) -> [Int32: String] {
+        var found: [Int32: String] = [:]
+        _ = eventually {
+            found = descriptors
+            return found.count == count
+        }
+        return found
+    }
+}
+
 extension SpawnPlan {
     /// The first passed descriptor on 0 and 1, and nothing on 2.
     static var cat: SpawnPlan {

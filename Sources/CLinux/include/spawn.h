@@ -85,9 +85,15 @@ int baton_report_create(void);
 int baton_report_map(int descriptor, struct baton_spawn_report **page);
 void baton_report_unmap(struct baton_spawn_report *report);
 
-/* Closes `descriptor` in a child that shares the table of descriptors, so that only that child waits where
- * close does. Returns its pid: the number now belongs to the child. -1 and errno: it is still the caller's. */
-int32_t baton_close_in_child(int descriptor, int as_sibling);
+/* Both let a child of ours do a close that may wait, and answer its pid, or -1 and errno: then the
+ * descriptor is still the caller's. */
+
+/* For sockets. The child, the caller's sibling, holds a copy until the caller has closed the number, and
+ * ends: a socket closed by exit(2) lingers in the background (socket(7)), so nobody waits at all. */
+int32_t baton_close_by_exit(int socket);
+/* For files, each close of which may ask their file system. The child shares the table of descriptors and
+ * closes the number, which is now its own; the caller must not use it again. */
+int32_t baton_close_in_child(int file);
 
 /* The calling thread's name, cut to 15 bytes (PR_SET_NAME). */
 void baton_set_name(const char *name);

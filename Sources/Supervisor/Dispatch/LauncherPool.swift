@@ -19,8 +19,9 @@ final class LauncherPool {
     private var retry: TimerID?
     private var backoff: Duration
     private var stopped = false
-    /// Children that close a descriptor for us, the oldest first.
-    private var closers: Deque<Int32> = []
+    /// Children that close a file for us, and the files for which there is none yet.
+    private var closers = 0
+    private var files: Deque<DescriptorBox> = []
 
     struct Settings {
         /// Two pay on two cores.
@@ -31,7 +32,8 @@ final class LauncherPool {
         /// answer.
         var firstBackoff = Duration.milliseconds(10)
         var longestBackoff = Duration.seconds(5)
-        /// Children that wait in close at a time; beyond them the oldest is killed, which ends a socket's linger.
+        /// Children that wait in close for a file system at a time. Nothing but its answer frees them, so more
+        /// files than that stay open.
         var mostClosers = 32
     }
 
@@ -61,18 +63,31 @@ final class LauncherPool {
         submit(LaunchRequest(.spawn(plan), passing: passing, done: done))
     }
 
-    /// Closes a descriptor whose close may wait, in a child that waits in our place.
+    /// Closes a descriptor whose close may wait, and does not wait for it.
     func close(_ descriptor: consuming OwnedDescriptor) {
-        guard Socket.isSocket(descriptor.borrowed) else {
-            // Each close of a file may ask its file system, not only the last one: ours must not happen here.
-            if let pid = Spawn.closeInChild(descriptor, asSibling: false) { follow(closer: pid) }
-            return
-        }
+        let isSocket = Socket.isSocket(descriptor.borrowed)
         let box = DescriptorBox(descriptor)
+        guard isSocket else {
+            files.append(box)
+            return closeFiles()
+        }
         submit(
             LaunchRequest(.close, passing: [box]) { [self] outcome in
-                if case .running(let pid) = outcome { follow(closer: pid) }
+                // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
+                if case .running(let pid) = outcome { instances.track(pid) { _ in } }
             })
+    }
+
+    /// The launchers cannot help here: our own close would ask the file system, too, though it is not the last.
+    private func closeFiles() {
+        while closers < settings.mostClosers, let file = files.popFirst()?.take() {
+            guard let pid = Spawn.closeInChild(file) else { continue }
+            closers += 1
+            instances.track(pid) { [self] _ in
+                closers -= 1
+                closeFiles()
+            }
+        }
     }
 
     /// Ends the launchers and what they are starting, which is answered as failed. What waits is neither started
@@ -90,14 +105,6 @@ final class LauncherPool {
         guard !stopped else { return request.abandon() }
         waiting.append(request)
         distribute()
-    }
-
-    private func follow(closer pid: Int32) {
-        closers.append(pid)
-        instances.track(pid) { [self] _ in closers.removeAll { $0 == pid } }
-        if closers.count > settings.mostClosers, let oldest = closers.popFirst() {
-            ChildProcess.signal(oldest, SIGKILL)
-        }
     }
 
     /// Gives waiting jobs to the launcher that has the fewest, as far as they have room.

@@ -27,7 +27,8 @@ import Testing
         #expect(view.parent == getpid())
         #expect(view.session == pid)
         #expect(eventually { view.arguments == ["sleep", "1000"] })
-        #expect(Set(view.descriptors.keys) == [0, 1, 2])
+        // The dynamic loader has another for a moment.
+        #expect(eventually { Set(view.descriptors.keys) == [0, 1, 2] })
         #expect(view.status("SigBlk") == "0000000000000000")
         let report = launcher.report.snapshot()
         #expect(report.job == 1 && report.pid == pid && report.stage == .exec && report.error == nil)
@@ -137,35 +138,39 @@ import Testing
             waitpid(pid, nil, 0)
         }
         #expect(eventually { !ProcessView(pid: pid).arguments.isEmpty })
-        #expect(ProcessView(pid: pid).descriptors.count == count)
+        #expect(eventually { ProcessView(pid: pid).descriptors.count == count })
     }
 
-    @Test("a close that lingers on a stalled client holds up a child alone")
+    @Test("a close that would linger on a stalled client holds up nobody, and the client gets what was sent")
     func lingeringClose() throws {
         let launcher = try RunningLauncher()
         let listener = try Socket.make(family: AF_INET, .stream)
         try Socket.bind(listener.borrowed, to: .ipv4(.loopback, port: 0))
         try Socket.listen(listener.borrowed, backlog: 1)
-        // A client that never reads.
+        // A client that does not read yet.
         let client = try Socket.connected(to: Socket.localAddress(of: listener.borrowed))
         let connection = DescriptorBox(try Socket.accept(listener.borrowed).descriptor.duplicate())
         let socket = try #require(connection.borrowed)
         try Socket.setNonblocking(socket, true)
         let zeros = [UInt8](repeating: 0, count: 65536)
-        while write(socket.rawValue, zeros, zeros.count) > 0 {}
+        var sent = 0
+        while case let count = write(socket.rawValue, zeros, zeros.count), count > 0 { sent += count }
         var linger = linger(l_onoff: 1, l_linger: 1000)
         try check("setsockopt") {
             setsockopt(socket.rawValue, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
         }
+        #expect(Socket.mayBlockInClose(socket))
         try launcher.sendClose(connection)
         _ = connection.take()
+        // Regression: a spawn right behind the close inherited the socket, and its child was the one to linger.
+        try launcher.send(Self.trueProgram)
         let closer = try running(launcher.reply()?.outcome)
-        #expect(ProcessView(pid: closer).parent == getpid())
-        // The close waits, the launcher does not.
-        _ = try collect(running(launcher.outcome(Self.trueProgram)))
-        #expect(ProcessView(pid: closer).isAlive)
-        // With its client gone it comes to its end.
-        _ = consume client
+        let next = try running(launcher.reply()?.outcome)
+        #expect(try collect(next) == 0)
         #expect(try collect(closer) == 0)
+        var received = 0
+        var buffer = zeros
+        while case let count = read(client.rawValue, &buffer, buffer.count), count > 0 { received += count }
+        #expect(received == sent)
     }
 }
