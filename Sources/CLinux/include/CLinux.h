@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#include "spawn.h"
+#include "baton_spawn.h"
 
 /* What Swift cannot import: variadic calls, macros with arguments, and everything between clone and
  * exec. Answers are those of the system call underneath: -1 and errno on failure. */

@@ -1,10 +1,10 @@
-#ifndef CLINUX_SPAWN_H
-#define CLINUX_SPAWN_H
+#ifndef CLINUX_BATON_SPAWN_H
+#define CLINUX_BATON_SPAWN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Everything between clone and exec. */
+/* Everything between clone and exec. Not "spawn.h", which would hide the C library's. */
 
 /* Where a spawn is, or where it failed. LinuxSystem's SpawnStage has the same numbers. */
 enum baton_spawn_stage {
