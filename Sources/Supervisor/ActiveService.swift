@@ -7,14 +7,10 @@ internal import ServiceTable
 final class ActiveService {
     let definition: Service
     let record: ServiceRecord
+    let dispatcher: Dispatcher
+    let intake: Intake
     private let runtime: Runtime
-    private let standardError: StandardErrorLog?
     private(set) var listeners: [Listener] = []
-    private(set) var handoff: HandoffDispatch?
-    private var exec: ExecDispatch?
-    private var waits: [WaitDispatch] = []
-    private var inside: InternalDispatch?
-    private var datagrams: InternalDatagramDispatch?
     private(set) var isStopping = false
     /// Told when the last of it is over after `stop`.
     var stopped: () -> Void = {}
@@ -23,73 +19,26 @@ final class ActiveService {
         self.definition = definition
         self.runtime = runtime
         record = ServiceRecord(name: definition.name, events: runtime.events)
-        let startsProcesses = if case .internal = definition.dispatch { false } else { true }
-        standardError =
-            startsProcesses && definition.enabled
-            ? try? StandardErrorLog(service: definition.name, loop: runtime.loop, events: runtime.events) : nil
+        dispatcher = Dispatcher(definition, record: record, runtime: runtime, packets: packets)
+        intake = Intake(definition, dispatcher: dispatcher, record: record, runtime: runtime)
         guard definition.enabled else { return }
-        prepareDispatch(packets)
+        dispatcher.changed = { [unowned self] in roomChanged() }
         for endpoint in definition.endpoints {
             listeners.append(
                 Listener(
                     endpoint, accepts: !definition.wait && !endpoint.kind.isDatagram, loop: runtime.loop,
                     shortage: runtime.shortage, owner: self))
         }
-        if definition.wait { prepareWaits() }
-    }
-
-    private func prepareDispatch(_ packets: PacketBuffer) {
-        switch definition.dispatch {
-        case .exec(let program):
-            if !definition.wait { exec = makeExec(program) }
-        case .handoff(let settings):
-            let fallback = settings.fallback.map(makeExec)
-            let supply = HandlerSupply(
-                settings: settings, program: settings.program.map(makeProgram), record: record, runtime: runtime,
-                packets: packets)
-            exec = fallback
-            handoff = HandoffDispatch(
-                settings: settings, supply: supply, fallback: fallback, record: record, runtime: runtime
-            ) { [unowned self] in roomChanged() }
-        case .internal(let service):
-            inside = InternalDispatch(service, record: record, runtime: runtime) { [unowned self] in roomChanged() }
-            datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
-        }
-    }
-
-    private func makeProgram(_ program: Program) -> HandlerProgram {
-        HandlerProgram(
-            service: definition, program: program, standardError: standardError, inherited: runtime.environment)
-    }
-
-    private func makeExec(_ program: Program) -> ExecDispatch {
-        ExecDispatch(program: makeProgram(program), record: record, runtime: runtime) { [unowned self] in
-            roomChanged()
-        }
-    }
-
-    private func prepareWaits() {
-        guard case .exec(let program) = definition.dispatch else { return }
-        // With style systemd one process has all the sockets; the other conventions know of one.
-        let groups = definition.style == .systemd ? [listeners] : listeners.map { [$0] }
-        waits = groups.map { group in
-            WaitDispatch(listeners: group, program: makeProgram(program), record: record, runtime: runtime) {
-                [unowned self] in roomChanged()
-            }
-        }
+        dispatcher.prepareWaits(listeners)
+        runtime.services.add(intake, named: definition.name)
     }
 
     /// Binds, and starts what is to be there from the beginning.
     func start() {
         for listener in listeners { listener.open() }
-        if case .handoff(let settings) = definition.dispatch, settings.start == .eager { handoff?.supply.demand() }
-    }
-
-    // MARK: Limits
-
-    /// Processes, or connections served inside, that count against `instances`.
-    private var instanceCount: Int {
-        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + (inside?.count ?? 0)
+        if case .handoff(let settings) = definition.dispatch, settings.start == .eager {
+            dispatcher.handoff?.supply.demand()
+        }
     }
 
     private func roomChanged() {
@@ -102,47 +51,25 @@ final class ActiveService {
 }
 
 extension ActiveService: ListenerOwner {
-    var room: Int {
-        switch definition.dispatch {
-        case .exec, .internal:
-            return Admission.room(limit: definition.instances, taken: instanceCount)
-        case .handoff:
-            guard let handoff else { return 0 }
-            return Router.way(definition.dispatch, handoff.availability) == .spawn
-                ? Admission.room(limit: definition.instances, taken: instanceCount) : handoff.room
-        }
-    }
+    var room: Int { intake.room }
 
     func accepted(_ accepted: consuming AcceptedSocket, on listener: Listener) {
-        let origin = ConnectionOrigin(
-            number: runtime.nextConnectionNumber(), peer: accepted.peer, kind: listener.endpoint.kind.originKind,
-            listener: listener.endpoint.name, accepted: runtime.loop.now)
-        let connection = DescriptorBox(accepted.descriptor)
-        record.connections.accepted += 1
-        record.report(.accepted(listener: origin.listener), origin)
-        switch Router.way(definition.dispatch, handoff?.availability) {
-        case .spawn: exec?.dispatch(connection, origin)
-        case .handOff: handoff?.dispatch(connection, origin)
-        case .serve: inside?.dispatch(connection, origin)
-        case .refuse(let reason):
-            record.connections.refused[reason] += 1
-            record.report(.refused(reason), origin)
-        }
+        intake.accepted(accepted, on: listener)
     }
 
     func readable(_ listener: Listener) {
         if definition.wait {
-            let gate = waits.first { $0.listeners.contains { $0 === listener } }
+            let gate = dispatcher.waits.first { $0.listeners.contains { $0 === listener } }
             guard room > 0 || (gate?.count ?? 0) > 0 else { return listener.hold(.noRoom) }
             gate?.start()
         } else {
-            datagrams?.serve(listener)
+            dispatcher.datagrams?.serve(listener)
         }
     }
 
     func listenerChanged(_ listener: Listener, _ change: Listener.Change) {
         let address = listener.address.description
-        if case .bound(let bound) = change, listener.endpoint.kind == .udp, datagrams != nil {
+        if case .bound(let bound) = change, listener.endpoint.kind == .udp, dispatcher.datagrams != nil {
             runtime.internalPorts.add(bound)
         }
         let event: ListenerEvent =
@@ -176,7 +103,7 @@ extension ActiveService {
     func join(
         _ registration: HandlerMessage.Registration, _ credentials: PeerCredentials, channel: Channel
     ) -> String? {
-        guard case .handoff(let settings) = definition.dispatch, let handoff, !isStopping else {
+        guard case .handoff(let settings) = definition.dispatch, let handoff = dispatcher.handoff, !isStopping else {
             return "\(definition.name) takes no handlers now"
         }
         guard handoff.handlers.lazy.filter({ $0.machineKind == .registered }).count < Self.mostRegistered else {
@@ -201,83 +128,23 @@ extension ActiveService {
         isStopping = true
         if definition.enabled { record.report(.service(.draining(why: why))) }
         for listener in listeners {
-            if listener.endpoint.kind == .udp, datagrams != nil { runtime.internalPorts.remove(listener.address) }
+            if listener.endpoint.kind == .udp, dispatcher.datagrams != nil {
+                runtime.internalPorts.remove(listener.address)
+            }
             listener.close()
         }
         listeners = []
-        for wait in waits { wait.stop() }
-        handoff?.stop()
+        intake.stop()
+        dispatcher.stop()
         roomChanged()
     }
 
     /// The time to drain is over: processes get their stop signal, or with `firmly` SIGKILL.
     func end(firmly: Bool) {
-        if definition.onStop == .end {
-            for instance in instances {
-                if firmly { instance.kill(why: "stopping now") } else { instance.terminate(why: "stopping") }
-            }
-        }
-        handoff?.end(firmly: firmly)
-        inside?.endAll()
+        dispatcher.end(firmly: firmly)
         roomChanged()
     }
 
-    private var instances: [Instance] {
-        (exec?.instances ?? []) + waits.compactMap(\.instance)
-    }
-
     /// Nothing of it is left that the supervisor has to wait for.
-    var isDone: Bool {
-        let processes = definition.onStop == .leave ? startingCount : instanceCount
-        return processes == 0 && handoff?.isDone ?? true
-    }
-
-    private var startingCount: Int { instanceCount - instances.count - (inside?.count ?? 0) }
-}
-
-// MARK: What is seen of it
-
-extension ActiveService {
-    var status: ServiceStatus {
-        var status = ServiceStatus(
-            name: definition.name, dispatch: definition.dispatch.kind, state: state,
-            listeners: listeners.map(\.status), connections: record.connections)
-        status.handlers = handoff?.handlers.map(\.status) ?? []
-        status.processes = instances.map {
-            ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number)
-        }
-        status.lastFailure = record.lastFailure
-        status.reason = reason
-        return status
-    }
-
-    private var state: ServiceStatus.State {
-        if !definition.enabled { return .disabled }
-        if isStopping { return isDone ? .disabled : .draining }
-        if let handoff, handoff.supply.isFailed, !handoff.hasReadyHandler { return .failed }
-        if waits.contains(where: \.isPaused) || (!listeners.isEmpty && room == 0) { return .limited }
-        if let handoff, !handoff.handlers.contains(where: \.isExpected) { return .idle }
-        return .ready
-    }
-
-    private var reason: String? {
-        switch state {
-        case .failed: handoff?.supply.failure
-        case .limited:
-            waits.contains(where: \.isPaused)
-                ? "trigger_limit: its handler keeps failing" : handoff == nil ? "instances" : "the queue is full"
-        case .disabled: definition.enabled ? "stopped by request" : nil
-        case .ready, .idle, .paused, .draining: nil
-        }
-    }
-}
-
-extension Dispatch {
-    fileprivate var kind: DispatchKind {
-        switch self {
-        case .exec: .exec
-        case .handoff: .handoff
-        case .internal: .internal
-        }
-    }
+    var isDone: Bool { dispatcher.isDone }
 }

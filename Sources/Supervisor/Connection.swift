@@ -5,20 +5,25 @@ internal import SystemPackage
 struct ConnectionOrigin {
     /// The number in `BATON_CONNECTION`, in BATON messages and in events; never used twice.
     let number: UInt64
-    let peer: SocketAddress
+    /// The other end: by the PROXY header where there is one, else the socket's own.
+    var peer: SocketAddress
     let kind: Kind
     /// The listener's name.
     let listener: String
     /// By `EventLoop.now`.
     let accepted: Duration
+    /// This end's address by the PROXY header; nil when getsockname(2) tells the truth.
+    var statedLocal: SocketAddress?
+    /// What it counts against in its service. Whoever keeps the origin keeps the place: it is given back when the
+    /// last copy goes, whatever way the connection took.
+    var place: Place?
 
     enum Kind {
         case tcp, unix, vsock
     }
-}
 
-/// An accepted socket on its way, with exactly one owner.
-struct Connection: ~Copyable {
-    var descriptor: OwnedDescriptor
-    let origin: ConnectionOrigin
+    /// This end's address.
+    func local(_ socket: FileDescriptor) -> SocketAddress? {
+        statedLocal ?? (try? Socket.localAddress(of: socket))
+    }
 }

@@ -16,6 +16,7 @@ final class Runtime {
     let overflowUID = CurrentProcess.overflowUID
     /// Where our own small datagram services are bound: they never answer each other.
     let internalPorts = InternalPorts()
+    let services = ServiceDirectory()
     private var lastConnection: UInt64 = 0
     private var lastHandler: UInt64 = 0
 

@@ -8,9 +8,9 @@ internal import SystemPackage
 /// The supervisor: one thread, one loop, all state. Read this file first: it is the one that names every
 /// stage of a connection's way.
 ///
-///     Listener ─accept→ Connection ─→ Admission ─→ Router ─→ Dispatch: Exec │ Handoff │ Internal
-///        ↑ poll set                                              │         │
-///        └──────── room again ←──────────────────────────── Track: InstanceTable │ Handler
+///     Listener ─accept→ Intake: PROXY header ─→ Admission ─→ Router ─→ Dispatch: Exec │ Handoff │ Internal
+///        ↑ poll set                                                        │         │
+///        └──────── room again ←────────────────────────────────────── Track: InstanceTable │ Handler
 ///
 /// An `ActiveService` ties the stages of one service together; here is what they share, and how the whole
 /// begins and ends.

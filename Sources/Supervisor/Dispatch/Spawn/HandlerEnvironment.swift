@@ -47,7 +47,7 @@ extension HandlerEnvironment {
     mutating func describe(_ origin: ConnectionOrigin, socket: FileDescriptor) {
         set("BATON_LISTENER", origin.listener)
         set("BATON_CONNECTION", "\(origin.number)")
-        let local = try? Socket.localAddress(of: socket)
+        let local = origin.local(socket)
         switch origin.kind {
         case .tcp: describeTCP(peer: origin.peer, local: local)
         case .unix: describeUnix(peer: origin.peer, local: local, socket: socket)

@@ -1,0 +1,117 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// All the ways that connections of one service can take, and what is on them.
+final class Dispatcher {
+    private let definition: Service
+    private let record: ServiceRecord
+    private let runtime: Runtime
+    let standardError: StandardErrorLog?
+    private(set) var handoff: HandoffDispatch?
+    private var exec: ExecDispatch?
+    private(set) var waits: [WaitDispatch] = []
+    private var inside: InternalDispatch?
+    private(set) var datagrams: InternalDatagramDispatch?
+    /// Told when something ended or left, so that there may be room again.
+    var changed: () -> Void = {}
+
+    init(_ definition: Service, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer) {
+        self.definition = definition
+        self.record = record
+        self.runtime = runtime
+        let startsProcesses = if case .internal = definition.dispatch { false } else { true }
+        standardError =
+            startsProcesses && definition.enabled
+            ? try? StandardErrorLog(service: definition.name, loop: runtime.loop, events: runtime.events) : nil
+        guard definition.enabled else { return }
+        switch definition.dispatch {
+        case .exec(let program):
+            if !definition.wait { exec = makeExec(program) }
+        case .handoff(let settings):
+            exec = settings.fallback.map(makeExec)
+            let supply = HandlerSupply(
+                settings: settings, program: settings.program.map(makeProgram), record: record, runtime: runtime,
+                packets: packets)
+            handoff = HandoffDispatch(
+                settings: settings, supply: supply, fallback: exec, record: record, runtime: runtime
+            ) { [unowned self] in changed() }
+        case .internal(let service):
+            inside = InternalDispatch(service, record: record, runtime: runtime) { [unowned self] in changed() }
+            datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
+        }
+    }
+
+    private func makeProgram(_ program: Program) -> HandlerProgram {
+        HandlerProgram(
+            service: definition, program: program, standardError: standardError, inherited: runtime.environment)
+    }
+
+    private func makeExec(_ program: Program) -> ExecDispatch {
+        ExecDispatch(program: makeProgram(program), record: record, runtime: runtime) { [unowned self] in changed() }
+    }
+
+    /// The handlers that get the sockets of `listeners` themselves.
+    func prepareWaits(_ listeners: [Listener]) {
+        guard definition.wait, case .exec(let program) = definition.dispatch else { return }
+        // With style systemd one process has all the sockets; the other conventions know of one.
+        let groups = definition.style == .systemd ? [listeners] : listeners.map { [$0] }
+        waits = groups.map { group in
+            WaitDispatch(listeners: group, program: makeProgram(program), record: record, runtime: runtime) {
+                [unowned self] in changed()
+            }
+        }
+    }
+
+    // MARK: Connections
+
+    /// Which way the next connection goes.
+    var way: Way { Router.way(definition.dispatch, handoff?.availability) }
+
+    /// Carries out a decision for an admitted connection. Not for `refuse`.
+    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
+        switch way {
+        case .spawn: exec?.dispatch(connection, origin)
+        case .handOff: handoff?.dispatch(connection, origin)
+        case .serve: inside?.dispatch(connection, origin)
+        case .refuse: preconditionFailure("a refusal is no dispatch")
+        }
+    }
+
+    /// Processes, or connections served inside: what `instances` limits.
+    var instanceCount: Int {
+        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + (inside?.count ?? 0)
+    }
+
+    /// The running processes of exec.
+    var instances: [Instance] {
+        (exec?.instances ?? []) + waits.compactMap(\.instance)
+    }
+
+    // MARK: Stopping
+
+    /// Takes no more; what runs goes on.
+    func stop() {
+        for wait in waits { wait.stop() }
+        handoff?.stop()
+    }
+
+    /// The time to drain is over: processes get their stop signal, or with `firmly` SIGKILL.
+    func end(firmly: Bool) {
+        if definition.onStop == .end {
+            for instance in instances {
+                if firmly { instance.kill(why: "stopping now") } else { instance.terminate(why: "stopping") }
+            }
+        }
+        handoff?.end(firmly: firmly)
+        inside?.endAll()
+    }
+
+    /// Nothing of it is left that the supervisor has to wait for.
+    var isDone: Bool {
+        let processes = definition.onStop == .leave ? startingCount : instanceCount
+        return processes == 0 && handoff?.isDone ?? true
+    }
+
+    private var startingCount: Int { instanceCount - instances.count - (inside?.count ?? 0) }
+}

@@ -1,0 +1,37 @@
+internal import ControlProtocol
+internal import LinuxSystem
+
+/// What a service answers when another one offers it a connection.
+enum ConnectionOffer {
+    /// It has a place there, until `enter` is called or let go. Called once, it takes the connection over, which is
+    /// counted in the new service from then on and has ended in the old one.
+    case admitted(enter: () -> Void)
+    /// The connection stays with whoever offered it; the refusal is counted and reported already.
+    case refused(RefusalReason)
+}
+
+/// A service that takes connections from others: all its limits apply as to those that it accepts itself.
+protocol ConnectionTarget: AnyObject {
+    /// - Parameters:
+    ///   - connection: Stays the caller's until it takes the offer up, and open until the answer.
+    ///   - origin: As it was accepted by the service that it comes from.
+    ///   - answer: Called once, now or later (a name may have to be looked up).
+    func offer(
+        _ connection: DescriptorBox, _ origin: ConnectionOrigin, answer: @escaping (ConnectionOffer) -> Void)
+}
+
+/// The services of the table by name, for connections that go from one to another.
+final class ServiceDirectory {
+    private var entries: [String: Entry] = [:]
+
+    private struct Entry {
+        weak var target: (any ConnectionTarget)?
+    }
+
+    func add(_ target: any ConnectionTarget, named name: String) {
+        entries[name] = Entry(target: target)
+    }
+
+    /// Nil when there is none of this name, or it is disabled.
+    subscript(name: String) -> (any ConnectionTarget)? { entries[name]?.target }
+}

@@ -1,0 +1,48 @@
+internal import ControlProtocol
+internal import ServiceTable
+
+extension ActiveService {
+    var status: ServiceStatus {
+        var status = ServiceStatus(
+            name: definition.name, dispatch: definition.dispatch.kind, state: state,
+            listeners: listeners.map(\.status), connections: record.connections)
+        status.handlers = dispatcher.handoff?.handlers.map(\.status) ?? []
+        status.processes = dispatcher.instances.map {
+            ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number)
+        }
+        status.lastFailure = record.lastFailure
+        status.reason = reason
+        return status
+    }
+
+    private var state: ServiceStatus.State {
+        if !definition.enabled { return .disabled }
+        if isStopping { return isDone ? .disabled : .draining }
+        if let handoff = dispatcher.handoff, handoff.supply.isFailed, !handoff.hasReadyHandler { return .failed }
+        if dispatcher.waits.contains(where: \.isPaused) || (!listeners.isEmpty && room == 0) { return .limited }
+        if let handoff = dispatcher.handoff, !handoff.handlers.contains(where: \.isExpected) { return .idle }
+        return .ready
+    }
+
+    private var reason: String? {
+        switch state {
+        case .failed: dispatcher.handoff?.supply.failure
+        case .limited:
+            dispatcher.waits.contains(where: \.isPaused)
+                ? "trigger_limit: its handler keeps failing"
+                : dispatcher.handoff == nil ? "instances" : "the queue is full"
+        case .disabled: definition.enabled ? "stopped by request" : nil
+        case .ready, .idle, .paused, .draining: nil
+        }
+    }
+}
+
+extension Dispatch {
+    fileprivate var kind: DispatchKind {
+        switch self {
+        case .exec: .exec
+        case .handoff: .handoff
+        case .internal: .internal
+        }
+    }
+}
