@@ -81,7 +81,8 @@ let package = Package(
         .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
         .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
         .testTarget(
-            name: "SupervisorTests", dependencies: ["Supervisor", "ServiceTable", "LinuxSystem"], swiftSettings: testing
+            name: "SupervisorTests", dependencies: ["Supervisor", "ServiceTable", "HandoffProtocol", "LinuxSystem"],
+            swiftSettings: testing
         ),
         .testTarget(
             name: "BatonHandlerTests", dependencies: ["BatonHandler", "HandoffProtocol", "LinuxSystem"],

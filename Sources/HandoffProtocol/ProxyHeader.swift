@@ -48,8 +48,11 @@ package enum ProxyHeader: Hashable, Sendable {
 }
 
 extension ProxyHeader {
-    static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
-    static let prefixSize = 16
+    package static let signature: [UInt8] = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]
+    /// Signature, version and command, family, length of the rest.
+    package static let prefixSize = 16
+    /// The longest addresses: two Unix paths.
+    package static let longestAddresses = 2 * unixPathSize
     static let unixPathSize = 108
 
     /// The header's bytes, without TLVs. A Unix path over 108 bytes is cut, as the kernel's own field is.
@@ -98,18 +101,37 @@ extension ProxyHeader {
     /// bytes could still make it one. Families and transports that have no stream addresses here (datagrams,
     /// unspecified) count as `local`.
     package static func decodePrefix(of bytes: Span<UInt8>) throws(Fault) -> (header: ProxyHeader, length: Int) {
-        for index in 0..<min(bytes.count, signature.count) where bytes[index] != signature[index] {
-            throw .badSignature
-        }
-        guard bytes.count >= prefixSize else { throw .truncated }
-        let versionAndCommand = bytes[12]
-        guard versionAndCommand == 0x20 || versionAndCommand == 0x21 else { throw .badVersion(versionAndCommand) }
-        let blockLength: UInt16 = bytes.networkInteger(at: 14)
-        let length = prefixSize + Int(blockLength)
+        let prefix = try Prefix(decoding: bytes)
+        let length = prefixSize + prefix.blockLength
         guard bytes.count >= length else { throw .truncated }
-        guard versionAndCommand == 0x21 else { return (.local, length) }
-        let block = bytes.extracting(prefixSize..<length)
-        return (try addresses(family: bytes[13], block), length)
+        return (try ProxyHeader(prefix, block: bytes.extracting(prefixSize..<length)), length)
+    }
+
+    /// The first 16 bytes of a header.
+    package struct Prefix: Hashable, Sendable {
+        let isLocal: Bool
+        let family: UInt8
+        /// Bytes that follow: addresses and TLVs.
+        package let blockLength: Int
+
+        /// Reads as much as is there: bytes that cannot begin a header fail before all 16 have come.
+        package init(decoding bytes: Span<UInt8>) throws(Fault) {
+            for index in 0..<min(bytes.count, signature.count) where bytes[index] != signature[index] {
+                throw .badSignature
+            }
+            guard bytes.count >= prefixSize else { throw .truncated }
+            let versionAndCommand = bytes[12]
+            guard versionAndCommand == 0x20 || versionAndCommand == 0x21 else { throw .badVersion(versionAndCommand) }
+            isLocal = versionAndCommand == 0x20
+            family = bytes[13]
+            let length: UInt16 = bytes.networkInteger(at: 14)
+            blockLength = Int(length)
+        }
+    }
+
+    /// - Parameter block: What follows the prefix, at least as far as its addresses go.
+    package init(_ prefix: Prefix, block: Span<UInt8>) throws(Fault) {
+        self = prefix.isLocal ? .local : try Self.addresses(family: prefix.family, block)
     }
 
     private static func addresses(family: UInt8, _ block: Span<UInt8>) throws(Fault) -> ProxyHeader {
