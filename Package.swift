@@ -46,6 +46,7 @@ let package = Package(
         .target(
             name: "ServiceTable", dependencies: ["CLibYAML", "LinuxSystem", system], swiftSettings: strict,
             linkerSettings: [.linkedLibrary(":libyaml.a")]),
+        .target(name: "Importers", dependencies: ["LinuxSystem", system], swiftSettings: strict),
         .target(name: "HandoffProtocol", swiftSettings: strict),
         .target(name: "ControlProtocol", swiftSettings: strict),
 
@@ -61,7 +62,8 @@ let package = Package(
             name: "batond", dependencies: ["Supervisor", "Launcher", "ServiceTable", "LinuxSystem"],
             swiftSettings: strict),
         .executableTarget(
-            name: "baton", dependencies: ["ServiceTable", "ControlProtocol", "LinuxSystem", system, arguments],
+            name: "baton",
+            dependencies: ["ServiceTable", "Importers", "ControlProtocol", "LinuxSystem", system, arguments],
             swiftSettings: strict),
 
         // What people build handlers with.
@@ -78,6 +80,8 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
+        .testTarget(
+            name: "ImportersTests", dependencies: ["Importers", "ServiceTable", "TestSupport"], swiftSettings: testing),
         .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
         .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
         .testTarget(

@@ -1,0 +1,63 @@
+/// What an import comes to: the table, and what became of each directive.
+package struct ImportReport: Sendable {
+    package var table = TableDraft()
+    /// In the order of the source.
+    package private(set) var directives: [Directive] = []
+    /// What does not parse, or cannot be read.
+    package private(set) var errors: [SourceError] = []
+
+    package init() {}
+
+    package struct SourceError: Hashable, Sendable {
+        package var place: SourcePlace
+        package var message: String
+
+        package var words: String { "\(place.words): error: \(message)" }
+    }
+
+    /// How it ended, as the exit code tells (command-line.md).
+    package enum Outcome: Int32, Sendable {
+        /// Every directive is exact or approximated.
+        case complete = 0
+        /// Something could not be expressed.
+        case incomplete = 1
+        /// The source does not parse, in part or as a whole.
+        case unparsed = 78
+    }
+
+    package var outcome: Outcome {
+        if !errors.isEmpty { return .unparsed }
+        return directives.contains { $0.fidelity.kind == .notExpressible } ? .incomplete : .complete
+    }
+
+    /// Notes a directive that belongs to no service: what there is to say becomes a comment at the top.
+    package mutating func note(_ directive: Directive) {
+        directives.append(directive)
+        if let remark = directive.remark { table.comments.append("\(directive.place.words): \(remark)") }
+    }
+
+    /// Adds a service with the directives it was made of: what there is to say becomes comments on it.
+    package mutating func add(_ service: DraftService, _ directives: [Directive] = []) {
+        var service = service
+        for directive in directives {
+            self.directives.append(directive)
+            if let remark = directive.remark { service.comments.append("\(directive.place.words): \(remark)") }
+        }
+        table.add(service)
+    }
+
+    /// Something that does not parse. It is a directive that could not be expressed as well.
+    package mutating func fail(_ message: String, at place: SourcePlace, text: String = "") {
+        errors.append(SourceError(place: place, message: message))
+        guard !text.isEmpty else { return }
+        note(Directive(text, at: place, .notExpressible("it does not parse: \(message)")))
+    }
+
+    /// A line for each thing that a person should know, as compilers write them.
+    package var warnings: [String] {
+        let remarks = directives.compactMap { directive in
+            directive.remark.map { (directive.place, "\(directive.place.words): warning: \($0)") }
+        }
+        return remarks.map(\.1) + errors.map(\.words)
+    }
+}

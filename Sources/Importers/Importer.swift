@@ -1,0 +1,52 @@
+/// The configurations that `baton import` reads.
+package enum SourceFormat: String, Hashable, Sendable, CaseIterable {
+    case inetd, xinetd, systemd
+}
+
+/// What an import may ask of the machine, besides the files it is given.
+package struct ImportSettings: Sendable {
+    package var files: SourceFiles
+    /// False: port names need not exist on this machine.
+    package var resolving: Bool
+
+    package init(files: SourceFiles = SourceFiles(), resolving: Bool = true) {
+        self.files = files
+        self.resolving = resolving
+    }
+}
+
+/// Reads configurations of one format.
+protocol Importer {
+    /// The directives it knows, for the migration guide.
+    static var table: DirectiveTable { get }
+
+    /// Reads the file or directory at `path` into `report`. What cannot be read or parsed is told there.
+    static func read(_ path: String, into report: inout ImportReport, settings: inout ImportSettings)
+}
+
+package enum Importers {
+    /// Nil while a format is still to come.
+    private static func importer(of format: SourceFormat) -> (any Importer.Type)? {
+        switch format {
+        case .inetd, .xinetd, .systemd: nil
+        }
+    }
+
+    /// The directives of a format, for the migration guide.
+    package static func table(of format: SourceFormat) -> DirectiveTable? { importer(of: format)?.table }
+
+    /// Reads `paths` into one table.
+    package static func read(_ format: SourceFormat, paths: [String], settings: ImportSettings) -> ImportReport {
+        var report = ImportReport()
+        var settings = settings
+        report.table.comments.append("From \(paths.joined(separator: " ")), by baton import \(format.rawValue).")
+        for path in paths {
+            guard let importer = importer(of: format) else {
+                report.fail("importing \(format.rawValue) configuration is not supported yet", at: SourcePlace(path, 0))
+                continue
+            }
+            importer.read(path, into: &report, settings: &settings)
+        }
+        return report
+    }
+}
