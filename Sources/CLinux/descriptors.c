@@ -100,6 +100,13 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
     return count;
 }
 
+int baton_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC | O_NONBLOCK); }
+
+ssize_t baton_splice(int from, int to, size_t most)
+{
+    return splice(from, NULL, to, NULL, most, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+}
+
 int baton_input_queue(int socket, int *bytes) { return ioctl(socket, SIOCINQ, bytes); }
 
 int baton_output_queue(int socket, int *bytes) { return ioctl(socket, SIOCOUTQ, bytes); }

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// An epoll instance (epoll(7)), level-triggered.
+/// An epoll instance (epoll(7)), level-triggered but where the interest says otherwise.
 ///
 /// Safe although `epoll_event` holds a union with a pointer: only its integer is used.
 @safe
@@ -19,6 +19,8 @@ package struct Epoll: ~Copyable {
         package static let writable = Interest(rawValue: EPOLLOUT.rawValue)
         /// The peer has shut down its writing half.
         package static let peerClosed = Interest(rawValue: EPOLLRDHUP.rawValue)
+        /// Told once for each change, not for as long as it lasts: whoever asks for it goes on until EAGAIN.
+        package static let edgeTriggered = Interest(rawValue: EPOLLET.rawValue)
         /// Both halves are closed. Always reported.
         package static let hangUp = Interest(rawValue: EPOLLHUP.rawValue)
         /// Always reported.

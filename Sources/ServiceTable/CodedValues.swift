@@ -103,8 +103,12 @@ extension Dispatch: Coded {
             case .exec: 0
             case .handoff: 1
             case .internal: 2
+            case .redirect: 3
             }
-        coder.choice(&self, number: number, of: [.exec(Program()), .handoff(Handoff()), .internal(.discard)])
+        let blanks: [Dispatch] = [
+            .exec(Program()), .handoff(Handoff()), .internal(.discard), .redirect(Redirect()),
+        ]
+        coder.choice(&self, number: number, of: blanks)
         switch self {
         case .exec(var program):
             coder.value(&program)
@@ -115,8 +119,23 @@ extension Dispatch: Coded {
         case .internal(var service):
             coder.enumeration(&service)
             self = .internal(service)
+        case .redirect(var redirect):
+            coder.value(&redirect)
+            self = .redirect(redirect)
         }
     }
+}
+
+extension Redirect: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.array(&addresses)
+        coder.optional(&proxyHeader)
+    }
+}
+
+extension ProxyHeaderVersion: Coded {
+    init() { self = .v1 }
+    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
 }
 
 extension Program: Coded {

@@ -22,6 +22,7 @@ package enum Dispatch: Hashable, Sendable {
     case exec(Program)
     case handoff(Handoff)
     case `internal`(InternalService)
+    case redirect(Redirect)
 }
 
 /// A program to exec, found and checked when the table was read.

@@ -17,6 +17,8 @@ final class Runtime {
     /// Where our own small datagram services are bound: they never answer each other.
     let internalPorts = InternalPorts()
     let services = ServiceDirectory()
+    /// What relays borrow while bytes are on their way.
+    let pipes = PipePool()
     private var lastConnection: UInt64 = 0
     private var lastHandler: UInt64 = 0
 

@@ -43,6 +43,7 @@ extension Dispatch {
         case .exec: .exec
         case .handoff: .handoff
         case .internal: .internal
+        case .redirect: .redirect
         }
     }
 }

@@ -90,11 +90,46 @@ struct DispatchFaultTests {
                 ["1:37: error: services.s.internal: internal: tcpmux is not supported yet"]
             ),
             (
-                "{listen: 1, redirect: 10.0.0.1:80, send_proxy: v1}",
+                "{listen: 1, redirect: 'udp://10.0.0.1:80'}",
                 [
-                    "1:37: error: services.s.redirect: redirect is not supported yet",
-                    "1:62: error: services.s.send_proxy: send_proxy is not supported yet",
+                    "1:37: error: services.s.redirect: only streams can be relayed; use tcp://, unix:// or vsock://"
                 ]
+            ),
+            (
+                "{listen: 1, redirect: 'unix+seqpacket:///run/x'}",
+                [
+                    "1:37: error: services.s.redirect: only streams can be relayed; use tcp://, unix:// or vsock://"
+                ]
+            ),
+            (
+                "{listen: 1, redirect: 80}",
+                [
+                    "1:37: error: services.s.redirect: that is every address of this machine; name the one to connect to, such as 127.0.0.1:80"
+                ]
+            ),
+            (
+                "{listen: 1, redirect: 10.0.0.1:0}",
+                ["1:37: error: services.s.redirect: there is no port 0 to connect to"]
+            ),
+            (
+                "{listen: 1, redirect: 127.0.0.1:1}",
+                [
+                    "1:37: error: services.s.redirect: the service itself listens there: every connection would bring another, until no room is left"
+                ]
+            ),
+            (
+                "{listen: '@x', redirect: '@x'}",
+                [
+                    "1:40: error: services.s.redirect: the service itself listens there: every connection would bring another, until no room is left"
+                ]
+            ),
+            (
+                "{listen: 1, exec: /bin/cat, send_proxy: v1}",
+                ["1:55: error: services.s.send_proxy: it goes with redirect only"]
+            ),
+            (
+                "{listen: 1, redirect: 10.0.0.1:80, umask: 022}",
+                ["1:57: warning: services.s.umask: it has no effect on redirect"]
             ),
             ("{listen: 1, exec: []}", ["1:33: error: services.s.exec: it names no program"]),
             ("{listen: 1, exec: ''}", ["1:33: error: services.s.exec: it names no program"]),

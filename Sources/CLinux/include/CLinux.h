@@ -41,6 +41,13 @@ struct baton_received {
 #define BATON_MOST_DESCRIPTORS 253
 ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags);
 
+/* pipe2(2), both ends close-on-exec and nonblocking. */
+int baton_pipe(int ends[2]);
+
+/* splice(2) of up to `most` bytes. SPLICE_F_NONBLOCK keeps it from waiting for the pipe only: the socket at
+ * the other end must be nonblocking itself. */
+ssize_t baton_splice(int from, int to, size_t most);
+
 /* ioctl: bytes that lie in a socket's receive and send queue. */
 int baton_input_queue(int socket, int *bytes);
 int baton_output_queue(int socket, int *bytes);

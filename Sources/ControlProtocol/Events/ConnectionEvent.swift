@@ -9,8 +9,9 @@ package enum ConnectionEvent: Hashable, Sendable {
     case acknowledged(handler: String)
     case nacked(handler: String, why: String)
     case requeued(why: String)
-    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted.
-    case ended(duration: Duration)
+    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted. `why`: what ended it,
+    /// where it was not the end of both ways.
+    case ended(duration: Duration, traffic: Traffic? = nil, why: String? = nil)
     case cut(why: String)
     case abandoned(deliveries: Int)
     case lost(why: String)
@@ -47,8 +48,12 @@ package enum ConnectionEvent: Hashable, Sendable {
                 more: ["handler": .string(handler)])
         case .requeued(let why):
             return EventDetails("requeued", "back in the queue: \(why.printable())", reason: why)
-        case .ended(let duration):
-            return EventDetails("ended", "ended after \(duration.brief)", duration: duration)
+        case .ended(let duration, let traffic, let why):
+            let moved = traffic.map { ", \($0.received) bytes from the client, \($0.sent) to it" } ?? ""
+            let words = why.map { ": \($0.printable())" } ?? ""
+            return EventDetails(
+                "ended", "ended after \(duration.brief)\(moved)\(words)", reason: why, duration: duration,
+                more: traffic?.members ?? [:])
         case .cut(let why):
             return EventDetails("cut", "cut: \(why.printable())", reason: why)
         case .abandoned(let deliveries):

@@ -6,6 +6,7 @@ struct ServiceDraft: Sendable {
     var `internal`: InternalService?
     var route: RouteDraft?
     var redirect: EndpointAddress?
+    var sendProxy: ProxyHeaderVersion?
     var style = Style.inetd
     var wait = false
     var enabled = true
@@ -36,11 +37,8 @@ struct ServiceDraft: Sendable {
         Key("exec", \.exec, CommandLine.kind.map { $0 }),
         Key("handoff", \.handoff, HandoffReader.kind.map { $0 }),
         Key("internal", \.internal, internalService),
-        Key("redirect", Kind<EndpointAddress>.endpoint) { address, cursor, draft in
-            draft.redirect = address
-            cursor.fault("redirect is not supported yet")
-        },
-        .later("send_proxy", .word("v1", "v2")),
+        Key("redirect", \.redirect, Kind<EndpointAddress>.endpoint.map { $0 }),
+        Key("send_proxy", \.sendProxy, Kind<ProxyHeaderVersion>.choice.map { $0 }),
         Key("route", RouteReader.kind) { route, cursor, draft in
             draft.route = route
             cursor.fault("route is not supported yet")

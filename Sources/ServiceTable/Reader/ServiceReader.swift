@@ -76,6 +76,9 @@ struct ServiceReader {
         let endpoints = endpoints()
         let dispatch = dispatch()
         checkDispatch()
+        if let fault = draft.redirect?.faultAsTarget(listening: endpoints.map(\.endpoint)) {
+            given["redirect"]?.fault(fault)
+        }
         checkWait(endpoints)
         for endpoint in endpoints { check(endpoint) }
         checkEffects()
@@ -130,6 +133,9 @@ struct ServiceReader {
             return .handoff(handoff)
         }
         if let program { return .exec(program) }
+        if let redirect = draft.redirect {
+            return .redirect(Redirect(addresses: redirect.addresses, proxyHeader: draft.sendProxy))
+        }
         return .internal(draft.internal ?? .discard)
     }
 
@@ -147,9 +153,6 @@ struct ServiceReader {
         default: break
         }
         if let place = own["send_proxy"], given["redirect"] == nil { place.fault("it goes with redirect only") }
-        if let redirect = draft.redirect, redirect.kind.isDatagram {
-            given["redirect"]?.fault("only streams can be relayed; use tcp://, unix:// or vsock://")
-        }
     }
 
     private func checkWait(_ endpoints: [PlacedEndpoint]) {
@@ -212,10 +215,12 @@ struct ServiceReader {
         if let place = own["instances"], given["handoff"] != nil, given["exec"] == nil {
             place.warn("it has no effect on handoff; handoff.capacity says how much one handler takes")
         }
-        guard given["internal"] != nil, given["exec"] == nil else { return }
+        guard let inside = ["internal", "redirect"].first(where: { given[$0] != nil }), given["exec"] == nil else {
+            return
+        }
         let names = ProcessReader.keys.map(\.name) + ["style"]
         for place in names.filter({ own.sound($0) }).compactMap({ own[$0] }) {
-            place.warn("it has no effect on an internal service")
+            place.warn("it has no effect on \(inside == "internal" ? "an internal service" : "redirect")")
         }
     }
 }

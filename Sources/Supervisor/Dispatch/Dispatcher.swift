@@ -13,6 +13,7 @@ final class Dispatcher {
     private(set) var waits: [WaitDispatch] = []
     private var inside: InternalDispatch?
     private(set) var datagrams: InternalDatagramDispatch?
+    private var relays: RedirectDispatch?
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
@@ -20,7 +21,11 @@ final class Dispatcher {
         self.definition = definition
         self.record = record
         self.runtime = runtime
-        let startsProcesses = if case .internal = definition.dispatch { false } else { true }
+        let startsProcesses =
+            switch definition.dispatch {
+            case .exec, .handoff: true
+            case .internal, .redirect: false
+            }
         standardError =
             startsProcesses && definition.enabled
             ? try? StandardErrorLog(service: definition.name, loop: runtime.loop, events: runtime.events) : nil
@@ -39,6 +44,8 @@ final class Dispatcher {
         case .internal(let service):
             inside = InternalDispatch(service, record: record, runtime: runtime) { [unowned self] in changed() }
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
+        case .redirect(let target):
+            relays = RedirectDispatch(target, record: record, runtime: runtime) { [unowned self] in changed() }
         }
     }
 
@@ -74,14 +81,18 @@ final class Dispatcher {
         case .spawn: exec?.dispatch(connection, origin)
         case .handOff: handoff?.dispatch(connection, origin)
         case .serve: inside?.dispatch(connection, origin)
+        case .relay: relays?.dispatch(connection, origin)
         case .refuse: preconditionFailure("a refusal is no dispatch")
         }
     }
 
-    /// Processes, or connections served inside: what `instances` limits.
+    /// Processes, or connections served inside or relayed: what `instances` limits.
     var instanceCount: Int {
-        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + (inside?.count ?? 0)
+        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + insideCount
     }
+
+    /// Connections that no process serves.
+    private var insideCount: Int { (inside?.count ?? 0) + (relays?.count ?? 0) }
 
     /// The running processes of exec.
     var instances: [Instance] {
@@ -105,6 +116,7 @@ final class Dispatcher {
         }
         handoff?.end(firmly: firmly)
         inside?.endAll()
+        relays?.endAll()
     }
 
     /// Nothing of it is left that the supervisor has to wait for.
@@ -113,5 +125,5 @@ final class Dispatcher {
         return processes == 0 && handoff?.isDone ?? true
     }
 
-    private var startingCount: Int { instanceCount - instances.count - (inside?.count ?? 0) }
+    private var startingCount: Int { instanceCount - instances.count - insideCount }
 }

@@ -18,6 +18,8 @@ enum Way: Equatable {
     /// A persistent handler, or the queue for one.
     case handOff
     case serve(InternalService)
+    /// To another address.
+    case relay
     case refuse(RefusalReason)
 }
 
@@ -27,6 +29,7 @@ enum Router {
         switch dispatch {
         case .exec: return .spawn
         case .internal(let service): return .serve(service)
+        case .redirect: return .relay
         case .handoff(let handoff):
             let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
             let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)

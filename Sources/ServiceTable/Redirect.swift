@@ -1,0 +1,14 @@
+package import LinuxSystem
+
+/// The `redirect` key: bytes are relayed to another address.
+package struct Redirect: Hashable, Sendable {
+    /// What the target's name stood for when the table was read, at least one; tried in order.
+    package var addresses: [SocketAddress] = []
+    /// The header that tells the target who the client is; nil: none.
+    package var proxyHeader: ProxyHeaderVersion?
+}
+
+/// Versions of the PROXY protocol, by the table's words.
+package enum ProxyHeaderVersion: String, Hashable, Sendable, CaseIterable {
+    case v1, v2
+}

@@ -1,0 +1,154 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+/// A client and a target that are connected: moves bytes both ways.
+final class Relay {
+    private let runtime: Runtime
+    private let limits: RedirectLimits
+    private let client: RelayEnd
+    private let target: RelayEnd
+    private let toClient: RelayBuffer
+    private let toTarget: RelayBuffer
+    private let ended: (Traffic, _ why: String?) -> Void
+    private var machine: RelayMachine
+    private var traffic = Traffic()
+    private var timer: TimerID?
+    /// When bytes moved last, by `EventLoop.now`.
+    private var lastMove: Duration
+    /// What broke it off, once something has.
+    private var failure: String?
+    private var isScheduled = false
+    private var isOver = false
+
+    /// - Parameters:
+    ///   - client: nonblocking, and so is `target`.
+    ///   - header: What the target is told before the client's first byte.
+    ///   - ended: Called once, when both are closed.
+    init(
+        client: RelayEnd, target: RelayEnd, header: [UInt8], runtime: Runtime, limits: RedirectLimits,
+        ended: @escaping (Traffic, _ why: String?) -> Void
+    ) {
+        self.runtime = runtime
+        self.limits = limits
+        self.ended = ended
+        self.client = client
+        self.target = target
+        toClient = RelayBuffer(fromUnix: target.isUnix, runtime: runtime, limits: limits)
+        toTarget = RelayBuffer(holding: header, fromUnix: client.isUnix, runtime: runtime, limits: limits)
+        machine = RelayMachine(held: header.count)
+        lastMove = runtime.loop.now
+        runtime.pipes.enter()
+    }
+
+    /// Begins to move.
+    func start() {
+        do {
+            try client.watch(in: runtime.loop) { [unowned self] in ready(.client, $0) }
+            try target.watch(in: runtime.loop) { [unowned self] in ready(.target, $0) }
+        } catch {
+            return end(why: "epoll: \(error)")
+        }
+        expire(after: limits.idleTimeout)
+        work()
+    }
+
+    /// Closes both ends, wherever they stand; with a reset, so that nobody takes it for the end of what was sent.
+    func end(why: String) {
+        end(reset: true, why: why)
+    }
+
+    private func ready(_ side: RelayMachine.Side, _ interest: Epoll.Interest) {
+        let isGone = !interest.isDisjoint(with: [.error, .hangUp])
+        machine.becameReady(
+            side, readable: isGone || !interest.isDisjoint(with: [.readable, .peerClosed]),
+            writable: isGone || interest.contains(.writable))
+        // A reset that comes when there is nothing to read or write would show nowhere else.
+        if interest.contains(.error), let error = self[side].takeError() { broke(side, error) }
+        work()
+    }
+
+    /// Goes on until nothing can be moved, or others have a right to their turn.
+    private func work() {
+        for _ in 0..<limits.steps {
+            guard !isOver, let step = machine.step else { return }
+            take(step)
+        }
+        guard !isOver, machine.step != nil, !isScheduled else { return }
+        isScheduled = true
+        runtime.loop.afterThisRound { [weak self] in
+            self?.isScheduled = false
+            self?.work()
+        }
+    }
+
+    private func take(_ step: RelayMachine.Step) {
+        switch step {
+        case .receive(let side): receive(from: side)
+        case .send(let side): send(to: side)
+        case .finish(let side):
+            self[side].finish()
+            machine.finished(side)
+        case .end(let reset): end(reset: reset, why: failure)
+        }
+    }
+
+    private func broke(_ side: RelayMachine.Side, _ error: Errno) {
+        if failure == nil { failure = "\(side == .client ? "the client" : "the target"): \(error)" }
+        machine.broke(side)
+        self[to: side].discard()
+    }
+
+    private func receive(from side: RelayMachine.Side) {
+        do {
+            let count = try self[side].receive(into: self[to: side.other])
+            machine.received(from: side, count > 0 ? .moved(count) : .ended)
+            if count > 0 { moved(side == .client ? \.received : nil, count) }
+        } catch .wouldBlock {
+            machine.received(from: side, .blocked)
+        } catch {
+            machine.received(from: side, .failed)
+            broke(side, error)
+        }
+    }
+
+    private func send(to side: RelayMachine.Side) {
+        do {
+            let count = try self[side].send(from: self[to: side])
+            machine.sent(to: side, .moved(count))
+            moved(side == .client ? \.sent : nil, count)
+        } catch .wouldBlock {
+            machine.sent(to: side, .blocked)
+        } catch {
+            broke(side, error)
+        }
+    }
+
+    private func moved(_ counter: WritableKeyPath<Traffic, UInt64>?, _ count: Int) {
+        lastMove = runtime.loop.now
+        if let counter { traffic[keyPath: counter] += UInt64(count) }
+    }
+
+    private subscript(side: RelayMachine.Side) -> RelayEnd { side == .client ? client : target }
+    private subscript(to side: RelayMachine.Side) -> RelayBuffer { side == .client ? toClient : toTarget }
+
+    private func expire(after delay: Duration) {
+        timer = runtime.loop.schedule(after: delay) { [weak self] in
+            guard let self else { return }
+            let left = lastMove + limits.idleTimeout - runtime.loop.now
+            if left > .zero { expire(after: left) } else { end(why: "nothing moved for too long") }
+        }
+    }
+
+    private func end(reset: Bool, why: String?) {
+        guard !isOver else { return }
+        isOver = true
+        if let timer { runtime.loop.cancel(timer) }
+        client.close(reset: reset, runtime)
+        target.close(reset: reset, runtime)
+        toClient.discard()
+        toTarget.discard()
+        runtime.pipes.leave()
+        ended(traffic, why)
+    }
+}

@@ -1,0 +1,63 @@
+internal import LinuxSystem
+internal import SystemPackage
+
+/// One socket of a relay: connected and nonblocking.
+final class RelayEnd: EventSource {
+    let isUnix: Bool
+    private var socket: OwnedDescriptor?
+    private var registration: RegistrationID?
+    private var isReady: (Epoll.Interest) -> Void = { _ in }
+
+    init(_ socket: consuming OwnedDescriptor, isUnix: Bool) {
+        self.socket = consume socket
+        self.isUnix = isUnix
+    }
+
+    /// Edge-triggered: a side that may not be read, because the other one does not, makes no noise.
+    func watch(in loop: EventLoop, isReady: @escaping (Epoll.Interest) -> Void) throws(Errno) {
+        guard let socket = socket?.borrowed else { return }
+        self.isReady = isReady
+        registration = try loop.watch(socket, for: [.readable, .writable, .peerClosed, .edgeTriggered], self)
+    }
+
+    func ready(_ interest: Epoll.Interest) {
+        isReady(interest)
+    }
+
+    func receive(into buffer: RelayBuffer) throws(Errno) -> Int {
+        guard let socket = socket?.borrowed else { throw .socketNotConnected }
+        return try buffer.receive(from: socket)
+    }
+
+    func send(from buffer: RelayBuffer) throws(Errno) -> Int {
+        guard let socket = socket?.borrowed else { throw .socketNotConnected }
+        return try buffer.send(to: socket)
+    }
+
+    /// Nothing more will be written to it.
+    func finish() {
+        if let socket = socket?.borrowed { Socket.shutdown(socket, reading: false) }
+    }
+
+    /// The pending error, cleared by asking for it.
+    func takeError() -> Errno? {
+        guard let socket = socket?.borrowed, let number = try? Socket.value(.error, of: socket), number != 0 else {
+            return nil
+        }
+        return Errno(rawValue: CInt(number))
+    }
+
+    func close(reset: Bool, _ runtime: Runtime) {
+        if let registration { runtime.loop.forget(registration) }
+        registration = nil
+        isReady = { _ in }
+        guard let socket = socket.take() else { return }
+        if isUnix {
+            // What lies unread may hold descriptors, whose last close happens with ours and may block.
+            Socket.shutdown(socket.borrowed)
+            if (try? Socket.inputQueue(socket.borrowed)) != 0 { runtime.launchers.close(socket) }
+        } else if reset {
+            try? Socket.setResetOnClose(socket.borrowed)
+        }
+    }
+}
