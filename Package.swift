@@ -85,7 +85,8 @@ let package = Package(
         .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
         .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
         .testTarget(
-            name: "SupervisorTests", dependencies: ["Supervisor", "ServiceTable", "HandoffProtocol", "LinuxSystem"],
+            name: "SupervisorTests",
+            dependencies: ["Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem"],
             swiftSettings: testing
         ),
         .testTarget(

@@ -51,4 +51,33 @@ package enum NameService {
         }
         return (addresses, addresses.isEmpty ? "no address" : "")
     }
+
+    /// The name of an address, if that name has the address in turn: whoever owns a network may claim any name for it
+    /// (getnameinfo(3), getaddrinfo(3)).
+    package static func confirmedName(of address: SocketAddress) -> String? {
+        let address = address.normalized
+        guard let name = name(of: address) else { return nil }
+        let owned = addresses(of: name, family: address.family).addresses
+        return owned.contains { $0.hasSameHost(as: address) } ? name : nil
+    }
+
+    private static func name(of address: SocketAddress) -> String? {
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { buffer in
+            guard let start = buffer.baseAddress else { return nil }
+            let error = unsafe address.withNative {
+                unsafe getnameinfo($0, $1, start, socklen_t(NI_MAXHOST), nil, 0, NI_NAMEREQD)
+            }
+            return error == 0 ? unsafe String(cString: start) : nil
+        }
+    }
+}
+
+extension SocketAddress {
+    fileprivate func hasSameHost(as other: SocketAddress) -> Bool {
+        switch (normalized, other) {
+        case (.ipv4(let mine, _), .ipv4(let theirs, _)): mine == theirs
+        case (.ipv6(let mine, _, _), .ipv6(let theirs, _, _)): mine == theirs
+        default: false
+        }
+    }
 }

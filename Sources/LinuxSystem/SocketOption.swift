@@ -23,6 +23,8 @@ package struct SocketOption: Hashable, Sendable {
     /// 1 on a socket that listens.
     package static let acceptsConnections = SocketOption(
         name: "SO_ACCEPTCONN", level: SOL_SOCKET, number: SO_ACCEPTCONN)
+    /// The address family.
+    static let domain = SocketOption(name: "SO_DOMAIN", level: SOL_SOCKET, number: SO_DOMAIN)
     /// The pending error, cleared by reading it.
     package static let error = SocketOption(name: "SO_ERROR", level: SOL_SOCKET, number: SO_ERROR)
     /// A pidfd of the connected peer (Linux 6.5).

@@ -16,4 +16,9 @@ extension Socket {
     package static func isSocket(_ descriptor: FileDescriptor) -> Bool {
         (try? value(.acceptsConnections, of: descriptor)) != nil
     }
+
+    /// Whether `socket` is a Unix-domain socket.
+    package static func isUnix(_ socket: FileDescriptor) -> Bool {
+        (try? value(.domain, of: socket)) == Int(AF_UNIX)
+    }
 }

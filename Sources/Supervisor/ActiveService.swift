@@ -9,6 +9,7 @@ final class ActiveService {
     let record: ServiceRecord
     let dispatcher: Dispatcher
     let intake: Intake
+    private let refuser: Refuser
     private let runtime: Runtime
     private(set) var listeners: [Listener] = []
     private(set) var isStopping = false
@@ -19,8 +20,9 @@ final class ActiveService {
         self.definition = definition
         self.runtime = runtime
         record = ServiceRecord(name: definition.name, events: runtime.events)
-        dispatcher = Dispatcher(definition, record: record, runtime: runtime, packets: packets)
-        intake = Intake(definition, dispatcher: dispatcher, record: record, runtime: runtime)
+        refuser = Refuser(reply: nil, record: record, runtime: runtime)
+        dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime, packets: packets)
+        intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
         guard definition.enabled else { return }
         dispatcher.changed = { [unowned self] in roomChanged() }
         for endpoint in definition.endpoints {
@@ -142,6 +144,7 @@ extension ActiveService {
     /// The time to drain is over: processes get their stop signal, or with `firmly` SIGKILL.
     func end(firmly: Bool) {
         dispatcher.end(firmly: firmly)
+        refuser.end()
         roomChanged()
     }
 

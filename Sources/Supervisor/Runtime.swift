@@ -19,6 +19,7 @@ final class Runtime {
     let services = ServiceDirectory()
     /// What relays borrow while bytes are on their way.
     let pipes = PipePool()
+    private(set) lazy var names = NameResolver(runtime: self)
     private var lastConnection: UInt64 = 0
     private var lastHandler: UInt64 = 0
 
@@ -47,5 +48,14 @@ final class Runtime {
     /// Closes a connection that a handler has had: where the close may wait, a child waits in our place.
     func close(_ descriptor: consuming OwnedDescriptor) {
         if Socket.mayBlockInClose(descriptor.borrowed) { launchers.close(descriptor) }
+    }
+
+    /// Closes a connection that no handler has had. Unread messages of a Unix-domain socket may hold descriptors,
+    /// whose last close happens with ours and may wait: then a child closes it.
+    func closeUnread(_ descriptor: consuming OwnedDescriptor) {
+        guard Socket.isUnix(descriptor.borrowed) else { return }
+        Socket.shutdown(descriptor.borrowed)
+        // Nothing can come any more: what lies there now is all.
+        if (try? Socket.inputQueue(descriptor.borrowed)) != 0 { launchers.close(descriptor) }
     }
 }

@@ -204,6 +204,7 @@ package final class Supervisor {
         isFinishing = true
         if let stopTimer { loop.cancel(stopTimer) }
         registrar?.close()
+        runtime.names.stop()
         runtime.launchers.stop()
         loop.afterThisRound { [unowned self] in
             files.take()?.remove([RuntimeDirectory.controlSocket, Registrar.socketName])

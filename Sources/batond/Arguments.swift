@@ -12,6 +12,7 @@ enum Arguments {
                           (TABLE | --table-descriptor N --table-name NAME)
                batond load (TABLE | --standard-input NAME)   (what run has read the table with)
                batond launcher CHANNEL REPORT                (what run has processes started with)
+               batond names CHANNEL                          (what run looks names up with)
                batond --version
         """
 
@@ -31,6 +32,9 @@ enum Arguments {
             let numbers = rest.compactMap { Int32($0) }
             guard rest.count == 2, numbers.count == 2 else { return wrong() }
             return Launcher.run(channel: numbers[0], report: numbers[1])
+        case "names":
+            guard rest.count == 1, let channel = rest.first.flatMap({ Int32($0) }) else { return wrong() }
+            return NameWorker.run(channel: channel)
         case "--version":
             print("batond \(BatonVersion.text)")
             return 0

@@ -25,7 +25,10 @@ final class InternalBench {
             loop: loop, events: log, launchers: launchers, instances: instances,
             originalOpenFiles: ResourceLimits.Pair(soft: 1024, hard: 1024))
         record = ServiceRecord(name: "inside", events: log)
-        inside = InternalDispatch(service, record: record, runtime: runtime, limits: limits) { [unowned self] in
+        inside = InternalDispatch(
+            service, refuser: Refuser(reply: nil, record: record, runtime: runtime), record: record, runtime: runtime,
+            limits: limits
+        ) { [unowned self] in
             changes += 1
         }
         datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime, limits: limits)

@@ -2,6 +2,8 @@
 package enum ConnectionEvent: Hashable, Sendable {
     case accepted(listener: String)
     case refused(RefusalReason, detail: String? = nil)
+    /// So many more refusals after one that was reported. `source`: nil when there were several.
+    case refusedAgain(RefusalReason, source: String?, count: Int, within: Duration)
     /// A datagram.
     case dropped(DropReason)
     /// `again`: it was sent to another handler before.
@@ -20,7 +22,7 @@ package enum ConnectionEvent: Hashable, Sendable {
         switch self {
         case .accepted, .handedOff, .acknowledged, .ended: .debug
         case .dropped, .requeued: .info
-        case .refused: .notice
+        case .refused, .refusedAgain: .notice
         case .nacked, .cut: .warning
         case .abandoned, .lost: .error
         }
@@ -33,6 +35,13 @@ package enum ConnectionEvent: Hashable, Sendable {
         case .refused(let reason, let detail):
             let words = detail.map { "; \($0.printable())" } ?? ""
             return EventDetails("refused", "refused: \(reason.explanation)\(words)", reason: reason.rawValue)
+        case .refusedAgain(let reason, let source, let count, let interval):
+            let whom = source.map { "from \($0.printable())" } ?? "from other sources"
+            var details = EventDetails(
+                "refused_again", "refused \(count) more \(whom) within \(interval.brief): \(reason.explanation)",
+                reason: reason.rawValue, more: ["count": .integer(Int64(count))])
+            details.more.append("source", source.map { .string($0) })
+            return details
         case .dropped(let reason):
             return EventDetails("dropped", "datagram dropped: \(reason.explanation)", reason: reason.rawValue)
         case .handedOff(let handler, let pid, let again):

@@ -7,6 +7,7 @@ final class Dispatcher {
     private let definition: Service
     private let record: ServiceRecord
     private let runtime: Runtime
+    private let refuser: Refuser
     let standardError: StandardErrorLog?
     private(set) var handoff: HandoffDispatch?
     private var exec: ExecDispatch?
@@ -17,7 +18,10 @@ final class Dispatcher {
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
-    init(_ definition: Service, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer) {
+    init(
+        _ definition: Service, refuser: Refuser, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer
+    ) {
+        self.refuser = refuser
         self.definition = definition
         self.record = record
         self.runtime = runtime
@@ -39,10 +43,12 @@ final class Dispatcher {
                 settings: settings, program: settings.program.map(makeProgram), record: record, runtime: runtime,
                 packets: packets)
             handoff = HandoffDispatch(
-                settings: settings, supply: supply, fallback: exec, record: record, runtime: runtime
+                settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
             ) { [unowned self] in changed() }
         case .internal(let service):
-            inside = InternalDispatch(service, record: record, runtime: runtime) { [unowned self] in changed() }
+            inside = InternalDispatch(service, refuser: refuser, record: record, runtime: runtime) {
+                [unowned self] in changed()
+            }
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
         case .redirect(let target):
             relays = RedirectDispatch(target, record: record, runtime: runtime) { [unowned self] in changed() }
@@ -55,7 +61,9 @@ final class Dispatcher {
     }
 
     private func makeExec(_ program: Program) -> ExecDispatch {
-        ExecDispatch(program: makeProgram(program), record: record, runtime: runtime) { [unowned self] in changed() }
+        ExecDispatch(program: makeProgram(program), refuser: refuser, record: record, runtime: runtime) {
+            [unowned self] in changed()
+        }
     }
 
     /// The handlers that get the sockets of `listeners` themselves.

@@ -8,11 +8,15 @@ final class Intake {
     private let record: ServiceRecord
     private let runtime: Runtime
     private let dispatcher: Dispatcher
+    private let refuser: Refuser
     private var isStopping = false
 
-    init(_ definition: Service, dispatcher: Dispatcher, record: ServiceRecord, runtime: Runtime) {
+    init(
+        _ definition: Service, dispatcher: Dispatcher, refuser: Refuser, record: ServiceRecord, runtime: Runtime
+    ) {
         self.definition = definition
         self.dispatcher = dispatcher
+        self.refuser = refuser
         self.record = record
         self.runtime = runtime
     }

@@ -11,6 +11,7 @@ final class HandoffDispatch {
     let supply: HandlerSupply
     /// The service's own `exec`.
     private let fallback: ExecDispatch?
+    private let refuser: Refuser
     /// Told when the room in the queue may have changed.
     private let changed: () -> Void
     private var queue = BatonQueue()
@@ -23,12 +24,13 @@ final class HandoffDispatch {
     private static let shortDelay = Duration.milliseconds(20)
 
     init(
-        settings: Handoff, supply: HandlerSupply, fallback: ExecDispatch?, record: ServiceRecord, runtime: Runtime,
-        changed: @escaping () -> Void
+        settings: Handoff, supply: HandlerSupply, fallback: ExecDispatch?, refuser: Refuser, record: ServiceRecord,
+        runtime: Runtime, changed: @escaping () -> Void
     ) {
         self.settings = settings
         self.supply = supply
         self.fallback = fallback
+        self.refuser = refuser
         self.record = record
         self.runtime = runtime
         self.changed = changed
@@ -109,9 +111,12 @@ final class HandoffDispatch {
 
     private func refuse(_ baton: Baton, _ reason: RefusalReason) {
         record.connections.queued -= 1
-        record.connections.refused[reason] += 1
-        record.report(.refused(reason), baton.origin)
-        close(baton)
+        // Where a handler has set SO_LINGER the close may wait.
+        if let socket = baton.connection.borrowed, Socket.mayBlockInClose(socket) {
+            refuser.note(baton.origin, reason)
+            return close(baton)
+        }
+        refuser.refuse(baton.connection, baton.origin, reason)
     }
 
     private func close(_ baton: Baton) {

@@ -28,7 +28,7 @@ struct AnswerPolicy {
     mutating func verdict(on source: SocketAddress?, internalPorts: InternalPorts, at now: Duration) -> Verdict {
         guard let source, source != .unix(path: "") else { return .ignore }
         guard !source.mayLoop(internalPorts) else { return .drop(.loop) }
-        return take(source.withoutPort, at: now) ? .answer : .drop(.rate)
+        return take(source.network, at: now) ? .answer : .drop(.rate)
     }
 
     /// Takes an answer from the source's rate and the service's, or from neither. The service's is asked
@@ -73,7 +73,7 @@ extension SocketAddress {
     }
 
     /// What counts as one source: an IPv6 network of 64 bits, which is one customer's, or an IPv4 address.
-    fileprivate var withoutPort: SocketAddress {
+    fileprivate var network: SocketAddress {
         switch normalized {
         case .ipv4(let address, _): .ipv4(address, port: 0)
         case .ipv6(let address, _, _): .ipv6(IPv6Address(high: address.high, low: 0), port: 0)

@@ -60,7 +60,7 @@ final class InternalConnection: EventSource {
         guard let descriptor = connection.take() else { return }
         if let registration { runtime.loop.forget(registration) }
         if let timer { runtime.loop.cancel(timer) }
-        dispose(descriptor)
+        runtime.closeUnread(descriptor)
         ended()
     }
 
@@ -131,13 +131,5 @@ extension InternalConnection {
             if let descriptor = box.take() { runtime.launchers.close(descriptor) }
         }
         return .notPermitted
-    }
-
-    /// Unread messages of a Unix-domain socket may hold descriptors, whose last close happens with ours.
-    private func dispose(_ descriptor: consuming OwnedDescriptor) {
-        guard origin.kind == .unix else { return }
-        Socket.shutdown(descriptor.borrowed)
-        // Nothing can come any more: what lies there now is all.
-        if (try? Socket.inputQueue(descriptor.borrowed)) != 0 { runtime.launchers.close(descriptor) }
     }
 }

@@ -6,6 +6,7 @@ internal import SystemPackage
 /// Serves connections inside (RFC 862 to 868): no process, no hand-off.
 final class InternalDispatch {
     private let service: InternalService
+    private let refuser: Refuser
     private let record: ServiceRecord
     private let runtime: Runtime
     private let limits: InternalLimits
@@ -14,9 +15,10 @@ final class InternalDispatch {
     private var connections: [UInt64: InternalConnection] = [:]
 
     init(
-        _ service: InternalService, record: ServiceRecord, runtime: Runtime, limits: InternalLimits = .standard,
-        changed: @escaping () -> Void
+        _ service: InternalService, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
+        limits: InternalLimits = .standard, changed: @escaping () -> Void
     ) {
+        self.refuser = refuser
         self.service = service
         self.record = record
         self.runtime = runtime
@@ -36,9 +38,7 @@ final class InternalDispatch {
         do {
             try served.start()
         } catch {
-            record.connections.refused[.global] += 1
-            record.report(.refused(.global, detail: "epoll: \(error)"), origin)
-            return
+            return refuser.refuse(connection, origin, .global, detail: "epoll: \(error)")
         }
         record.connections.active += 1
         connections[origin.number] = served

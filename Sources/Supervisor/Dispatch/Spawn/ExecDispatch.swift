@@ -5,6 +5,7 @@ internal import ServiceTable
 /// A process for each connection (inetd's nowait).
 final class ExecDispatch {
     private let program: HandlerProgram
+    private let refuser: Refuser
     private let record: ServiceRecord
     private let runtime: Runtime
     /// Told whenever a process ended, so that there may be room again.
@@ -12,8 +13,12 @@ final class ExecDispatch {
     private var starting = 0
     private var running: [Int32: Instance] = [:]
 
-    init(program: HandlerProgram, record: ServiceRecord, runtime: Runtime, changed: @escaping () -> Void) {
+    init(
+        program: HandlerProgram, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
+        changed: @escaping () -> Void
+    ) {
         self.program = program
+        self.refuser = refuser
         self.record = record
         self.runtime = runtime
         self.changed = changed
@@ -44,17 +49,17 @@ final class ExecDispatch {
             record.connections.spawned += 1
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid))), origin)
+            if let descriptor = connection.take() { runtime.close(descriptor) }
             running[pid] = Instance(
                 pid: pid, service: record.name, settings: program.service.process, origin: origin, runtime: runtime
             ) { [self] _, _ in ended(pid) }
         case .failed(_, let stage, let error):
             record.connections.active -= 1
-            record.connections.refused[.spawn] += 1
             record.failed(stage: stage.description, error: "\(error)")
             record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")), origin)
+            refuser.refuse(connection, origin, .spawn)
             changed()
         }
-        if let descriptor = connection.take() { runtime.close(descriptor) }
     }
 
     private func ended(_ pid: Int32) {
