@@ -51,7 +51,9 @@ final class Dispatcher {
             }
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
         case .redirect(let target):
-            relays = RedirectDispatch(target, record: record, runtime: runtime) { [unowned self] in changed() }
+            relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
+                changed()
+            }
         }
     }
 

@@ -7,6 +7,7 @@ internal import SystemPackage
 /// Relays connections to another address: no process, no copy, thousands in one loop.
 final class RedirectDispatch {
     private let settings: Redirect
+    private let refuser: Refuser
     private let record: ServiceRecord
     private let runtime: Runtime
     private let limits: RedirectLimits
@@ -25,9 +26,10 @@ final class RedirectDispatch {
     }
 
     init(
-        _ settings: Redirect, record: ServiceRecord, runtime: Runtime, limits: RedirectLimits = .standard,
-        changed: @escaping () -> Void
+        _ settings: Redirect, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
+        limits: RedirectLimits = .standard, changed: @escaping () -> Void
     ) {
+        self.refuser = refuser
         self.settings = settings
         self.record = record
         self.runtime = runtime
@@ -111,9 +113,7 @@ final class RedirectDispatch {
 
     private func refuse(_ waiting: Waiting, _ reason: RefusalReason, _ detail: String) {
         record.connections.active -= 1
-        record.connections.refused[reason] += 1
-        record.report(.refused(reason, detail: detail), waiting.origin)
-        if let descriptor = waiting.client.take() { runtime.close(descriptor) }
+        refuser.refuse(waiting.client, waiting.origin, reason, detail: detail)
         changed()
     }
 }
