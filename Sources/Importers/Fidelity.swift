@@ -47,8 +47,9 @@ package enum Fidelity: Hashable, Sendable {
 
     /// Both together: the worse kind, with the reasons of both.
     package func and(_ other: Fidelity) -> Fidelity {
-        let reasons = [reason, other.reason].compactMap(\.self)
-        let unique = reasons.count == 2 && reasons[0] == reasons[1] ? [reasons[0]] : reasons
-        return Fidelity(max(kind, other.kind), unique.joined(separator: "; "))
+        let (better, worse) = kind <= other.kind ? (self, other) : (other, self)
+        guard let first = worse.reason, let second = better.reason, first != second else { return worse }
+        if kind == other.kind { return Fidelity(kind, "\(reason ?? ""); \(other.reason ?? "")") }
+        return Fidelity(worse.kind, "\(first); \(better.kind.words): \(second)")
     }
 }

@@ -30,10 +30,10 @@ package struct ImportReport: Sendable {
         return directives.contains { $0.fidelity.kind == .notExpressible } ? .incomplete : .complete
     }
 
-    /// Notes a directive that belongs to no service: what there is to say becomes a comment at the top.
+    /// Notes a directive that belongs to no service: what there is to say becomes a comment between services.
     package mutating func note(_ directive: Directive) {
         directives.append(directive)
-        if let remark = directive.remark { table.comments.append("\(directive.place.words): \(remark)") }
+        if let remark = directive.remark { table.add(comment: "\(directive.place.words): \(remark)") }
     }
 
     /// Adds a service with the directives it was made of: what there is to say becomes comments on it.

@@ -28,7 +28,8 @@ package enum Importers {
     /// Nil while a format is still to come.
     private static func importer(of format: SourceFormat) -> (any Importer.Type)? {
         switch format {
-        case .inetd, .xinetd, .systemd: nil
+        case .inetd: InetdImporter.self
+        case .xinetd, .systemd: nil
         }
     }
 

@@ -27,7 +27,7 @@ import Testing
     func joining() {
         #expect(Fidelity.exact.and(.exact) == .exact)
         #expect(Fidelity.exact.and(.approximated("a")) == .approximated("a"))
-        #expect(Fidelity.approximated("a").and(.notExpressible("b")) == .notExpressible("a; b"))
+        #expect(Fidelity.approximated("a").and(.notExpressible("b")) == .notExpressible("b; approximated: a"))
         #expect(Fidelity.approximated("a").and(.approximated("a")) == .approximated("a"))
     }
 }

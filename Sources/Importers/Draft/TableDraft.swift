@@ -2,17 +2,37 @@
 package struct TableDraft: Sendable {
     /// At the top of the file.
     package var comments: [String] = []
-    package private(set) var services: [DraftService] = []
+    private(set) var items: [Item] = []
     private var names: Set<String> = []
 
+    /// What stands below `services`.
+    enum Item: Sendable {
+        case comment(String)
+        case service(DraftService)
+    }
+
     package init() {}
+
+    package var services: [DraftService] {
+        items.compactMap { if case .service(let service) = $0 { service } else { nil } }
+    }
+
+    /// Comments at the top, each once however many files are read.
+    package mutating func explain(_ lines: [String]) {
+        for line in lines where !comments.contains(line) { comments.append(line) }
+    }
+
+    /// Adds a comment between services.
+    package mutating func add(comment: String) {
+        items.append(.comment(comment))
+    }
 
     /// Adds a service. Its name is made one that a table can have, and that no other service has.
     package mutating func add(_ service: DraftService) {
         var service = service
         service.name = freeName(for: service)
         names.insert(service.name)
-        services.append(service)
+        items.append(.service(service))
     }
 
     private func freeName(for service: DraftService) -> String {

@@ -13,9 +13,20 @@ package struct TableText: Sendable {
         for comment in table.comments { append(comment: comment, indent: 0) }
         if !table.comments.isEmpty { lines.append("") }
         lines.append(table.services.isEmpty ? "services: {}" : "services:")
-        for (number, service) in table.services.enumerated() {
-            if number > 0 { lines.append("") }
-            append(service)
+        var isFirst = true
+        var afterComment = false
+        for item in table.items {
+            switch item {
+            case .comment(let comment):
+                if !isFirst, !afterComment { lines.append("") }
+                append(comment: comment, indent: 2)
+                afterComment = true
+            case .service(let service):
+                if !isFirst, !afterComment { lines.append("") }
+                append(service)
+                afterComment = false
+            }
+            isFirst = false
         }
     }
 
