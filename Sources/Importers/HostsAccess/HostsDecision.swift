@@ -1,0 +1,93 @@
+/// Source lists in which the most exact match decides as the first match of the rules does.
+///
+/// Blocks contain each other or share nothing, so the clients of a block that are in none of the smaller blocks all
+/// fare alike: asking the rules once for each block says everything.
+struct HostsDecision {
+    private let rules: [HostsRule]
+    private var blocks: [AddressBlock] = []
+    /// Names, with the blocks beside which they stand.
+    private var names: [(name: HostPattern, blocks: [AddressBlock])] = []
+    /// Patterns of all kinds.
+    private(set) var count = 0
+
+    init(_ rules: [HostsRule]) {
+        self.rules = rules
+        var seen = Set(AddressBlock.everyone)
+        for rule in rules {
+            var beside: [AddressBlock] = []
+            var mentioned: [HostPattern] = []
+            var total = 0
+            rule.clients.forEach { pattern, _ in
+                total += 1
+                switch pattern {
+                case .block(let block): beside.append(block)
+                case .host, .domain: mentioned.append(pattern)
+                case .everyone, .file, .nobody, .other: break
+                }
+            }
+            count += total
+            seen.formUnion(beside)
+            for name in mentioned { names.append((name, Array(beside.prefix(16)))) }
+        }
+        blocks = seen.sorted()
+    }
+
+    /// Names and addresses both decide.
+    var mixes: Bool { !names.isEmpty && blocks.count > AddressBlock.everyone.count }
+
+    /// The first match decides; who matches nothing is let in.
+    private func grants(_ block: AddressBlock, name: HostPattern? = nil) -> Bool {
+        rules.first { $0.clients.matches(block, name: name) }?.grants ?? true
+    }
+
+    /// Everyone who gets in does so by the same rule.
+    var admitsByOneRule: Bool {
+        rules.count(where: \.grants) == 1
+            && AddressBlock.everyone.allSatisfy { block in rules.contains { $0.clients.matches(block, name: nil) } }
+    }
+
+    /// `only_from` (nil: everyone) and `no_access`.
+    func lists() -> (onlyFrom: [String]?, noAccess: [String]) {
+        var (admitted, refused): ([String], [String]) = ([], [])
+        var around: [(block: AddressBlock, grants: Bool)] = []
+        var isWhole = true
+        for block in blocks {
+            while let last = around.last, !last.block.contains(block) { around.removeLast() }
+            let verdict = grants(block)
+            if let outer = around.last {
+                // What fares as the block around it need not be said.
+                if verdict != outer.grants {
+                    if verdict { admitted.append("\(block)") } else { refused.append("\(block)") }
+                }
+            } else if verdict {
+                admitted.append("\(block)")
+            } else {
+                isWhole = false
+            }
+            around.append((block, verdict))
+        }
+        for (name, beside) in names {
+            guard let text = name.nameText else { continue }
+            for block in AddressBlock.everyone + beside {
+                let (with, without) = (grants(block, name: name), grants(block))
+                if with == without { continue }
+                if with, !admitted.contains(text) { admitted.append(text) }
+                if !with, !refused.contains(text) { refused.append(text) }
+                break
+            }
+        }
+        // Without a list everyone gets in whom no_access does not name.
+        let isEveryone = isWhole && admitted.count == AddressBlock.everyone.count
+        return (isEveryone ? nil : admitted, refused)
+    }
+}
+
+extension HostPattern {
+    /// `host.example.org` or `.example.org`; nil for what is no name.
+    fileprivate var nameText: String? {
+        switch self {
+        case .host(let text), .domain(let text): text
+        case .everyone, .block, .file, .nobody, .other: nil
+        }
+    }
+}
