@@ -21,13 +21,13 @@ struct HostList: Sendable {
 
     var exception: HostList? { exceptions.first }
 
-    /// Whether clients of this block match, of whom nothing is known but `name`, a pattern that their name matches.
+    /// Whether clients of this block match, whose name, if known, is `name` or ends in it.
     func matches(_ block: AddressBlock, name: HostPattern?) -> Bool {
         let found = patterns.contains { pattern in
             switch pattern {
             case .everyone: true
             case .block(let wider): wider.contains(block)
-            case .host, .domain: pattern == name
+            case .host, .domain: name.map { pattern.covers($0) } ?? false
             case .file, .nobody, .other: false
             }
         }

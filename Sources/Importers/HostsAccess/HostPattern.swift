@@ -133,3 +133,20 @@ enum HostPattern: Hashable, Sendable {
         return number
     }
 }
+
+extension HostPattern {
+    /// `host.example.org` or `.example.org`; nil for what is no name.
+    var nameText: String? {
+        switch self {
+        case .host(let text), .domain(let text): text
+        case .everyone, .block, .file, .nobody, .other: nil
+        }
+    }
+
+    /// A client of that name, or of that domain, matches this pattern of a name.
+    func covers(_ name: HostPattern) -> Bool {
+        if self == name { return true }
+        guard case .domain(let domain) = self, let text = name.nameText else { return false }
+        return text.hasSuffix(domain)
+    }
+}

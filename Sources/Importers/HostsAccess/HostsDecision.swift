@@ -46,6 +46,12 @@ struct HostsDecision {
             && AddressBlock.everyone.allSatisfy { block in rules.contains { $0.clients.matches(block, name: nil) } }
     }
 
+    /// The longest other name that this one ends in.
+    private func closest(around name: HostPattern) -> HostPattern? {
+        names.map(\.name).filter { $0 != name && $0.covers(name) }
+            .max { ($0.nameText ?? "").utf8.count < ($1.nameText ?? "").utf8.count }
+    }
+
     /// `only_from` (nil: everyone) and `no_access`.
     func lists() -> (onlyFrom: [String]?, noAccess: [String]) {
         var (admitted, refused): ([String], [String]) = ([], [])
@@ -68,8 +74,9 @@ struct HostsDecision {
         }
         for (name, beside) in names {
             guard let text = name.nameText else { continue }
+            let around = closest(around: name)
             for block in AddressBlock.everyone + beside {
-                let (with, without) = (grants(block, name: name), grants(block))
+                let (with, without) = (grants(block, name: name), grants(block, name: around))
                 if with == without { continue }
                 if with, !admitted.contains(text) { admitted.append(text) }
                 if !with, !refused.contains(text) { refused.append(text) }
@@ -79,15 +86,5 @@ struct HostsDecision {
         // Without a list everyone gets in whom no_access does not name.
         let isEveryone = isWhole && admitted.count == AddressBlock.everyone.count
         return (isEveryone ? nil : admitted, refused)
-    }
-}
-
-extension HostPattern {
-    /// `host.example.org` or `.example.org`; nil for what is no name.
-    fileprivate var nameText: String? {
-        switch self {
-        case .host(let text), .domain(let text): text
-        case .everyone, .block, .file, .nobody, .other: nil
-        }
     }
 }
