@@ -29,7 +29,8 @@ package enum Importers {
     private static func importer(of format: SourceFormat) -> (any Importer.Type)? {
         switch format {
         case .inetd: InetdImporter.self
-        case .xinetd, .systemd: nil
+        case .xinetd: XinetdImporter.self
+        case .systemd: nil
         }
     }
 

@@ -4,6 +4,8 @@ package struct TableDraft: Sendable {
     package var comments: [String] = []
     private(set) var items: [Item] = []
     private var names: Set<String> = []
+    /// The next number for a name that is taken.
+    private var numbers: [String: Int] = [:]
 
     /// What stands below `services`.
     enum Item: Sendable {
@@ -35,13 +37,14 @@ package struct TableDraft: Sendable {
         items.append(.service(service))
     }
 
-    private func freeName(for service: DraftService) -> String {
+    private mutating func freeName(for service: DraftService) -> String {
         let name = ServiceName.from(service.name)
         if !names.contains(name) { return name }
         let plain = service.protocolName.isEmpty ? name : ServiceName.join(name, service.protocolName)
         if !names.contains(plain) { return plain }
-        var number = 2
+        var number = numbers[plain] ?? 2
         while names.contains(ServiceName.join(plain, "\(number)")) { number += 1 }
+        numbers[plain] = number + 1
         return ServiceName.join(plain, "\(number)")
     }
 }

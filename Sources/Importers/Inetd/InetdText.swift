@@ -23,6 +23,8 @@ struct InetdText {
 
     private(set) var items: [Item] = []
     private static let off = "#<off>#"
+    /// Bytes of an entry with the lines that continue it.
+    private static let longestEntry = 1 << 14
     private static let types: Set = ["stream", "dgram", "seqpacket", "raw", "rdm"]
 
     init(_ bytes: [UInt8]) {
@@ -112,6 +114,12 @@ struct InetdText {
         let last = items.lastIndex { if case .entry = $0 { true } else { false } }
         guard !isClosed, let last, case .entry(var entry) = items[last] else {
             return open(line, text, isEnabled: true)
+        }
+        // Each line copies the entry; no program takes so many arguments from a line.
+        guard entry.text.utf8.count < Self.longestEntry else {
+            entry.isBroken = true
+            items[last] = .entry(entry)
+            return
         }
         entry.text += " " + text
         entry.isBroken = entry.isBroken || line.isBroken
