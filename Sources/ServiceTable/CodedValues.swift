@@ -150,11 +150,14 @@ extension Handoff: Coded {
         coder.optional(&program)
         coder.optional(&fallback)
         coder.enumeration(&start)
+        coder.value(&pool)
         coder.integer(&capacity)
+        coder.enumeration(&balance)
         coder.value(&register)
         coder.optional(&queueSize)
         coder.optional(&queueTimeout)
         coder.optional(&maxDeliveries)
+        coder.enumeration(&hold)
         coder.optional(&drain)
         coder.optional(&heartbeat)
         coder.optional(&unresponsive)
@@ -164,6 +167,15 @@ extension Handoff: Coded {
         coder.value(&restart.backoff)
         coder.optional(&restart.burst)
         coder.value(&restart.interval)
+        coder.optional(&idleExit)
+    }
+}
+
+extension Handoff.Pool: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&least)
+        coder.optional(&most)
+        coder.value(&idle)
     }
 }
 

@@ -6,8 +6,11 @@ package struct Handoff: Hashable, Sendable {
     /// when none is registered and there is no `handoff.exec`.
     package var fallback: Program?
     package var start = Start.onDemand
+    /// How many handlers Baton keeps.
+    package var pool = Pool()
     /// The most connections one handler may hold.
     package var capacity = 1024
+    package var balance = Balance.leastLoaded
     package var register = Registration()
     /// Connections that wait while no handler has room. Nil is unlimited.
     package var queueSize: Int? = 1024
@@ -15,6 +18,8 @@ package struct Handoff: Hashable, Sendable {
     package var queueTimeout: Duration? = .seconds(30)
     /// Handlers that one connection may kill before it is given up. Nil is unlimited.
     package var maxDeliveries: Int? = 3
+    /// How long the supervisor keeps its copy of a connection.
+    package var hold = Hold.acknowledged
     /// From DRAIN to TERM. Nil is unlimited.
     package var drain: Duration? = .seconds(300)
     /// Nil: no heartbeat.
@@ -26,10 +31,50 @@ package struct Handoff: Hashable, Sendable {
     /// From TERM to KILL.
     package var stopGrace = Duration.seconds(10)
     package var restart = Restart()
+    /// A handler that has had nothing to do for so long is drained. Nil: never.
+    package var idleExit: Duration?
 
     package enum Start: String, Hashable, Sendable, CaseIterable {
         case eager
         case onDemand = "on_demand"
+    }
+
+    /// The number of handlers that Baton starts.
+    package struct Pool: Hashable, Sendable {
+        /// Kept once one was wanted.
+        package var least = 1
+        /// Started at most, as all are at capacity. Nil is unlimited.
+        package var most: Int? = 1
+        /// One over `least` that has had nothing to do for so long is drained.
+        package var idle = Duration.seconds(60)
+
+        package init() {}
+
+        /// Always so many.
+        package init(_ count: Int) {
+            least = count
+            most = count
+        }
+
+        package init(least: Int, most: Int?, idle: Duration = .seconds(60)) {
+            self.least = least
+            self.most = most
+            self.idle = idle
+        }
+    }
+
+    /// Which handler gets a connection.
+    package enum Balance: String, Hashable, Sendable, CaseIterable {
+        case leastLoaded = "least_loaded"
+        case roundRobin = "round_robin"
+        /// The same one for the same source.
+        case source
+    }
+
+    package enum Hold: String, Hashable, Sendable, CaseIterable {
+        case acknowledged = "ack"
+        /// What a handler that died had taken but not touched goes to the next one.
+        case done
     }
 
     package enum Unresponsive: String, Hashable, Sendable, CaseIterable {

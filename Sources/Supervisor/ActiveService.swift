@@ -39,7 +39,7 @@ final class ActiveService {
     func start() {
         for listener in listeners { listener.open() }
         if case .handoff(let settings) = definition.dispatch, settings.start == .eager {
-            dispatcher.handoff?.supply.demand()
+            dispatcher.handoff?.supply.wake()
         }
     }
 
@@ -114,10 +114,34 @@ extension ActiveService {
         let handler = Handler(
             .registered, pid: credentials.pid, process: Socket.peerProcess(of: channel.descriptor), settings: settings,
             record: record, runtime: runtime, owner: handoff)
+        guard handler.fits(registration.traits) else {
+            return "hold: done needs a handler that sends DONE (trait 2 is set)"
+        }
         handler.take(channel)
         handoff.add(handler)
         handler.registered(registration)
         return nil
+    }
+}
+
+// MARK: Restart
+
+extension ActiveService {
+    /// New handlers first, then the old ones drain. `answer` is called once, now or later.
+    func restart(_ answer: @escaping (RestartAnswer) -> Void) {
+        if !definition.enabled { return answer(.nothing("it is disabled")) }
+        if isStopping { return answer(.failed("the service stops")) }
+        if let handoff = dispatcher.handoff { return handoff.supply.restart(answer) }
+        guard definition.wait else { return answer(.nothing(restartNote)) }
+        let ended = dispatcher.waits.map { $0.restart() }
+        answer(ended.contains(true) ? .restarted : .nothing("no handler runs; the next connection starts it"))
+    }
+
+    private var restartNote: String {
+        switch definition.dispatch {
+        case .exec: "each connection starts its program anew"
+        case .handoff, .internal, .redirect: "it has no process"
+        }
     }
 }
 

@@ -232,6 +232,7 @@ extension Supervisor: ControlTarget {
             switch method {
             case .status(let names): answer(.success(status(of: try services(named: names)).json))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
+            case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
             }
         } catch {
             answer(.failure(error))

@@ -9,8 +9,6 @@ struct DispatchFaultTests {
         arguments: [
             ("strat: eager", ["1:37: error: services.s.handoff.strat: unknown key; did you mean start?"]),
             ("start: 5", ["1:44: error: services.s.handoff.start: expected eager or on_demand, not \"5\""]),
-            ("handlers: 4", ["1:47: error: services.s.handoff.handlers: handlers is not supported yet"]),
-            ("handlers: {min: 1, max: 4}", ["1:47: error: services.s.handoff.handlers: handlers is not supported yet"]),
             ("handlers: {min: 5, max: 4}", ["1:47: error: services.s.handoff.handlers: min is more than max"]),
             (
                 "capacity: 0",
@@ -18,9 +16,6 @@ struct DispatchFaultTests {
                     "1:47: error: services.s.handoff.capacity: expected a number from 1 to 4294967295, or unlimited, not \"0\""
                 ]
             ),
-            ("balance: source", ["1:46: error: services.s.handoff.balance: balance is not supported yet"]),
-            ("hold: done", ["1:43: error: services.s.handoff.hold: hold: done is not supported yet"]),
-            ("idle_exit: 5m", ["1:48: error: services.s.handoff.idle_exit: idle_exit is not supported yet"]),
             ("pass_to: [s]", ["1:46: error: services.s.handoff.pass_to: pass_to is not supported yet"]),
             (
                 "register: true",
@@ -200,8 +195,7 @@ struct DispatchFaultTests {
             (
                 "{listen: 'unix:///x', handoff: {hold: done}}",
                 [
-                    "1:53: error: services.s.handoff.hold: hold: done is not supported yet",
-                    "1:53: error: services.s.handoff.hold: hold: done is for tcp endpoints only; use ack",
+                    "1:53: error: services.s.handoff.hold: hold: done is for tcp endpoints only; use ack"
                 ]
             ),
             ("5", ["1:15: error: services.s: expected a mapping such as {listen: 79, exec: [PROGRAM]}, not \"5\""]),

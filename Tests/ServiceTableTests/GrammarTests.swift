@@ -89,26 +89,42 @@ struct GrammarTests {
     func handoff() throws {
         let read = try service(
             """
-            {listen: 1, exec: /bin/false, handoff: {exec: /bin/cat -u, start: eager, handlers: 1, capacity: unlimited,
-             balance: least_loaded, register: {users: [0, root], groups: [7]}, queue: {size: unlimited, timeout: 2m},
-             max_deliveries: unlimited, hold: ack, drain: unlimited, heartbeat: {interval: 1s, timeout: 3s},
-             unresponsive: wait, start_timeout: 1d, stop_grace: unlimited, idle_exit: unlimited, pass_to: [],
+            {listen: 1, exec: /bin/false, handoff: {exec: /bin/cat -u, start: eager, handlers: 3, capacity: unlimited,
+             balance: round_robin, register: {users: [0, root], groups: [7]}, queue: {size: unlimited, timeout: 2m},
+             max_deliveries: unlimited, hold: done, drain: unlimited, heartbeat: {interval: 1s, timeout: 3s},
+             unresponsive: wait, start_timeout: 1d, stop_grace: unlimited, idle_exit: 5m, pass_to: [],
              restart: {policy: on_failure, backoff: {first: 1s, longest: 1m}, burst: 5, interval: 2m}}}
             """)
         var expected = Handoff(
             program: Program(path: "/bin/cat", arguments: ["/bin/cat", "-u"]),
             fallback: Program(path: "/bin/false", arguments: ["/bin/false"]), start: .eager,
-            capacity: Int(UInt32.max), register: .only(users: [0, 0], groups: [7]), queueSize: nil,
-            queueTimeout: .seconds(120), maxDeliveries: nil, drain: nil,
+            pool: Handoff.Pool(3), capacity: Int(UInt32.max), balance: .roundRobin,
+            register: .only(users: [0, 0], groups: [7]), queueSize: nil, queueTimeout: .seconds(120),
+            maxDeliveries: nil, hold: .done, drain: nil,
             heartbeat: Handoff.Heartbeat(interval: .seconds(1), timeout: .seconds(3)), unresponsive: .wait,
             startTimeout: .seconds(86400))
         expected.stopGrace = Kind<Duration>.endless
+        expected.idleExit = .seconds(300)
         expected.restart = Handoff.Restart(
             policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(60)), burst: 5,
             interval: .seconds(120))
         #expect(read.dispatch == .handoff(expected))
         let refused = try service("{listen: 1, handoff: {register: false, heartbeat: false}}")
         #expect(refused.dispatch == .handoff(Handoff(register: .nobody, heartbeat: nil)))
+    }
+
+    @Test(
+        "the number of handlers: always so many, or between min and max",
+        arguments: [
+            ("4", Handoff.Pool(4)),
+            ("{min: 2, max: 8, idle: 5s}", Handoff.Pool(least: 2, most: 8, idle: .seconds(5))),
+            ("{max: 3}", Handoff.Pool(least: 1, most: 3)), ("{min: 0, max: 1}", Handoff.Pool(least: 0, most: 1)),
+            ("{min: 2}", Handoff.Pool(least: 2, most: 16)), ("{min: 20}", Handoff.Pool(least: 20, most: 20)),
+            ("{max: unlimited}", Handoff.Pool(least: 1, most: nil)),
+        ])
+    func handlers(text: String, expected: Handoff.Pool) throws {
+        let read = try service("{listen: 1, handoff: {handlers: \(text), idle_exit: never}}")
+        #expect(read.dispatch == .handoff(Handoff(pool: expected)))
     }
 
     @Test("the keys of the top")

@@ -34,13 +34,14 @@ struct TableCoderTests {
         handoff.dispatch = .handoff(
             Handoff(
                 program: Program(path: "/p", arguments: ["p"]), fallback: Program(path: "/f", arguments: ["f"]),
-                start: .eager, capacity: 5, register: .only(users: [1], groups: [2, 3]), queueSize: nil,
-                queueTimeout: nil, maxDeliveries: nil, drain: nil,
+                start: .eager, pool: Handoff.Pool(least: 2, most: nil, idle: .seconds(7)), capacity: 5,
+                balance: .source, register: .only(users: [1], groups: [2, 3]), queueSize: nil,
+                queueTimeout: nil, maxDeliveries: nil, hold: .done, drain: nil,
                 heartbeat: Handoff.Heartbeat(interval: .seconds(1), timeout: .seconds(2)), unresponsive: .wait,
                 startTimeout: nil, stopGrace: .seconds(3),
                 restart: Handoff.Restart(
                     policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(2)), burst: nil,
-                    interval: .seconds(3))))
+                    interval: .seconds(3)), idleExit: .seconds(8)))
         var plain = Service(name: "plain")
         plain.dispatch = .handoff(Handoff(register: .nobody, heartbeat: nil))
         var echo = Service(name: "echo")

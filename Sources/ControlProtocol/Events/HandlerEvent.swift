@@ -5,6 +5,8 @@ package enum HandlerEvent: Hashable, Sendable {
     case registered(id: String, pid: Int, kind: HandlerStatus.Kind, capacity: Int)
     /// Its state is another one now; `why` where the state alone does not say.
     case changed(id: String, pid: Int, to: HandlerStatus.State, why: String? = nil)
+    /// A new one has come in its place; it drains.
+    case replaced(id: String, pid: Int, by: String)
     /// Its channel hung up and, if it was ours, its exit is collected.
     case gone(id: String, pid: Int, why: String, expected: Bool)
     /// Its unacknowledged batons went back to the queue.
@@ -16,7 +18,7 @@ package enum HandlerEvent: Hashable, Sendable {
 
     package var level: EventLevel {
         switch self {
-        case .starting, .registered: .info
+        case .starting, .registered, .replaced: .info
         case .changed(_, _, let state, _):
             switch state {
             case .starting, .ready, .busy: .debug
@@ -41,6 +43,10 @@ package enum HandlerEvent: Hashable, Sendable {
         case .changed(let id, let pid, let state, let why):
             let words = why.map { ": \($0.printable())" } ?? ""
             return Self.details("handler_\(state.rawValue)", id, pid, state.rawValue + words, reason: why)
+        case .replaced(let id, let pid, let other):
+            var details = Self.details("handler_replaced", id, pid, "replaced by handler \(other.printable())")
+            details.more.append("by", .string(other))
+            return details
         case .gone(let id, let pid, let why, _):
             return Self.details("handler_gone", id, pid, "gone: \(why.printable())", reason: why)
         case .requeued(let id, let count):

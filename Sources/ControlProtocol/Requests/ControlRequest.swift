@@ -14,6 +14,8 @@ package struct ControlRequest: Hashable, Sendable {
         case status(services: [String])
         /// `drain`: how long running work may go on; nil is what the table says.
         case stop(services: [String], drain: Duration?)
+        /// New handlers first, then the old ones drain. At least one service is named.
+        case restart(services: [String])
     }
 }
 
@@ -22,6 +24,7 @@ extension ControlRequest.Method {
         switch self {
         case .status: "status"
         case .stop: "stop"
+        case .restart: "restart"
         }
     }
 
@@ -29,13 +32,13 @@ extension ControlRequest.Method {
     package var isForEverybody: Bool {
         switch self {
         case .status: true
-        case .stop: false
+        case .stop, .restart: false
         }
     }
 
     /// Methods of the protocol that this version does not have.
     private static let notYet: Set<String> = [
-        "connections", "events", "reload", "restart", "pause", "resume", "upgrade", "metrics",
+        "connections", "events", "reload", "pause", "resume", "upgrade", "metrics",
     ]
 
     fileprivate init(name: String, parameters: JSONObject) throws(ControlError) {
@@ -46,17 +49,22 @@ extension ControlRequest.Method {
         case "stop":
             try parameters.allow(["services", "drain"], in: name)
             self = .stop(services: try parameters.services(), drain: try parameters.duration("drain"))
+        case "restart":
+            try parameters.allow(["services"], in: name)
+            let services = try parameters.services()
+            guard !services.isEmpty else { throw ControlError(.badRequest, "params.services: which?") }
+            self = .restart(services: services)
         case _ where Self.notYet.contains(name):
             throw ControlError(.unknownMethod, "\(name) is not supported yet by this version")
         default:
-            throw ControlError(.unknownMethod, "no method \(name.printable()); there are status and stop")
+            throw ControlError(.unknownMethod, "no method \(name.printable()); there are status, stop and restart")
         }
     }
 
     fileprivate var parameters: JSONObject {
         var parameters = JSONObject()
         switch self {
-        case .status(let services):
+        case .status(let services), .restart(let services):
             parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))
         case .stop(let services, let drain):
             parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))

@@ -56,16 +56,15 @@ enum HandoffReader {
     static let section = Section<HandoffDraft>([
         Key("exec", \.command, CommandLine.kind.placed().map { $0 }),
         Key("start", \.handoff.start, .choice),
-        .later("handlers", handlers) { $0 == 1 },
+        Key("handlers", \.handoff.pool, handlers),
         Key("capacity", \.handoff.capacity, .number(1...mostCapacity).or("unlimited", mostCapacity)),
-        .later("balance", .word("least_loaded", "round_robin", "source")) { $0 == "least_loaded" },
+        Key("balance", \.handoff.balance, .choice),
         Key("register", \.handoff.register, register),
         Key("queue", \.handoff, queue),
         Key("max_deliveries", \.handoff.maxDeliveries, .limit(.number(1...1_000_000))),
-        Key("hold", Kind<String>.word("ack", "done")) { value, cursor, draft in
-            guard value == "done" else { return }
-            draft.holdsUntilDone = Placed(true, cursor)
-            cursor.fault("hold: done is not supported yet")
+        Key("hold", Kind<Handoff.Hold>.choice) { value, cursor, draft in
+            draft.handoff.hold = value
+            draft.holdsUntilDone = value == .done ? Placed(true, cursor) : nil
         },
         Key("drain", \.handoff.drain, .limit(.duration)),
         Key("heartbeat", \.handoff.heartbeat, heartbeat),
@@ -73,7 +72,7 @@ enum HandoffReader {
         Key("start_timeout", \.handoff.startTimeout, .limit(.positiveDuration)),
         Key("stop_grace", \.handoff.stopGrace, Kind.duration.or("unlimited", Kind<Duration>.endless)),
         Key("restart", \.handoff.restart, restart),
-        .later("idle_exit", Kind<Duration?>.limit(.positiveDuration)) { $0 == nil },
+        Key("idle_exit", \.handoff.idleExit, Kind<Duration?>.limit(.positiveDuration).or("never", nil)),
         Key("pass_to", Kind<[Placed<String>]>.list(of: Kind<String>.text("the name of a service").placed())) {
             names, cursor, draft in
             draft.passTo = names
@@ -81,20 +80,29 @@ enum HandoffReader {
         },
     ])
 
-    private struct Pool: Sendable {
-        var least = 0
-        var most: Int?
-        var idle = Duration.seconds(60)
+    private struct PoolDraft: Sendable {
+        var least: Int?
+        var most: Int??
+        var idle = Handoff.Pool().idle
+
+        var pool: Handoff.Pool {
+            let least = least ?? min(Handoff.Pool().least, (most ?? nil) ?? .max)
+            return Handoff.Pool(least: least, most: most ?? max(least, standardMost), idle: idle)
+        }
     }
 
-    private static let handlers = Kind<Int?>.mapping(
-        Kind<Pool>.mapping(
+    /// Where only `min` is given: growth has an end.
+    private static let standardMost = 16
+
+    private static let handlers = Kind<Handoff.Pool>.mapping(
+        Kind<PoolDraft>.mapping(
             Section([
-                Key("min", \.least, .number(0...10_000)), Key("max", \.most, .limit(.number(1...10_000))),
+                Key("min", \.least, Kind<Int>.number(0...10_000).map { $0 }),
+                Key("max", \.most, Kind<Int?>.limit(.number(1...10_000)).map { .some($0) }),
                 Key("idle", \.idle, .positiveDuration),
-            ]), from: Pool()
-        ).checked("min is more than max") { $0.least <= $0.most ?? .max }.map { _ in nil },
-        or: Kind<Int>.number(1...10_000).map { $0 })
+            ]), from: PoolDraft()
+        ).map(\.pool).checked("min is more than max") { $0.least <= $0.most ?? .max },
+        or: Kind<Int>.number(1...10_000).map { Handoff.Pool($0) })
 
     private struct Registrants: Sendable {
         var users: [UInt32] = []

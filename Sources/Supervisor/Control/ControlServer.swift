@@ -206,7 +206,7 @@ final class ControlConnection: EventSource {
 extension ControlRequest.Method {
     fileprivate var services: [String] {
         switch self {
-        case .status(let services), .stop(let services, _): services
+        case .status(let services), .stop(let services, _), .restart(let services): services
         }
     }
 }

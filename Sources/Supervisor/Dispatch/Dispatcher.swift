@@ -39,9 +39,12 @@ final class Dispatcher {
             if !definition.wait { exec = makeExec(program) }
         case .handoff(let settings):
             exec = settings.fallback.map(makeExec)
-            let supply = HandlerSupply(
-                settings: settings, program: settings.program.map(makeProgram), record: record, runtime: runtime,
-                packets: packets)
+            let start = settings.program.map { program in
+                HandlerStart(
+                    program: makeProgram(program), settings: settings, record: record, runtime: runtime,
+                    packets: packets)
+            }
+            let supply = HandlerSupply(settings: settings, start: start, record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
             ) { [unowned self] in changed() }

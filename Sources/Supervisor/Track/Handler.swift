@@ -11,7 +11,7 @@ protocol HandlerOwner: AnyObject {
     /// There may be room on it again.
     func handlerHasRoom(_ handler: Handler)
     func handler(_ handler: Handler, acknowledged batons: [Baton])
-    func handler(_ handler: Handler, ended origins: [ConnectionOrigin])
+    func handler(_ handler: Handler, ended batons: [Baton])
     /// The handler could not take it.
     func handler(_ handler: Handler, returned baton: Baton, why: String)
     /// It takes no more, and will be gone.
@@ -21,7 +21,9 @@ protocol HandlerOwner: AnyObject {
 
 /// One persistent handler: its life, its channel, and which connections are with it.
 final class Handler {
-    let id: String
+    let number: UInt64
+    /// Its place among the service's handlers, which the one that replaces it takes over.
+    var slot = 0
     let machineKind: HandlerMachine.Kind
     let settings: Handoff
     let record: ServiceRecord
@@ -36,13 +38,20 @@ final class Handler {
 
     private var ledger = BatonLedger<UInt64>()
     private var unacknowledged: [UInt64: Baton] = [:]
-    private var held: [UInt64: ConnectionOrigin] = [:]
+    private var held: [UInt64: Baton] = [:]
     private var traits: HandlerTraits = []
     private var ownCapacity = 0
     private(set) var served = 0
     private var restsUntil = Duration.zero
-    /// The last baton sent was a suspect, which goes alone.
-    private var carriesSuspect = false
+    /// The last suspect that was sent, which goes alone, and when.
+    private var suspect: (baton: Baton, sent: Duration)?
+    /// A baton met a full channel, which has not become writable since.
+    private var channelIsFull = false
+    private var channelIsBroken = false
+    /// When it last acknowledged, or was sent the first baton of those that stand unacknowledged.
+    private var lastProgress = Duration.zero
+    /// Since when it has had nothing to do; nil while it has.
+    private(set) var idleSince: Duration?
     var heartbeat: Heartbeat?
     var heartbeatTimer: TimerID?
     var deadlines: [HandlerMachine.Deadline: TimerID] = [:]
@@ -53,19 +62,24 @@ final class Handler {
     /// What a handler that is gone leaves behind.
     struct Remains {
         var unacknowledged: [Baton]
-        var held: [ConnectionOrigin]
+        /// Acknowledged and not done.
+        var held: [Baton]
+        /// The suspect that was under observation.
+        var suspect: Baton?
         /// It had acknowledged something in its life.
         var worked: Bool
     }
 
     /// How long a handler that could not take a baton gets none.
     private static let rest = Duration.seconds(1)
+    /// How long an acknowledgement is waited for before others are looked at.
+    static let patience = Duration.seconds(1)
 
     init(
         _ kind: HandlerMachine.Kind, pid: Int32, process: consuming ProcessDescriptor? = nil, settings: Handoff,
         record: ServiceRecord, runtime: Runtime, owner: any HandlerOwner
     ) {
-        id = "\(runtime.nextHandlerNumber())"
+        number = runtime.nextHandlerNumber()
         machineKind = kind
         self.pid = pid
         let mayKill = kind == .supervised || process != nil
@@ -79,6 +93,7 @@ final class Handler {
         machine = HandlerMachine(kind: kind, killsSilent: policy == .kill && mayKill)
     }
 
+    var id: String { "\(number)" }
     var state: HandlerMachine.State { machine.state }
 
     /// The most connections it takes.
@@ -92,14 +107,33 @@ final class Handler {
     var isServingOnChannelThread: Bool { traits.contains(.servesOnChannelThread) && ledger.count > 0 }
     var unacknowledgedCount: Int { ledger.unacknowledgedCount }
 
-    /// Whether it may be sent `baton` now.
-    func hasRoom(for baton: Baton? = nil) -> Bool {
-        guard machine.state == .ready, ledger.count < capacity, restsUntil <= runtime.loop.now,
-            ledger.unacknowledgedCount < ProtocolLimits.unacknowledged
-        else { return false }
-        if isServingOnChannelThread { return false }
-        if baton?.isSuspect == true { return ledger.unacknowledgedCount == 0 }
-        return !(carriesSuspect && ledger.unacknowledgedCount > 0)
+    /// Whether it may be sent `baton` now, or any.
+    func room(for baton: Baton? = nil) -> HandlerRoom {
+        let now = runtime.loop.now
+        guard machine.state == .ready, ledger.count < capacity, restsUntil <= now, !channelIsBroken,
+            !isServingOnChannelThread
+        else { return .none }
+        let isAlone = ledger.unacknowledgedCount == 0
+        let waits =
+            channelIsFull || ledger.unacknowledgedCount >= ProtocolLimits.unacknowledged
+            || baton?.isSuspect == true && !isAlone || observed != nil
+        guard waits else { return .free }
+        return now - lastProgress < Self.patience ? .soon : .none
+    }
+
+    /// The suspect that has yet to show whether it is the guilty one: it was not acknowledged, or, where the
+    /// supervisor still holds it, not touched and not for long with the handler.
+    private var observed: Baton? {
+        guard let suspect else { return nil }
+        let number = suspect.baton.origin.number
+        if unacknowledged[number] != nil { return suspect.baton }
+        if held[number] != nil, suspect.baton.connection.borrowed != nil,
+            runtime.loop.now - suspect.sent < Self.patience, suspect.baton.isUntouched
+        {
+            return suspect.baton
+        }
+        self.suspect = nil
+        return nil
     }
 
     /// Sends `baton`, which is the handler's until it comes back by `owner`, if the outcome is `sent`; else it
@@ -111,13 +145,26 @@ final class Handler {
             id: ledger.nextID, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
             wasSentBefore: baton.wasSentBefore)
         let outcome = channel.send(.baton(message), passing: descriptor)
+        switch outcome {
+        case .sent: break
+        case .full: channelIsFull = true
+        case .broken: channelIsBroken = true
+        case .short: break
+        }
         guard outcome == .sent else { return outcome }
         record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton.origin)
+        if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
         ledger.sent(baton.origin.number)
         unacknowledged[baton.origin.number] = baton
         baton.wasSentBefore = true
-        carriesSuspect = baton.isSuspect
+        if baton.isSuspect { suspect = (baton, runtime.loop.now) }
+        idleSince = nil
         return .sent
+    }
+
+    /// Connections have left it.
+    private func rested() {
+        if ledger.count == 0 { idleSince = runtime.loop.now }
     }
 
     // MARK: Its life
@@ -201,16 +248,23 @@ final class Handler {
         for timer in deadlines.values { runtime.loop.cancel(timer) }
         deadlines = [:]
         if let heartbeatTimer { runtime.loop.cancel(heartbeatTimer) }
+        let observed = observed
         let remains = ledger.gone()
         let left = Remains(
             unacknowledged: remains.unacknowledged.compactMap { unacknowledged[$0] },
-            held: remains.held.compactMap { held[$0] }, worked: served > 0)
+            held: remains.held.compactMap { held[$0] }, suspect: observed, worked: served > 0)
         unacknowledged = [:]
         held = [:]
+        suspect = nil
         owner?.handlerGone(self, departure, left)
     }
 
     // MARK: What it says
+
+    /// Whether the service can do with a handler of such traits: who sends no DONE can hold nothing until DONE.
+    func fits(_ traits: HandlerTraits) -> Bool {
+        settings.hold != .done || !traits.contains(.sendsNoDone)
+    }
 
     /// It has registered: the first message on its channel.
     func registered(_ registration: HandlerMessage.Registration) {
@@ -222,6 +276,7 @@ final class Handler {
             .handler(.registered(id: id, pid: Int(pid), kind: kind, capacity: capacity)))
         handle(.registered)
         startHeartbeat()
+        idleSince = runtime.loop.now
         owner?.handlerReady(self)
     }
 
@@ -229,7 +284,9 @@ final class Handler {
         heard()
         switch message {
         case .register(let registration):
-            guard machine.state == .starting, registration.service == record.name else { throw .unexpected(.register) }
+            guard machine.state == .starting, registration.service == record.name, fits(registration.traits) else {
+                throw .unexpected(.register)
+            }
             registered(registration)
         case _ where machine.state == .starting: throw .unexpected(message.type)
         case .acknowledge(let id): acknowledged(try ledger.acknowledge(upTo: id))
@@ -259,14 +316,18 @@ final class Handler {
         guard !numbers.isEmpty else { return }
         let batons = numbers.compactMap { unacknowledged.removeValue(forKey: $0) }
         served += batons.count
-        for baton in batons where !traits.contains(.sendsNoDone) { held[baton.origin.number] = baton.origin }
+        lastProgress = runtime.loop.now
+        for baton in batons where !traits.contains(.sendsNoDone) { held[baton.origin.number] = baton }
         owner?.handler(self, acknowledged: batons)
-        if traits.contains(.sendsNoDone) { owner?.handler(self, ended: batons.map(\.origin)) }
+        if traits.contains(.sendsNoDone) { owner?.handler(self, ended: batons) }
+        rested()
         owner?.handlerHasRoom(self)
     }
 
     private func ended(_ numbers: [UInt64]) {
+        guard !numbers.isEmpty else { return }
         owner?.handler(self, ended: numbers.compactMap { held.removeValue(forKey: $0) })
+        rested()
         owner?.handlerHasRoom(self)
     }
 
@@ -276,6 +337,8 @@ final class Handler {
             guard let self else { return }
             owner?.handlerHasRoom(self)
         }
+        rested()
+        lastProgress = runtime.loop.now
         guard let baton = unacknowledged.removeValue(forKey: number) else { return }
         owner?.handler(self, returned: baton, why: why)
     }
@@ -300,6 +363,7 @@ extension Handler: ChannelOwner {
     }
 
     func writable(_ channel: Channel) {
+        channelIsFull = false
         owner?.handlerHasRoom(self)
     }
 }

@@ -98,6 +98,9 @@ struct HandlerMachine {
     /// We asked for its end, so that nothing which dies with it is blamed for it.
     var endsAsAsked: Bool { dismissed || drainAnnounced }
 
+    /// It said that it finishes, and nobody had asked.
+    var finishesByItself: Bool { drainAnnounced && !dismissed }
+
     mutating func handle(_ event: Event) -> [Action] {
         switch (state, event) {
         case (.gone, _):

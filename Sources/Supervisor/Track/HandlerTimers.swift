@@ -64,10 +64,13 @@ extension Handler {
     /// It serves, or is on its way to.
     var isExpected: Bool { state == .starting || state == .ready || state == .unresponsive }
 
+    /// It is there, if perhaps with no room.
+    var isServing: Bool { state == .ready || state == .unresponsive }
+
     private var shownState: HandlerStatus.State {
         switch state {
         case .starting: .starting
-        case .ready: hasRoom() ? .ready : .busy
+        case .ready: room() == .free ? .ready : .busy
         case .unresponsive: .unresponsive
         case .draining, .ending, .gone: .draining
         }

@@ -54,6 +54,12 @@ struct RestartPolicy {
         }
     }
 
+    /// A person asks for a new start: what failed before does not count.
+    mutating func forgive() {
+        failures.removeAll()
+        streak = 0
+    }
+
     /// A handler works: the next failure is the first again.
     mutating func succeeded() {
         streak = 0

@@ -47,6 +47,12 @@ final class Baton {
         }
     }
 
+    /// Bytes of its client lie there, which a handler may have looked at, or died of.
+    var hasInput: Bool {
+        guard let socket = connection.borrowed, let bytes = try? Socket.inputQueue(socket) else { return false }
+        return bytes > 0
+    }
+
     /// Whether no handler has read from it or written to it. On sockets that keep no counts, the missing
     /// ACK is the handler's word that it has not.
     var isUntouched: Bool {

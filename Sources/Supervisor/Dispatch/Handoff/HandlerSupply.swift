@@ -1,54 +1,56 @@
 internal import ControlProtocol
-internal import HandoffProtocol
 internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
 
-/// Keeps one supervised handler: starts it when it is wanted, and again when it ended, with backoff.
+/// Keeps a service's supervised handlers: starts them when they are wanted, and again when they ended, with
+/// backoff; drains those that nobody needs.
 final class HandlerSupply {
     private let settings: Handoff
-    private let program: HandlerProgram?
+    private let start: HandlerStart?
     private let record: ServiceRecord
     private let runtime: Runtime
-    private let packets: PacketBuffer
     weak var owner: HandoffDispatch?
     private var policy: RestartPolicy
-    private var state = State.idle
+    private var pool: PoolPolicy
+    private var state = State.open
     private var stopped = false
+    /// Those that serve or are to, the oldest first; one that drains is none of them any more.
+    private var members: [Handler] = []
+    /// Starts that the launcher has not answered.
+    private var launching = 0
+    private var rolling: RollingRestart?
+    private var reviewTimer: TimerID?
 
     private enum State {
-        /// None, and none is wanted yet.
-        case idle
-        case running
-        case waiting(TimerID)
+        /// What is wanted is started.
+        case open
+        /// Nothing is started before then.
+        case waiting(TimerID, until: Duration)
         /// `timer` is nil when only a person starts it again.
         case failed(timer: TimerID?, until: Duration?)
         /// The first start after a failure is under way.
         case recovering
     }
 
-    /// The number of the channel in the handler, the first after the standard ones.
-    private static let channelNumber = 3
-    /// Descriptors that a handler gets beyond its connections.
-    private static let spareDescriptors: UInt64 = 64
+    /// Handlers that are starting at a time.
+    private static let mostStarting = 8
 
-    init(settings: Handoff, program: HandlerProgram?, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer) {
+    init(settings: Handoff, start: HandlerStart?, record: ServiceRecord, runtime: Runtime) {
         self.settings = settings
-        self.program = program
+        self.start = start
         self.record = record
         self.runtime = runtime
-        self.packets = packets
         policy = RestartPolicy(settings.restart, start: settings.start)
+        pool = PoolPolicy(settings.pool, idleExit: settings.idleExit)
     }
 
-    private(set) var isStarting = false
-    /// The handler that serves or is to serve; one that drains is no longer it.
-    private var current: Handler?
+    var isStarting: Bool { launching > 0 }
 
     var isFailed: Bool {
         switch state {
         case .failed, .recovering: true
-        case .idle, .running, .waiting: false
+        case .open, .waiting: false
         }
     }
 
@@ -59,75 +61,167 @@ final class HandlerSupply {
         return "its handler does not start; next try in \(max(.zero, until - runtime.loop.now).brief)"
     }
 
-    /// Somebody waits for a handler.
+    /// The handler that the pool could do without.
+    var spare: UInt64? { pool.spare }
+
+    // MARK: What is wanted
+
+    /// From the beginning on.
+    func wake() {
+        pool.wake()
+        fill()
+    }
+
+    /// A connection came and found room.
+    func served() {
+        guard start != nil, !stopped else { return }
+        pool.served()
+        fill()
+    }
+
+    /// Somebody waits and no handler has room.
     func demand() {
-        if case .idle = state, program != nil, !stopped {
-            state = .running
-            start()
+        guard start != nil, !stopped else { return }
+        pool.crowded(count: count, starting: starting)
+        fill()
+    }
+
+    /// Those that are to be there. While a restart is under way a new one and the one that it replaces are one.
+    private var count: Int { members.count - (rolling?.doubled ?? 0) }
+    private var starting: Int { members.lazy.filter { $0.state == .starting }.count }
+
+    private func fill() {
+        guard start != nil, !stopped else { return }
+        let missing: Int
+        switch state {
+        case .open: missing = pool.wanted - count
+        case .recovering: missing = starting == 0 ? 1 : 0
+        case .waiting, .failed: return
         }
+        guard missing > 0 else { return }
+        for _ in 0..<max(0, min(missing, Self.mostStarting - starting)) {
+            guard begin() != nil else { return }
+        }
+    }
+
+    // MARK: Starting one
+
+    private func begin() -> Handler? {
+        guard let start, let owner else { return nil }
+        do {
+            let handler = try start.begin(for: owner) { [self] in started($0, $1) }
+            launching += 1
+            members.append(handler)
+            owner.add(handler)
+            return handler
+        } catch {
+            failed(HandlerStart.Failure(stage: "channel", error: "\(error)"))
+            return nil
+        }
+    }
+
+    private func started(_ handler: Handler, _ failure: HandlerStart.Failure?) {
+        launching -= 1
+        guard let failure else { return }
+        members.removeAll { $0 === handler }
+        owner?.forget(handler)
+        let replaced = rolling.map { !$0.old.isEmpty } ?? false
+        if forget(handler, why: "\(failure.stage): \(failure.error)") == .replacement, replaced {
+            return record.failed(stage: failure.stage, error: failure.error)
+        }
+        failed(failure)
+        owner?.pump()
+    }
+
+    private func failed(_ failure: HandlerStart.Failure) {
+        record.failed(stage: failure.stage, error: failure.error)
+        decide(.failedStart, why: "\(failure.stage): \(failure.error)")
     }
 
     /// It has registered.
-    func succeeded() {
-        if isFailed { record.report(.service(.recovered)) }
-        state = .running
+    func succeeded(_ handler: Handler) {
+        if isFailed {
+            record.report(.service(.recovered))
+            cancelTimer()
+            state = .open
+        }
         record.lastFailure = nil
+        if rolling != nil { replace(with: handler) }
+        fill()
+        review()
     }
 
-    func stop() {
-        stopped = true
-        switch state {
-        case .waiting(let timer), .failed(let timer?, _): runtime.loop.cancel(timer)
-        case .idle, .running, .failed, .recovering: break
-        }
-        state = .idle
-    }
+    // MARK: Ends
 
     /// It takes no more: the next connection that waits brings another.
     func left(_ handler: Handler) {
-        guard handler === current, handler.machine.endsAsAsked else { return }
-        current = nil
-        state = .idle
+        guard handler.machine.endsAsAsked, let place = members.firstIndex(where: { $0 === handler }) else { return }
+        members.remove(at: place)
+        // What it announced itself is an end of its own; what we asked for is not.
+        if handler.machine.finishesByItself { decide(.finished, why: "drained by itself") }
     }
 
     /// The handler is gone.
     func ended(_ handler: Handler, _ departure: HandlerMachine.Departure, worked: Bool) {
-        guard handler === current else { return }
-        current = nil
+        guard let place = members.firstIndex(where: { $0 === handler }) else { return }
+        members.remove(at: place)
+        if departure.manner == .failedStart { record.failed(stage: "register", error: departure.description) }
+        // Where there are old ones, a new one that does not start is missed by nobody.
+        let replaced = rolling.map { !$0.old.isEmpty } ?? false
+        if forget(handler, why: departure.description) == .replacement, replaced { return }
         switch departure.manner {
-        case .dismissed: state = .idle
+        case .dismissed: break
         case .finished: decide(.finished, why: departure.description)
         case .crashed: decide(worked ? .crashed : .failedStart, why: departure.description)
-        case .failedStart:
-            record.failed(stage: "register", error: departure.description)
-            decide(.failedStart, why: departure.description)
+        case .failedStart: decide(.failedStart, why: departure.description)
         }
+        fill()
     }
 
     private func decide(_ end: RestartPolicy.End, why: String) {
         guard !stopped else { return }
-        if worked(end) { policy.succeeded() }
+        if end != .failedStart { policy.succeeded() }
         switch policy.ended(end, at: runtime.loop.now, jitter: Double.random(in: 0..<1)) {
         case .whenNeeded:
-            state = .idle
+            pool.lapsed()
         case .start(let delay):
+            pool.died(leaving: count)
             if end == .failedStart { report(why, retry: delay) }
-            state = .waiting(later(delay) { $0.state = .running })
+            wait(delay, extending: end == .failedStart)
         case .failed(let delay):
             record.report(.service(.failed(why: why, retry: delay)))
+            cancelTimer()
             let until = delay.map { runtime.loop.now + $0 }
             state = .failed(timer: delay.map { later($0) { $0.state = .recovering } }, until: until)
             owner?.supplyFailed()
         }
     }
 
-    private func worked(_ end: RestartPolicy.End) -> Bool { end != .failedStart }
+    /// Of many that die at short intervals the first has set the time already: a restart is never put off by them.
+    private func wait(_ delay: Duration, extending: Bool) {
+        let until = runtime.loop.now + delay
+        switch state {
+        case .failed: return
+        case .waiting(_, let before) where !extending || before >= until: return
+        case .open, .waiting, .recovering: break
+        }
+        cancelTimer()
+        state = .waiting(later(delay) { $0.state = .open }, until: until)
+    }
 
     private func later(_ delay: Duration, _ change: @escaping (HandlerSupply) -> Void) -> TimerID {
         runtime.loop.schedule(after: delay) { [weak self] in
             guard let self else { return }
             change(self)
-            start()
+            fill()
+            owner?.pump()
+        }
+    }
+
+    private func cancelTimer() {
+        switch state {
+        case .waiting(let timer, _), .failed(let timer?, _): runtime.loop.cancel(timer)
+        case .open, .failed, .recovering: break
         }
     }
 
@@ -135,74 +229,112 @@ final class HandlerSupply {
         record.report(.handler(.startFailed(pid: nil, why: why, retry: retry)))
     }
 
-    // MARK: Starting one
+    func stop() {
+        stopped = true
+        cancelTimer()
+        state = .open
+        if let reviewTimer { runtime.loop.cancel(reviewTimer) }
+        reviewTimer = nil
+        abandonRestart("the service stops")
+    }
+}
 
-    private func start() {
-        guard let program, let owner else { return }
-        do {
-            // The handler's end is in blocking mode; ours waits for nothing.
-            let pair = try Socket.pair(.sequencedPacket)
-            try Socket.setNonblocking(pair.ours.borrowed, true)
-            Channel.widen(pair.theirs.borrowed)
-            let handler = Handler(
-                .supervised, pid: 0, settings: settings, record: record, runtime: runtime, owner: owner)
-            owner.add(handler)
-            current = handler
-            launch(program, handler, ours: DescriptorBox(pair.ours), theirs: DescriptorBox(pair.theirs))
-        } catch {
-            spawnFailed(stage: "channel", error: "\(error)")
+// MARK: Shrinking
+
+extension HandlerSupply {
+    /// Looks for handlers that nobody needs, now and whenever there may be one.
+    private func review() {
+        guard pool.reviews, reviewTimer == nil, !stopped else { return }
+        let ready = members.filter { $0.state == .ready }
+        let review = pool.review(
+            ready.map {
+                PoolPolicy.Member(
+                    number: $0.number, load: $0.load, capacity: $0.capacity, idleSince: $0.idleSince)
+            }, at: runtime.loop.now)
+        for handler in ready where review.drain.contains(handler.number) { handler.handle(.drainAsked) }
+        guard let next = review.next else { return }
+        reviewTimer = runtime.loop.schedule(after: max(.zero, next - runtime.loop.now)) { [weak self] in
+            self?.reviewTimer = nil
+            self?.review()
+        }
+    }
+}
+
+// MARK: Restart
+
+extension HandlerSupply {
+    /// New handlers first; as each of them registers, one of the old drains.
+    ///
+    /// - Parameter answer: Called once: nil when the last of the old was told to drain, else why the old go on.
+    func restart(_ answer: @escaping (RestartAnswer) -> Void) {
+        guard start != nil else { return answer(.nothing("its handlers register by themselves")) }
+        guard !stopped else { return answer(.failed("the service stops")) }
+        guard rolling == nil else { return answer(.failed("a restart is under way")) }
+        let wasDown = isFailed || members.isEmpty && pool.wanted > 0
+        policy.forgive()
+        cancelTimer()
+        // One that only starts has nothing to finish: it is as new as any.
+        let old = members.filter { $0.state != .starting }
+        guard !old.isEmpty || wasDown || !members.isEmpty else {
+            state = .open
+            return answer(.nothing("no handler runs; the next connection starts it"))
+        }
+        state = isFailed ? .recovering : .open
+        rolling = RollingRestart(old: old, answer: answer)
+        if old.isEmpty { recover() } else { replaceNext() }
+    }
+
+    /// There is nobody to replace: what is missing is started, and the first that registers is the answer.
+    private func recover() {
+        if pool.wanted == 0 { pool.crowded(count: 0, starting: 0) }
+        fill()
+        for handler in members where handler.state == .starting { rolling?.replacements.append(handler) }
+        if rolling?.replacements.isEmpty == true { abandonRestart("it cannot be started now") }
+    }
+
+    private func replaceNext() {
+        while let rolling, rolling.missing > 0, starting < Self.mostStarting {
+            guard let handler = begin() else { return abandonRestart("no channel could be made") }
+            self.rolling?.replacements.append(handler)
         }
     }
 
-    private func launch(_ program: HandlerProgram, _ handler: Handler, ours: DescriptorBox, theirs: DescriptorBox) {
-        var start = program.start(.numbered, sockets: [theirs]) { environment in
-            environment.set("BATON_CHANNEL", "\(Self.channelNumber)")
-            environment.set("BATON_PROTOCOL", "\(ProtocolVersion.current.rawValue)")
+    private func replace(with handler: Handler) {
+        guard let replaced = rolling?.registered(handler) else { return }
+        if let old = replaced.old {
+            handler.slot = old.slot
+            record.report(.handler(.replaced(id: old.id, pid: Int(old.pid), by: handler.id)))
+            old.handle(.drainAsked)
         }
-        limitDescriptors(&start.plan)
-        isStarting = true
-        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
-            isStarting = false
-            _ = theirs.take()  // ours was for the launcher only: now the handler alone holds its end
-            switch outcome {
-            case .running(let pid):
-                record.connections.spawned += 1
-                record.report(.handler(.starting(id: handler.id, pid: Int(pid))))
-                // Only now: what it says is heard when it is known who it is.
-                adopt(ours, for: handler)
-                handler.spawned(as: pid, settings: processSettings(program)) { program.finishedWriting(pid) }
-            case .failed(_, let stage, let error):
-                current = nil
-                owner?.forget(handler)
-                spawnFailed(stage: stage.description, error: "\(error)")
-            }
+        goOn()
+    }
+
+    private func goOn() {
+        guard let rolling else { return }
+        guard rolling.isFinished else { return replaceNext() }
+        self.rolling = nil
+        rolling.answer(.restarted)
+    }
+
+    /// It is gone, or takes no more.
+    @discardableResult
+    private func forget(_ handler: Handler, why: String) -> RollingRestart.Part? {
+        let part = rolling?.forget(handler)
+        switch part {
+        case .replacement: abandonRestart(why)
+        case .old: goOn()
+        case nil: break
         }
+        return part
     }
 
-    private func adopt(_ ours: DescriptorBox, for handler: Handler) {
-        // Without memory for the registration the handler meets the end of its channel, and fails to start.
-        guard let socket = ours.take(), let channel = try? Channel(socket, packets: packets, loop: runtime.loop)
-        else { return handler.handle(.channelHungUp) }
-        handler.take(channel)
-    }
-
-    private func processSettings(_ program: HandlerProgram) -> ProcessSettings {
-        var settings = program.service.process
-        settings.stopGrace = self.settings.stopGrace
-        return settings
-    }
-
-    private func spawnFailed(stage: String, error: String) {
-        record.failed(stage: stage, error: error)
-        decide(.failedStart, why: "\(stage): \(error)")
-    }
-
-    /// Its soft limit of open files is what it needs, unless the table says otherwise.
-    private func limitDescriptors(_ plan: inout SpawnPlan) {
-        let number = ResourceLimits.openFilesNumber
-        guard !plan.resourceLimits.contains(where: { $0.resource == number }) else { return }
-        let hard = runtime.originalOpenFiles.hard
-        let soft = min(hard, UInt64(settings.capacity) + Self.spareDescriptors)
-        plan.resourceLimits.append(SpawnPlan.ResourceLimit(resource: number, soft: soft, hard: hard))
+    /// What serves goes on; the new ones that have yet to register are not wanted beside it.
+    private func abandonRestart(_ why: String) {
+        guard let rolling else { return }
+        self.rolling = nil
+        if !rolling.old.isEmpty {
+            for handler in rolling.replacements { handler.handle(.drainAsked) }
+        }
+        rolling.answer(.failed(why))
     }
 }

@@ -19,6 +19,9 @@ final class HandoffDispatch {
     private var queueTimer: TimerID?
     private var retry: TimerID?
     private var stopping = false
+    /// The time to drain is over: what comes back now reaches nobody.
+    private var ended = false
+    private var balance: BalancePolicy
 
     /// After a send that failed for lack of kernel memory.
     private static let shortDelay = Duration.milliseconds(20)
@@ -28,6 +31,7 @@ final class HandoffDispatch {
         runtime: Runtime, changed: @escaping () -> Void
     ) {
         self.settings = settings
+        balance = BalancePolicy(settings.balance)
         self.supply = supply
         self.fallback = fallback
         self.refuser = refuser
@@ -62,32 +66,56 @@ final class HandoffDispatch {
         record.connections.queued += 1
         queue.append(Baton(connection, origin), at: runtime.loop.now)
         pump()
+        if queue.isEmpty { supply.served() }
     }
 
     /// Sends what can be sent, in order, and sees to it that somebody comes for the rest.
     func pump() {
-        while let baton = queue.first, let handler = leastLoaded(for: baton) {
+        while let baton = queue.first, let handler = handler(for: baton) {
             _ = queue.removeFirst(at: runtime.loop.now)
             let outcome = handler.deliver(baton)
             guard outcome != .sent else { continue }
-            // Not sent, so still ours: at the head of the queue, and open.
+            // Not sent, so still ours: at the head of the queue, and open. The handler has no room any more,
+            // unless it is the kernel that is short.
             queue.requeue([baton], at: runtime.loop.now)
-            if outcome == .short { tryAgainSoon() }
-            break
+            if outcome == .short {
+                tryAgain(after: Self.shortDelay)
+                break
+            }
         }
-        if !queue.isEmpty, !stopping { supply.demand() }
+        if let baton = queue.first { seek(for: baton) }
         armQueueTimer()
         changed()
         drainIfDone()
     }
 
-    private func leastLoaded(for baton: Baton) -> Handler? {
-        handlers.lazy.filter { $0.hasRoom(for: baton) }.min { $0.load < $1.load }
+    private func handler(for baton: Baton) -> Handler? {
+        let spare = supply.spare
+        return balance.choose(
+            source: SourceHash.of(baton.origin.peer, socket: baton.connection.borrowed), count: handlers.count
+        ) { index in
+            let handler = handlers[index]
+            return BalanceCandidate(
+                number: handler.number, slot: handler.slot, load: handler.load, room: handler.room(for: baton),
+                isSpare: handler.number == spare)
+        }.map { handlers[$0] }
     }
 
-    private func tryAgainSoon() {
+    /// Nobody could take the head of the queue.
+    private func seek(for baton: Baton) {
+        if stopping {
+            // Nobody else comes any more.
+            if ended || handlers.isEmpty && !supply.isStarting { refuseAll(.stopping) }
+        } else if handlers.allSatisfy({ $0.room(for: baton) == .none }) {
+            supply.demand()
+        } else {
+            tryAgain(after: baton.isSuspect ? Self.shortDelay : Handler.patience)
+        }
+    }
+
+    private func tryAgain(after delay: Duration) {
         guard retry == nil else { return }
-        retry = runtime.loop.schedule(after: Self.shortDelay) { [weak self] in
+        retry = runtime.loop.schedule(after: delay) { [weak self] in
             self?.retry = nil
             self?.pump()
         }
@@ -109,6 +137,10 @@ final class HandoffDispatch {
         pump()
     }
 
+    private func refuseAll(_ reason: RefusalReason) {
+        for baton in queue.removeAll(at: runtime.loop.now) { refuse(baton, reason) }
+    }
+
     private func refuse(_ baton: Baton, _ reason: RefusalReason) {
         record.connections.queued -= 1
         // Where a handler has set SO_LINGER the close may wait.
@@ -127,6 +159,8 @@ final class HandoffDispatch {
 
     /// A handler that is on its way, or has come from outside.
     func add(_ handler: Handler) {
+        let taken = Set(handlers.lazy.filter(\.isExpected).map(\.slot))
+        handler.slot = (0...taken.count).first { !taken.contains($0) } ?? 0
         handlers.append(handler)
     }
 
@@ -136,8 +170,9 @@ final class HandoffDispatch {
         handlers.removeAll { $0 === handler }
     }
 
-    /// The service failed: nobody comes for what waits.
+    /// The service failed: nobody comes for what waits, unless somebody is there already.
     func supplyFailed() {
+        guard !handlers.contains(where: \.isServing) else { return }
         for baton in queue.removeAll(at: runtime.loop.now) {
             if let fallback {
                 record.connections.queued -= 1
@@ -167,7 +202,8 @@ final class HandoffDispatch {
 
     /// The time to drain is over.
     func end(firmly: Bool) {
-        for baton in queue.removeAll(at: runtime.loop.now) { refuse(baton, .stopping) }
+        ended = true
+        refuseAll(.stopping)
         for handler in handlers { handler.dismiss(firmly: firmly) }
     }
 
@@ -179,7 +215,7 @@ final class HandoffDispatch {
 
 extension HandoffDispatch: HandlerOwner {
     func handlerReady(_ handler: Handler) {
-        if handler.machineKind == .supervised { supply.succeeded() }
+        if handler.machineKind == .supervised { supply.succeeded(handler) }
         pump()
     }
 
@@ -193,15 +229,17 @@ extension HandoffDispatch: HandlerOwner {
             record.connections.active += 1
             record.connections.handedOff += 1
             record.report(.acknowledged(handler: handler.id), baton.origin)
-            close(baton)
+            // On other sockets than TCP nothing would tell whether it was touched.
+            if settings.hold != .done || baton.origin.kind != .tcp { close(baton) }
         }
     }
 
-    func handler(_ handler: Handler, ended origins: [ConnectionOrigin]) {
-        for origin in origins {
+    func handler(_ handler: Handler, ended batons: [Baton]) {
+        for baton in batons {
             record.connections.active -= 1
             record.connections.ended += 1
-            record.report(.ended(duration: runtime.loop.now - origin.accepted), origin)
+            record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
+            close(baton)
         }
     }
 
@@ -221,49 +259,75 @@ extension HandoffDispatch: HandlerOwner {
         let expected = departure.manner == .dismissed || departure.manner == .finished
         record.report(
             .handler(.gone(id: handler.id, pid: Int(handler.pid), why: departure.description, expected: expected)))
-        settle(held: remains.held, expected: expected)
-        settle(unacknowledged: remains.unacknowledged, departure, asked: handler.machine.endsAsAsked, of: handler)
+        let asked = handler.machine.endsAsAsked
+        let back = untouched(remains, departure, expected: expected)
+        // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
+        for baton in remains.unacknowledged { baton.isSuspect = !asked }
+        for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
+        if !asked { blame(back, remains) }
+        requeue(back.filter { !givesUp($0) }, why: "handler \(handler.id) is gone")
         supply.ended(handler, departure, worked: remains.worked)
+        if supply.isFailed { supplyFailed() }
         pump()
     }
 
-    private func settle(held: [ConnectionOrigin], expected: Bool) {
-        for origin in held {
-            record.connections.active -= 1
-            if expected {
-                record.connections.ended += 1
-                record.report(.ended(duration: runtime.loop.now - origin.accepted), origin)
+    /// What may go to another handler, back among the queued; the rest has ended with this one, or is cut.
+    private func untouched(
+        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, expected: Bool
+    ) -> [Baton] {
+        var back: [Baton] = []
+        for baton in remains.unacknowledged {
+            if departure.leftChannelOpen || !baton.isUntouched {
+                record.connections.queued -= 1
+                cut(baton, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
             } else {
-                record.connections.cut += 1
-                record.report(.cut(why: "its handler died"), origin)
+                back.append(baton)
             }
+        }
+        for baton in remains.held {
+            record.connections.active -= 1
+            if !departure.leftChannelOpen, baton.connection.borrowed != nil, baton.isUntouched {
+                record.connections.queued += 1
+                back.append(baton)
+            } else if expected {
+                record.connections.ended += 1
+                record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
+                close(baton)
+            } else {
+                cut(baton, why: "its handler died")
+            }
+        }
+        return back
+    }
+
+    private func cut(_ baton: Baton, why: String) {
+        record.connections.cut += 1
+        record.report(.cut(why: why), baton.origin)
+        close(baton)
+    }
+
+    /// A death counts against a connection only if no other can be the guilty one: it was the sole one that
+    /// the handler had not acknowledged, or the suspect that it was given alone. One that was acknowledged and
+    /// that is silent cannot have killed anybody.
+    private func blame(_ batons: [Baton], _ remains: Handler.Remains) {
+        if let suspect = remains.suspect, batons.contains(where: { $0 === suspect }) {
+            suspect.deliveries += 1
+        } else if remains.unacknowledged.count == 1 {
+            remains.unacknowledged[0].deliveries += 1
+        } else if remains.unacknowledged.isEmpty {
+            let talking = batons.filter(\.hasInput)
+            if talking.count == 1 { talking[0].deliveries += 1 }
         }
     }
 
-    /// What was not acknowledged goes back to the front of the queue, unless somebody may have it.
-    private func settle(
-        unacknowledged batons: [Baton], _ departure: HandlerMachine.Departure, asked: Bool, of handler: Handler
-    ) {
-        var returning: [Baton] = []
-        if batons.count == 1, !asked { batons[0].deliveries += 1 }
-        for baton in batons {
-            if departure.leftChannelOpen || !baton.isUntouched {
-                record.connections.queued -= 1
-                record.connections.cut += 1
-                record.report(
-                    .cut(why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched"), baton.origin)
-                close(baton)
-            } else if let most = settings.maxDeliveries, baton.deliveries >= most {
-                record.connections.queued -= 1
-                record.connections.abandoned += 1
-                record.report(.abandoned(deliveries: baton.deliveries), baton.origin)
-                close(baton)
-            } else {
-                baton.isSuspect = !asked
-                returning.append(baton)
-            }
-        }
-        requeue(returning, why: "handler \(handler.id) is gone")
+    /// Gives up what has killed too many handlers.
+    private func givesUp(_ baton: Baton) -> Bool {
+        guard let most = settings.maxDeliveries, baton.deliveries >= most else { return false }
+        record.connections.queued -= 1
+        record.connections.abandoned += 1
+        record.report(.abandoned(deliveries: baton.deliveries), baton.origin)
+        close(baton)
+        return true
     }
 
     private func requeue(_ batons: [Baton], why: String) {

@@ -16,6 +16,8 @@ final class WaitDispatch {
     private var isStarting = false
     private(set) var instance: Instance?
     private var pause: TimerID?
+    /// The handler was asked to end: that it does is no failure.
+    private var isRestarting = false
     private var stopped = false
     /// The first datagram of each listener when the handler was started, to see whether it still is.
     private var firstDatagrams: [PeekedDatagram?] = []
@@ -79,7 +81,9 @@ final class WaitDispatch {
     private func ended(_ instance: Instance, _ status: ExitStatus) {
         self.instance = nil
         program.finishedWriting(instance.pid)
-        finished(well: status.succeeded)
+        let asked = isRestarting
+        isRestarting = false
+        if asked { resume() } else { finished(well: status.succeeded) }
     }
 
     private func finished(well: Bool) {
@@ -128,6 +132,24 @@ final class WaitDispatch {
             listener.release([.handler, .trigger])
         }
         changed()
+    }
+
+    /// Ends the handler, with its grace; the next one starts when something comes. One that is paused by
+    /// `trigger_limit` is tried again at once.
+    ///
+    /// - Returns: Whether there was anything to restart.
+    func restart() -> Bool {
+        if let instance {
+            isRestarting = true
+            instance.terminate(why: "restart")
+            return true
+        }
+        guard let pause else { return isStarting }
+        runtime.loop.cancel(pause)
+        self.pause = nil
+        trigger.succeeded()
+        resume()
+        return true
     }
 
     /// No handler is started any more; the one that runs goes on.

@@ -1,0 +1,94 @@
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// Starts handlers of one service: a channel, a process at its other end.
+struct HandlerStart {
+    let program: HandlerProgram
+    private let settings: Handoff
+    private let record: ServiceRecord
+    private let runtime: Runtime
+    private let packets: PacketBuffer
+
+    /// The number of the channel in the handler, the first after the standard ones.
+    private static let channelNumber = 3
+    /// Descriptors that a handler gets beyond its connections.
+    private static let spareDescriptors: UInt64 = 64
+
+    init(
+        program: HandlerProgram, settings: Handoff, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer
+    ) {
+        self.program = program
+        self.settings = settings
+        self.record = record
+        self.runtime = runtime
+        self.packets = packets
+    }
+
+    /// What was not started, and why.
+    struct Failure: Error {
+        var stage: String
+        var error: String
+    }
+
+    /// - Parameter answer: Called once, later: nil when the process runs.
+    /// - Returns: The handler, on its way.
+    func begin(for owner: any HandlerOwner, answer: @escaping (Handler, Failure?) -> Void) throws(Errno) -> Handler {
+        // The handler's end is in blocking mode; ours waits for nothing.
+        let pair = try Socket.pair(.sequencedPacket)
+        try Socket.setNonblocking(pair.ours.borrowed, true)
+        Channel.widen(pair.theirs.borrowed)
+        let handler = Handler(.supervised, pid: 0, settings: settings, record: record, runtime: runtime, owner: owner)
+        launch(handler, ours: DescriptorBox(pair.ours), theirs: DescriptorBox(pair.theirs), answer)
+        return handler
+    }
+
+    private func launch(
+        _ handler: Handler, ours: DescriptorBox, theirs: DescriptorBox,
+        _ answer: @escaping (Handler, Failure?) -> Void
+    ) {
+        var start = program.start(.numbered, sockets: [theirs]) { environment in
+            environment.set("BATON_CHANNEL", "\(Self.channelNumber)")
+            environment.set("BATON_PROTOCOL", "\(ProtocolVersion.current.rawValue)")
+        }
+        limitDescriptors(&start.plan)
+        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
+            _ = theirs.take()  // ours was for the launcher only: now the handler alone holds its end
+            switch outcome {
+            case .running(let pid):
+                record.connections.spawned += 1
+                record.report(.handler(.starting(id: handler.id, pid: Int(pid))))
+                // Only now: what it says is heard when it is known who it is.
+                adopt(ours, for: handler)
+                handler.spawned(as: pid, settings: processSettings) { program.finishedWriting(pid) }
+                answer(handler, nil)
+            case .failed(_, let stage, let error):
+                answer(handler, Failure(stage: stage.description, error: "\(error)"))
+            }
+        }
+    }
+
+    private func adopt(_ ours: DescriptorBox, for handler: Handler) {
+        // Without memory for the registration the handler meets the end of its channel, and fails to start.
+        guard let socket = ours.take(), let channel = try? Channel(socket, packets: packets, loop: runtime.loop)
+        else { return handler.handle(.channelHungUp) }
+        handler.take(channel)
+    }
+
+    private var processSettings: ProcessSettings {
+        var process = program.service.process
+        process.stopGrace = settings.stopGrace
+        return process
+    }
+
+    /// Its soft limit of open files is what it needs, unless the table says otherwise.
+    private func limitDescriptors(_ plan: inout SpawnPlan) {
+        let number = ResourceLimits.openFilesNumber
+        guard !plan.resourceLimits.contains(where: { $0.resource == number }) else { return }
+        let hard = runtime.originalOpenFiles.hard
+        let soft = min(hard, UInt64(settings.capacity) + Self.spareDescriptors)
+        plan.resourceLimits.append(SpawnPlan.ResourceLimit(resource: number, soft: soft, hard: hard))
+    }
+}

@@ -1,0 +1,31 @@
+internal import ArgumentParser
+internal import ControlProtocol
+
+struct Restart: BatonCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Start new handlers, then drain the old ones: no connection is lost.",
+        discussion: """
+            It waits until new handlers serve in place of all old ones; those finish what they hold. When the new \
+            ones do not start, the old ones go on, and the exit code is 1. A failed service is tried again at once. \
+            A wait handler is ended, and started again with the next connection.
+            """)
+
+    @OptionGroup var supervisor: SupervisorOptions
+
+    @Flag(help: "Print the supervisor's answer as JSON.")
+    var json = false
+
+    @Argument(help: "Services.")
+    var services: [String]
+
+    func execute() throws(Failure) {
+        var client = try ControlClient(supervisor.directory)
+        let result = try client.call(.restart(services: services), patience: nil)
+        if json { return print(result.text) }
+        for note in result.object?["notes"]?.array ?? [] {
+            if let service = note.object?["service"]?.string, let text = note.object?["note"]?.string {
+                print("\(service.printable()): nothing to restart: \(text.printable())")
+            }
+        }
+    }
+}
