@@ -6,6 +6,13 @@ package struct Redirect: Hashable, Sendable {
     package var addresses: [SocketAddress] = []
     /// The header that tells the target who the client is; nil: none.
     package var proxyHeader: ProxyHeaderVersion?
+
+    init() {}
+
+    package init(addresses: [SocketAddress], proxyHeader: ProxyHeaderVersion? = nil) {
+        self.addresses = addresses
+        self.proxyHeader = proxyHeader
+    }
 }
 
 /// Versions of the PROXY protocol, by the table's words.

@@ -85,10 +85,12 @@ final class EventLoop {
         stopped = true
     }
 
+    /// Runs until `stop`; it may be run again.
     func run() throws(Errno) {
         while !stopped {
             try turn()
         }
+        stopped = false
     }
 
     private func turn() throws(Errno) {

@@ -9,7 +9,7 @@ struct RedirectLimits {
     /// A relay on which nothing moves is ended after this: as long as a kernel waits before it asks whether a quiet
     /// peer is still there (tcp(7), tcp_keepalive_time).
     var idleTimeout = Duration.seconds(7200)
-    /// The most one system call moves. A pipe of the usual 16 buffers holds less or more than 64 KiB, as the
+    /// The most one system call moves, and 0 for a system without splice. A pipe of the usual 16 buffers holds less or more than 64 KiB, as the
     /// packets come.
     var spliceMost = 256 * 1024
     var copyMost = 32 * 1024

@@ -22,7 +22,7 @@ final class RelayBuffer {
         self.bytes = bytes
         held = bytes.count
         mayBringDescriptors = fromUnix
-        splices = !fromUnix
+        splices = !fromUnix && limits.spliceMost > 0
     }
 
     deinit { discard() }

@@ -52,12 +52,7 @@ final class RelayEnd: EventSource {
         registration = nil
         isReady = { _ in }
         guard let socket = socket.take() else { return }
-        if isUnix {
-            // What lies unread may hold descriptors, whose last close happens with ours and may block.
-            Socket.shutdown(socket.borrowed)
-            if (try? Socket.inputQueue(socket.borrowed)) != 0 { runtime.launchers.close(socket) }
-        } else if reset {
-            try? Socket.setResetOnClose(socket.borrowed)
-        }
+        if reset, !isUnix { try? Socket.setResetOnClose(socket.borrowed) }
+        runtime.closeUnread(socket)
     }
 }
