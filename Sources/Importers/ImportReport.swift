@@ -6,6 +6,8 @@ package struct ImportReport: Sendable {
     /// What does not parse, or cannot be read.
     package private(set) var errors: [SourceError] = []
 
+    private var seen: Set<Directive> = []
+
     package init() {}
 
     package struct SourceError: Hashable, Sendable {
@@ -40,7 +42,8 @@ package struct ImportReport: Sendable {
     package mutating func add(_ service: DraftService, _ directives: [Directive] = []) {
         var service = service
         for directive in directives {
-            self.directives.append(directive)
+            // A rule of hosts.allow is told at each service that it is for, and counted once.
+            if seen.insert(directive).inserted { self.directives.append(directive) }
             if let remark = directive.remark { service.comments.append("\(directive.place.words): \(remark)") }
         }
         table.add(service)

@@ -6,7 +6,7 @@ enum InetdImporter: Importer {
     static let table = InetdRow.table
 
     static func read(_ path: String, into report: inout ImportReport, settings: inout ImportSettings) {
-        var reader = InetdReader(settings: settings)
+        var reader = InetdReader(path, settings: settings)
         reader.read(path, hosts: [], chain: [])
         reader.write(into: &report)
         settings = reader.settings
@@ -16,6 +16,7 @@ enum InetdImporter: Importer {
 private struct InetdReader {
     var settings: ImportSettings
     private var steps: [Step] = []
+    private var wrappers: WrapperRules
 
     /// What stands in the files, in their order.
     private enum Step {
@@ -25,8 +26,9 @@ private struct InetdReader {
         case service(InetdFields, details: [Directive])
     }
 
-    init(settings: ImportSettings) {
+    init(_ path: String, settings: ImportSettings) {
         self.settings = settings
+        wrappers = WrapperRules(beside: path, files: settings.files)
     }
 
     mutating func read(_ path: String, hosts: [String], chain: [String]) {
@@ -116,7 +118,7 @@ private struct InetdReader {
     }
 
     /// Makes services of the entries; one that a later one replaces is left out, as inetd leaves it.
-    func write(into report: inout ImportReport) {
+    mutating func write(into report: inout ImportReport) {
         report.table.explain(InetdImporter.explanation)
         var last: [String: InetdFields] = [:]
         for case .service(let fields, _) in steps where fields.isEnabled { last[fields.identity] = fields }
@@ -136,10 +138,15 @@ private struct InetdReader {
         }
     }
 
-    private func add(_ fields: InetdFields, _ details: [Directive], to report: inout ImportReport) {
+    private mutating func add(_ fields: InetdFields, _ details: [Directive], to report: inout ImportReport) {
         let made = InetdService(fields, resolving: settings.resolving)
-        let directives = [Directive(fields.text, at: fields.place, made.fidelity)] + details
-        if let draft = made.draft {
+        var directives = [Directive(fields.text, at: fields.place, made.fidelity)] + details
+        if var draft = made.draft {
+            if let daemon = made.wrapped {
+                let verdict = wrappers.verdict(of: daemon, into: &report, files: &settings.files)
+                let isChecked = draft["wait"] == nil || fields.socketType == "dgram"
+                directives += draft.apply(verdict, isChecked: isChecked)
+            }
             report.add(draft, directives)
         } else {
             for directive in directives { report.note(directive) }

@@ -3,7 +3,7 @@ enum XinetdImporter: Importer {
     static let table = XinetdAttribute.table
 
     static func read(_ path: String, into report: inout ImportReport, settings: inout ImportSettings) {
-        var reader = XinetdReader(settings: settings)
+        var reader = XinetdReader(path, settings: settings)
         if settings.files.isDirectory(path) {
             report.table.explain([
                 "\(path): read as by includedir; the defaults of the file that includes it are not known here."
@@ -28,6 +28,7 @@ private struct XinetdReader {
     private var defaults = XinetdSettings()
     private var steps: [Step] = []
     private var banners = XinetdBanners()
+    private var wrappers: WrapperRules
 
     private enum Step {
         case comment(String)
@@ -47,8 +48,9 @@ private struct XinetdReader {
     /// Files inside each other.
     private static let mostDepth = 16
 
-    init(settings: ImportSettings) {
+    init(_ path: String, settings: ImportSettings) {
         self.settings = settings
+        wrappers = WrapperRules(beside: path, files: settings.files)
     }
 
     mutating func read(_ path: String, from place: SourcePlace?, chain: [String]) {
@@ -176,7 +178,7 @@ private struct XinetdReader {
     }
 
     /// Makes services of the entries, now that all `defaults` are known.
-    func write(into report: inout ImportReport) {
+    mutating func write(into report: inout ImportReport) {
         report.table.explain(XinetdImporter.explanation)
         for step in steps {
             switch step {
@@ -188,20 +190,25 @@ private struct XinetdReader {
         }
     }
 
-    private func add(_ entry: Entry, to report: inout ImportReport) {
+    private mutating func add(_ entry: Entry, to report: inout ImportReport) {
         var values = entry.settings
         values.inherit(defaults)
         let id = values.id ?? entry.name
         let isEnabled = defaults.enabledIDs?.contains(id) ?? true && !defaults.disabledIDs.contains(id)
         let made = XinetdService(
             entry.name, values, at: entry.place, isEnabled: isEnabled, resolving: settings.resolving, banners: banners)
-        let directives =
+        var directives =
             [Directive("service \(entry.name)", at: entry.place, made.fidelity)] + entry.directives
         guard var draft = made.draft else {
             for directive in directives { report.note(directive) }
             return
         }
         draft.comments = entry.comments
+        // Neither program knows a peer of a stream wait service, so no rule is asked.
+        if let daemon = made.wrapped {
+            let verdict = wrappers.verdict(of: daemon, into: &report, files: &settings.files)
+            directives += draft.apply(verdict, isChecked: true)
+        }
         report.add(draft, directives)
     }
 }

@@ -29,6 +29,7 @@ struct XinetdService {
         } else {
             run()
         }
+        if waits && !isDatagram { wrapped = nil }
         access()
         say(banners)
         log()
@@ -122,15 +123,19 @@ struct XinetdService {
         guard known.contains(name.lowercased()) else {
             return lose("there is no internal service \(name.quotable) in Baton")
         }
-        wrapped = settings.wrapName ?? settings.id ?? name
+        wrapped = wrapName(settings.id ?? name)
         set("internal", .text(name.lowercased()), from: "type")
+    }
+
+    private func wrapName(_ name: String) -> String? {
+        settings.flags.contains("nolibwrap") ? nil : settings.wrapName ?? name
     }
 
     private mutating func redirect(to target: (host: String, port: String)) {
         if isDatagram { return lose("only TCP connections can be redirected, in xinetd as well") }
         let host = target.host.contains(":") ? "[\(target.host)]" : target.host
         if settings.waits == true { disable("a redirected service cannot wait") }
-        wrapped = settings.wrapName ?? name
+        wrapped = wrapName(name)
         set("redirect", .text("tcp://\(host):\(target.port)"), from: "redirect")
     }
 
@@ -143,13 +148,11 @@ struct XinetdService {
             guard !settings.arguments.isEmpty else { return lose("NAMEINARGS needs server_args, in xinetd as well") }
             arguments = settings.arguments
         }
-        wrapped = settings.wrapName ?? arguments[0].baseName
+        wrapped = wrapName(arguments[0].baseName)
         if path.baseName == "tcpd", settings.flags.contains("nameinargs") {
             // Where Debian's tcpd looks for programs (REAL_DAEMON_DIR).
             path = arguments[0].hasPrefix("/") ? arguments[0] : "/usr/sbin/\(arguments[0])"
             wrapped = arguments[0].baseName
-        } else if settings.flags.contains("nolibwrap") {
-            wrapped = nil
         }
         if arguments[0] != path { set("argv0", .text(arguments[0]), from: "server") }
         set("exec", .texts([path] + arguments.dropFirst()), from: "server")
