@@ -11,6 +11,7 @@ package struct Service: Hashable, Sendable {
     package var wait = false
     /// exec: processes at once; internal: connections at once. Nil is unlimited.
     package var instances: Int? = 256
+    package var admission = AdmissionSettings()
     package var triggerLimit = TriggerLimit()
     package var process = ProcessSettings()
     /// What becomes of running processes when the supervisor stops.

@@ -26,6 +26,8 @@ package enum LogLevel: String, Hashable, Sendable, CaseIterable {
 
 /// Limits of the supervisor as a whole.
 package struct SupervisorLimits: Hashable, Sendable {
+    /// Connections and processes of all services at once. Nil is unlimited.
+    package var instances: Int? = 10_000
     /// The supervisor's own RLIMIT_NOFILE; nil is the hard limit. Children get the original back.
     package var openFiles: UInt64?
     /// From the stop to TERM for what still runs.

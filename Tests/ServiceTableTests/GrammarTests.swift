@@ -142,7 +142,7 @@ struct GrammarTests {
         #expect(table.runtimeDirectory == "/run/b")
         #expect(table.log == LogSettings(level: .warning, path: "/var/log/b"))
         #expect(table.controlGroup == 12)
-        #expect(table.limits == SupervisorLimits(openFiles: 5000, stopTimeout: .seconds(3)))
+        #expect(table.limits == SupervisorLimits(instances: nil, openFiles: 5000, stopTimeout: .seconds(3)))
         #expect(table.file == "t")
     }
 

@@ -195,7 +195,7 @@ struct IncludeTests {
                   umask: 9
                   +pass_env: [A]
                   umsk: 5
-                  rate: 5/s
+                  rate: 5/d
                   env: {'': x}
                 services:
                   a: {listen: 1, internal: echo}
@@ -206,7 +206,7 @@ struct IncludeTests {
                 "3:10: error: defaults.umask: expected octal digits up to 777, such as 022, not \"9\"",
                 "4:3: error: defaults.+pass_env: + and - stand in services only; write pass_env",
                 "5:3: error: defaults.umsk: unknown key; did you mean umask?",
-                "6:9: error: defaults.rate: rate is not supported yet",
+                "6:9: error: defaults.rate: expected a rate such as 50/s, 600/min or 1000/h, or a mapping of rate or burst, or unlimited, not \"5/d\"",
                 "7:9: error: defaults.env.: the name of a variable is not empty and has no =",
                 "10:41: error: services.b.umask: expected octal digits up to 777, such as 022, not \"8\"",
             ])

@@ -48,7 +48,7 @@ struct FileDraft: Sendable {
         Section([Key("listen", \.listen, Kind.endpoint.map { $0 })]), from: Metrics(), required: "listen")
 
     private static let limits = Section<SupervisorLimits>([
-        .later("instances", Kind<Int?>.limit(.number(1...10_000_000))) { $0 == nil },
+        Key("instances", \.instances, .limit(.number(1...10_000_000))),
         Key("open_files", \.openFiles, .limit(.number(64...1 << 30))),
         Key("stop_timeout", \.stopTimeout, Kind.duration.or("unlimited", Kind<Duration>.endless)),
     ])

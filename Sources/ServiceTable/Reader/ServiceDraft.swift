@@ -11,6 +11,7 @@ struct ServiceDraft: Sendable {
     var wait = false
     var enabled = true
     var instances: Int? = 256
+    var admission = AdmissionSettings()
     var triggerLimit = TriggerLimit()
     var onStop = OnStop.end
     var process = ProcessSettings()

@@ -84,7 +84,8 @@ struct ServiceReader {
         checkEffects()
         let service = Service(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
-            style: draft.style, wait: draft.wait, instances: draft.instances, triggerLimit: draft.triggerLimit,
+            style: draft.style, wait: draft.wait, instances: draft.instances,
+            admission: draft.admission, triggerLimit: draft.triggerLimit,
             process: process, onStop: draft.onStop)
         return PlacedService(
             service: service, cursor: nameCursor, endpoints: endpoints,
@@ -166,6 +167,21 @@ struct ServiceReader {
         {
             place.fault("no peer is known yet when a wait handler gets a listening socket; let the handler check")
         }
+        warnOfInheritedSources(endpoints.filter { !$0.endpoint.kind.isDatagram })
+        for place in draft.admission.keysForConnections.compactMap({ own[$0] }) {
+            place.warn("it has no effect with wait: true; trigger_limit says how often a handler may fail")
+        }
+    }
+
+    /// Source lists of the defaults that cannot be asked here.
+    private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
+        guard own["only_from"] == nil, own["no_access"] == nil, given["only_from"] ?? given["no_access"] != nil,
+            let place = endpoints.first
+        else { return }
+        place.cursor.warn(
+            draft.wait
+                ? "only_from and no_access of the defaults do not guard it: its handler accepts by itself"
+                : "only_from and no_access of the defaults do not guard it: it has no internet address")
     }
 
     private func check(_ placed: PlacedEndpoint) {
@@ -184,12 +200,13 @@ struct ServiceReader {
         if kind != .tcp, let hold = draft.handoff?.holdsUntilDone {
             hold.cursor(cursor.reading).fault("hold: done is for tcp endpoints only; use ack")
         }
+        if kind.isUnix || kind == .vsock, !draft.wait { warnOfInheritedSources([placed]) }
         if kind.isUnix || kind == .vsock, let place = own["only_from"] ?? own["no_access"] {
             let instead = kind.isUnix ? "use only_users or only_groups" : "its source is a CID"
             place.fault("a \(name) has no internet address; \(instead)")
         }
-        if kind != .tcp, let place = own["proxy_protocol"], kind.isDatagram {
-            place.fault("a \(name) has no PROXY header; it is for streams only")
+        if let place = own["proxy_protocol"], kind != .tcp || draft.wait {
+            place.fault("a \(draft.wait ? "wait service" : name) has no PROXY header; it is for tcp connections only")
         }
         if !kind.isUnix, let place = own["only_users"] ?? own["only_groups"] {
             place.fault("the users of a \(name) are not known; it is for Unix sockets only")
@@ -209,6 +226,9 @@ struct ServiceReader {
         if let place = own["trigger_limit"], !draft.wait, given.sound("wait", "trigger_limit") {
             place.warn("it has no effect without wait: true")
         }
+        if let place = own["connections"], given["handoff"] == nil {
+            place.fault("it goes with handoff only; instances limits the others")
+        }
         if let place = own["style"], given["exec"] == nil, given["handoff"] != nil {
             place.warn("it has no effect: handoff handlers get connections over their channel")
         }
@@ -222,5 +242,16 @@ struct ServiceReader {
         for place in names.filter({ own.sound($0) }).compactMap({ own[$0] }) {
             place.warn("it has no effect on \(inside == "internal" ? "an internal service" : "redirect")")
         }
+    }
+}
+
+extension AdmissionSettings {
+    /// Keys that ask for something that needs a connection of its own.
+    fileprivate var keysForConnections: [String] {
+        let asked = [
+            "per_source": perSource != nil, "rate": rate != nil, "rate_per_source": ratePerSource != nil,
+            "on_limit": onLimit != .wait, "busy_reply": busyReply != nil,
+        ]
+        return asked.filter(\.value).keys.sorted()
     }
 }

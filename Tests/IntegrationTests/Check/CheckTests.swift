@@ -117,7 +117,6 @@ import Testing
     @Test(
         "what a later version brings is refused as not supported yet, never ignored",
         arguments: [
-            "services: {e: {listen: 7, internal: echo, rate: 50/s}}",
             "services: {e: {listen: 7, route: {rules: [{match: ssh, to: e}]}}}",
             "services: {e: {listen: 7, exec: [/bin/cat], oom_score_adjust: 5}}",
         ])

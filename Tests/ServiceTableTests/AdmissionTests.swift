@@ -1,0 +1,134 @@
+import Testing
+
+@testable import ServiceTable
+
+@Suite("Who gets in, and how much: the keys")
+struct AdmissionTests {
+    private func block(_ a: UInt64, _ b: UInt64, _ c: UInt64, _ d: UInt64, _ length: Int = 32) -> AddressBlock {
+        AddressBlock(isIPv4: true, high: (a << 24 | b << 16 | c << 8 | d) << 32, low: 0, length: length)
+    }
+
+    private func sources(_ text: String) throws -> [Source] {
+        let settings = try settings("only_from: [\(text)]")
+        return try #require(settings.onlyFrom)
+    }
+
+    private func settings(_ keys: String) throws -> AdmissionSettings {
+        try service("{listen: 1, exec: /bin/cat, \(keys)}").admission
+    }
+
+    @Test("the kinds of sources")
+    func kinds() throws {
+        #expect(
+            try sources("10.0.0.1, 10.0.0.0/8, 0.0.0.0/0, 10.0.0.1-10.0.0.9, Host.Example, .Example.org") == [
+                .block(block(10, 0, 0, 1)), .block(block(10, 0, 0, 0, 8)), .block(block(0, 0, 0, 0, 0)),
+                .range(from: block(10, 0, 0, 1), to: block(10, 0, 0, 9)), .host("host.example", []),
+                .domain(".example.org"),
+            ])
+        let six = AddressBlock(isIPv4: false, high: 0x2001_0db8 << 32, low: 0, length: 32)
+        #expect(try sources("'2001:db8::/32'") == [.block(six)])
+    }
+
+    @Test("an IPv4-mapped address is the IPv4 address")
+    func mapped() throws {
+        #expect(
+            try sources("'::ffff:10.0.0.1', '::ffff:10.0.0.0/104'") == [
+                .block(block(10, 0, 0, 1)), .block(block(10, 0, 0, 0, 8)),
+            ])
+        let all = AddressBlock(isIPv4: false, high: 0, low: 0, length: 0)
+        #expect(try sources("'::/0'") == [.block(all)])
+    }
+
+    @Test("a host is looked up when the table is read")
+    func host() throws {
+        let settings = try service("{listen: 1, exec: /bin/cat, no_access: [localhost]}", resolving: true).admission
+        guard case .host("localhost", let addresses)? = settings.noAccess.first else {
+            Issue.record("\(settings.noAccess)")
+            return
+        }
+        #expect(addresses.contains(block(127, 0, 0, 1)))
+    }
+
+    @Test(
+        "what is no source",
+        arguments: [
+            "10.0.0", "10.0.0.1/8", "'::1/8'", "10.0.0.0/33", "10.0.0.9-10.0.0.1", "'10.0.0.1-::1'", "a b", "'*'",
+            "10.0.0.0/255.0.0.0", "''", "1.2.3.4.5", "'::ffff:10.0.0.1/100'",
+        ])
+    func faulty(text: String) {
+        #expect(serviceFaults("{listen: 1, exec: /bin/cat, only_from: [\(text)]}").count == 1)
+    }
+
+    @Test("an empty list admits nobody, no list everybody")
+    func empty() throws {
+        #expect(try settings("only_from: []").onlyFrom == [])
+        #expect(try settings("enabled: true").onlyFrom == nil)
+    }
+
+    @Test("spans of the week")
+    func times() throws {
+        let times = try settings("access_times: ['08:00-18:30', 'Mon-Fri 22:00-06:00', 'Fri-Mon,Wed 00:00-24:00']")
+            .accessTimes
+        #expect(times.map(\.days) == [0x7f, 0b1_1111, 0b111_0101])
+        #expect(times.map(\.begin) == [480, 1320, 0])
+        #expect(times.map(\.end) == [1110, 360, 1440])
+        #expect(try settings("access_times: '08:00-18:00'").accessTimes.count == 1)
+        for text in ["8:00-18:00", "08:00", "08:00-08:00", "24:00-08:00", "08:60-09:00", "Mo 08:00-09:00", ""] {
+            #expect(serviceFaults("{listen: 1, exec: /bin/cat, access_times: ['\(text)']}").count == 1)
+        }
+    }
+
+    @Test("rates, and how many at once")
+    func rates() throws {
+        func rate(_ text: String) throws -> RateLimit { try #require(try settings("rate: \(text)").rate) }
+        let fast = try rate("50/s")
+        #expect(fast.count == 50 && fast.interval == .seconds(1) && fast.burst == 50)
+        let slow = try rate("10/min")
+        #expect(slow.count == 10 && slow.interval == .seconds(60) && slow.burst == 1)
+        #expect(try rate("600/min").burst == 10)
+        #expect(try rate("{rate: 5/s, burst: 100}").burst == 100)
+        #expect(try settings("rate_per_source: unlimited").ratePerSource == nil)
+        for text in ["5", "0/s", "5/d", "{burst: 3}", "-1/s", "1.5/s"] {
+            #expect(!serviceFaults("{listen: 1, exec: /bin/cat, rate: \(text)}").isEmpty)
+        }
+    }
+
+    @Test("the defaults")
+    func defaults() throws {
+        let settings = try settings("enabled: true")
+        #expect(settings.perSource == 64 && settings.sourcePrefix.ipv4 == 32 && settings.sourcePrefix.ipv6 == 64)
+        #expect(settings.onLimit == .wait && settings.onRate == .wait && settings.onSourceLimit == .refuse)
+        #expect(load("services: {s: {listen: 1, internal: echo}}").table?.limits.instances == 10_000)
+    }
+
+    @Test("source lists of the defaults that cannot be asked are warned of")
+    func inherited() {
+        func warnings(_ service: String) -> Int {
+            faults("{defaults: {only_from: [10.0.0.0/8]}, services: {s: \(service)}}").count { $0.contains("warning") }
+        }
+        #expect(warnings("{listen: 1, wait: true, exec: /bin/cat}") == 1)
+        #expect(warnings("{listen: '@x', exec: /bin/cat}") == 1)
+        #expect(warnings("{listen: 1, exec: /bin/cat}") == 0)
+    }
+
+    @Test("keys that cannot mean anything where they stand")
+    func misplaced() {
+        func faults(_ service: String) -> [String] { serviceFaults(service).map { String($0.drop { $0 != " " }) } }
+        let header = "{from: [10.0.0.0/8]}"
+        #expect(
+            faults("{listen: 1, exec: /bin/cat, connections: 5}")
+                == [" error: services.s.connections: it goes with handoff only; instances limits the others"])
+        #expect(faults("{listen: '@x', exec: /bin/cat, proxy_protocol: \(header)}").count == 1)
+        #expect(faults("{listen: 1, wait: true, exec: /bin/cat, proxy_protocol: \(header)}").count == 1)
+        #expect(faults("{listen: 1, wait: true, exec: /bin/cat, only_from: [10.0.0.1]}").count == 1)
+        #expect(faults("{listen: 'udp://*:1', wait: true, exec: /bin/cat, only_from: [10.0.0.1]}").isEmpty)
+        #expect(faults("{listen: '@x', exec: /bin/cat, only_from: [10.0.0.1]}").count == 1)
+        #expect(faults("{listen: 1, exec: /bin/cat, only_users: [root]}").count == 1)
+        #expect(faults("{listen: '@x', exec: /bin/cat, only_users: [root]}").isEmpty)
+        #expect(faults("{listen: 1, exec: /bin/cat, on_source_limit: wait}").count == 1)
+        #expect(
+            faults("{listen: 1, wait: true, exec: /bin/cat, per_source: 5}") == [
+                " warning: services.s.per_source: it has no effect with wait: true; trigger_limit says how often a handler may fail"
+            ])
+    }
+}
