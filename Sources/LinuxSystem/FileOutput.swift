@@ -69,6 +69,14 @@ extension FileDescriptor {
         return unsafe poll(&state, 1, 0) == 1 && state.revents & Int16(POLLHUP) != 0
     }
 
+    /// Whether a stream socket has no more to read than lies in it: by the peer's end, or by a shutdown here
+    /// (POLLRDHUP).
+    package var endsReading: Bool {
+        let readHangUp = Int16(0x2000)  // POLLRDHUP, which needs _GNU_SOURCE
+        var state = pollfd(fd: rawValue, events: readHangUp, revents: 0)
+        return unsafe poll(&state, 1, 0) == 1 && state.revents & readHangUp != 0
+    }
+
     /// A second descriptor (close-on-exec) for the same open file description.
     package func duplicate() throws(Errno) -> OwnedDescriptor {
         OwnedDescriptor(adopting: try SystemCall.value { baton_duplicate(rawValue) })

@@ -15,22 +15,50 @@ package struct StreamTraffic: Hashable, Sendable {
     /// A connection as accept(2) gives it.
     package static let untouched = StreamTraffic(read: 0, written: 0, inFlight: 0)
 
+    /// The peer may send while the counts are read: so often they are read anew.
+    private static let attempts = 4
+
     private init(read: Int64, written: Int64, inFlight: Int) {
         self.read = read
         self.written = written
         self.inFlight = inFlight
     }
 
-    /// Whether `socket` is still open and stands as it stood when this was taken.
+    /// What has moved on `socket` until now; nil when it is not open any more.
+    package init?(of socket: FileDescriptor) {
+        guard var last = Self.moved(on: socket) else { return nil }
+        for _ in 0..<Self.attempts {
+            guard let again = Self.moved(on: socket) else { return nil }
+            if again.read >= last.read { break }
+            last = again
+        }
+        self = last
+    }
+
+    /// Whether `socket` is still open, in both directions, and stands as it stood when this was taken.
     package func isUnchanged(on socket: FileDescriptor) -> Bool {
+        for _ in 0..<Self.attempts {
+            guard let now = Self.moved(on: socket), now.written == written, now.inFlight <= inFlight else {
+                return false
+            }
+            if now.read == read { return true }
+        }
+        return false
+    }
+
+    /// The receive queue is read before the count of what was received: what arrives in between then looks
+    /// as if it was read, and never the other way round.
+    private static func moved(on socket: FileDescriptor) -> StreamTraffic? {
+        let endsReading = socket.endsReading
         var counts = baton_tcp_counts()
-        guard (try? SystemCall.value({ unsafe baton_tcp_counts(socket.rawValue, &counts) })) != nil,
-            let queued = try? Socket.inputQueue(socket), let inFlight = try? Socket.outputQueue(socket)
-        else { return false }
+        guard let inFlight = try? Socket.outputQueue(socket), let queued = try? Socket.inputQueue(socket),
+            (try? SystemCall.value({ unsafe baton_tcp_counts(socket.rawValue, &counts) })) != nil
+        else { return nil }
         let finished = counts.state == UInt8(TCP_CLOSE_WAIT)
-        guard finished || counts.state == UInt8(TCP_ESTABLISHED) else { return false }
+        // Reading that ends without a FIN of the peer's was ended at this end.
+        guard finished || counts.state == UInt8(TCP_ESTABLISHED) && !endsReading else { return nil }
         let read = Int64(clamping: counts.received) - Int64(queued) - (finished ? 1 : 0)
         let written = Int64(clamping: counts.sent) - Int64(clamping: counts.retransmitted) + Int64(counts.unsent)
-        return read == self.read && written == self.written && inFlight <= self.inFlight
+        return StreamTraffic(read: read, written: written, inFlight: inFlight)
     }
 }

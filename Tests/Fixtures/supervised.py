@@ -5,9 +5,14 @@ poison  like echo, but looks at the first bytes before the ACK and dies of "pois
 hold    acknowledges and keeps the connection open until its client closes
 silent  never registers
 fails   exits at once with status 3
+peek    acknowledges, and dies of "poison" that it only looked at; else like echo
+trap    the first time, by the file that its second argument names: a child of its own holds the channel, and it
+        reads nothing; the next time like echo
+escape  like trap, but the child leaves the process group
 """
 import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -48,6 +53,8 @@ class Handler:
         if self.behaviour == 'poison' and client.recv(6, socket.MSG_PEEK) == b'poison':
             os._exit(1)
         self.send(ACK, number)
+        if self.behaviour == 'peek' and client.recv(6, socket.MSG_PEEK) == b'poison':
+            os._exit(1)
         if self.behaviour == 'hold':
             self.held[client] = number
             return
@@ -80,14 +87,37 @@ class Handler:
 
 def main():
     behaviour = sys.argv[1]
+    if behaviour in ('trap', 'escape'):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
     if behaviour == 'fails':
         sys.exit(3)
     handler = Handler(behaviour)
     if behaviour == 'silent':
         while True:
             select.select([], [], [])
+    if behaviour in ('trap', 'escape') and not os.path.exists(sys.argv[2]):
+        trap(handler, behaviour == 'escape')
     handler.register()
     handler.run()
+
+
+def trap(handler, escapes):
+    open(sys.argv[2], 'w').close()
+    if os.fork() == 0:
+        if escapes:
+            os.setsid()
+        # Only when it is told: the connection that lies in the channel would be delivered twice.
+        signal.sigwait([signal.SIGUSR1])
+        descriptors = []
+        while not descriptors:
+            _, descriptors, _, _ = socket.recv_fds(handler.channel, 65536, 1)
+        client = socket.socket(fileno=descriptors[0])
+        client.recv(4096)
+        client.sendall(b'from the grave')
+        os._exit(0)
+    handler.register()
+    while True:
+        select.select([], [], [])
 
 
 main()

@@ -132,6 +132,11 @@ package final class TestSocket {
         throw TestFailure("the stream ended within a line: \(String(decoding: bytes, as: UTF8.self))")
     }
 
+    /// Ends both directions, whoever else holds the socket.
+    package func shutDown() throws {
+        try check("shutdown") { shutdown(descriptor, Int32(SHUT_RDWR)) }
+    }
+
     package func finishSending() throws {
         try check("shutdown") { shutdown(descriptor, Int32(SHUT_WR)) }
     }

@@ -1,0 +1,143 @@
+import Glibc
+import TestSupport
+import Testing
+
+/// `hold: done`: what a handler that died had taken but not touched goes to the next one (service-table.md, `hold`).
+@Suite struct HoldTests {
+    private static let table = """
+        services:
+          app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, hold: done}}
+        """
+
+    /// Takes the next connection and says so.
+    private func take(_ handler: RegisteredHandler) throws -> ReceivedBaton {
+        let baton = try handler.receiveBaton()
+        try handler.acknowledge(baton.id)
+        return baton
+    }
+
+    @Test("a connection that was acknowledged and not touched goes to the next handler; one that was, is cut")
+    func redelivery() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let first = try RegisteredHandler("app", at: supervisor)
+            let port = try supervisor.port("app")
+            let clients = try (0..<3).map { _ in try TestSocket.tcp(port: port) }
+            let taken = try clients.map { _ in try take(first) }
+            try clients[0].send("untouched")
+            try taken[1].socket.send("answer")
+            try clients[2].send("peeked at")
+            var byte: UInt8 = 0
+            #expect(recv(taken[2].socket.descriptor, &byte, 1, Int32(MSG_PEEK)) == 1)
+            try supervisor.waitForService("app", "taken") { $0.connections.active == 3 }
+            taken.forEach { $0.socket.close() }
+            first.die()
+            try supervisor.waitForService("app", "requeued") { $0.connections.queued == 2 && $0.connections.cut == 1 }
+            #expect(try clients[1].receiveText() == "answer")
+            let second = try RegisteredHandler("app", at: supervisor)
+            for (place, text) in [(0, "untouched"), (2, "peeked at")] {
+                let baton = try take(second)
+                #expect(baton.connection == taken[place].connection && baton.isRedelivery)
+                #expect(try baton.socket.receive(exactly: 9) == Array(text.utf8))
+                try baton.socket.shutDown()
+                #expect(try clients[place].receiveToEnd().isEmpty)
+                baton.socket.close()
+                try second.done(baton.id)
+            }
+            let counts = try supervisor.waitForService("app", "ended") { $0.connections.ended == 2 }.connections
+            #expect(counts.requeued == 2 && counts.handed_off == 5 && counts.abandoned == 0)
+            second.die()
+        }
+    }
+
+    @Test("the supervisor's copy lives until DONE: a handler ends a connection with shutdown, DONE closes the copy")
+    func copyUntilDone() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let port = try supervisor.port("app")
+            let client = try TestSocket.tcp(port: port)
+            let baton = try take(handler)
+            baton.socket.close()
+            #expect(!client.isReadable(within: 0.1), "close alone sends no FIN")
+            try handler.done(baton.id)
+            #expect(try client.receiveToEnd().isEmpty)
+            let other = try TestSocket.tcp(port: port)
+            let ended = try take(handler)
+            try ended.socket.shutDown()
+            #expect(try other.receiveToEnd().isEmpty)
+            ended.socket.close()
+            try handler.done(ended.id)
+            try supervisor.waitForService("app", "ended") { $0.connections.ended == 2 }
+            handler.die()
+        }
+    }
+
+    @Test("many silent clients of a handler that died go to the next one together")
+    func silentClients() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let first = try RegisteredHandler("app", at: supervisor)
+            let port = try supervisor.port("app")
+            let clients = try (0..<200).map { _ in try TestSocket.tcp(port: port) }
+            for _ in clients { try take(first).socket.close() }
+            try supervisor.waitForService("app", "taken") { $0.connections.active == 200 }
+            first.die()
+            try supervisor.waitForService("app", "requeued") { $0.connections.queued == 200 }
+            let second = try RegisteredHandler("app", at: supervisor)
+            let begin = Deadline.now()
+            let batons = try clients.map { _ in try take(second) }
+            #expect(Deadline.now() - begin < 5_000_000_000)
+            for (client, baton) in zip(clients, batons) {
+                try baton.socket.send("here")
+                try baton.socket.shutDown()
+                #expect(try client.receiveText() == "here")
+                baton.socket.close()
+                try second.done(baton.id)
+            }
+            try supervisor.waitForService("app", "ended") { $0.connections.ended == 200 && $0.connections.cut == 0 }
+            second.die()
+        }
+    }
+
+    @Test("a connection whose first bytes kill whoever looks at them is found and given up; the others are served")
+    func poisonAfterAcknowledgement() throws {
+        let table = """
+            services:
+              app:
+                listen: "127.0.0.1:0"
+                handoff:
+                  exec: [/usr/bin/python3, \(Repository.path("Tests/Fixtures/supervised.py")), peek]
+                  restart: {backoff: {first: 20ms, longest: 200ms}}
+                  max_deliveries: 3
+                  hold: done
+            """
+        try withSupervisor(table) { supervisor in
+            let port = try supervisor.port("app")
+            let clients = try (0..<6).map { number in
+                let client = try TestSocket.tcp(port: port)
+                try client.send(number == 2 ? "poison\n" : "number \(number)\n")
+                return client
+            }
+            for (number, client) in clients.enumerated() {
+                let text = try? client.receiveText()
+                if number == 2 {
+                    #expect(text?.isEmpty != false)
+                } else {
+                    #expect(text?.hasSuffix("number \(number)\n") == true, "\(number): \(text ?? "reset")")
+                }
+            }
+            let counts = try supervisor.waitForService("app", "settled") { $0.connections.active == 0 }.connections
+            #expect(counts.abandoned == 1 && counts.ended == 5 && counts.cut == 0)
+            _ = try supervisor.waitForService("app", "ready") { $0.handlers.first?.state == "ready" }
+            supervisor.markBaseline()
+        }
+    }
+
+    @Test("a handler that sends no DONE is not taken")
+    func noDone() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let handler = try RegisteredHandler(connectedTo: supervisor.runtimeDirectory + "/register.sock")
+            try handler.register("app", traits: 2)
+            let answer = try handler.receive().message
+            #expect(answer.kind == .reject && answer.text.contains("trait 2"))
+        }
+    }
+}
