@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "baton_spawn.h"
+#include "spawn_steps.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +8,6 @@
 #include <signal.h>
 #include <stdalign.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -63,8 +63,9 @@ struct child {
     char *bytes, **arguments, **environment;
     struct baton_spawn_descriptor *descriptors;
     const struct baton_spawn_limit *limits;
-    const uint32_t *groups;
+    const uint32_t *groups, *processors;
     struct baton_spawn_report *report;
+    int cgroup; /* the directory of the cgroup that the child has yet to enter, or -1 */
 };
 
 static void enter(const struct child *child, uint32_t stage)
@@ -174,6 +175,55 @@ static void write_decimal(char *to, uint32_t number)
     *to = 0;
 }
 
+/* What the kernel gives a process by. */
+static void set_schedule(const struct child *child)
+{
+    const struct baton_spawn_plan *plan = child->plan;
+    if (child->cgroup >= 0) {
+        enter(child, BATON_STAGE_CGROUP);
+        if (baton_enter_cgroup(child->cgroup) < 0) fail(child, errno);
+    }
+    if (plan->flags & BATON_SPAWN_OOM_SCORE_ADJUST) {
+        enter(child, BATON_STAGE_OOM_SCORE_ADJUST);
+        if (baton_set_oom_score_adjust(plan->oom_score_adjust) < 0) fail(child, errno);
+    }
+    if (plan->flags & BATON_SPAWN_NICE) {
+        enter(child, BATON_STAGE_NICE);
+        if (setpriority(PRIO_PROCESS, 0, plan->nice) < 0) fail(child, errno);
+    }
+    if (plan->flags & BATON_SPAWN_CPU_AFFINITY) {
+        enter(child, BATON_STAGE_CPU_AFFINITY);
+        if (baton_set_processors(child->processors, plan->processor_words) < 0) fail(child, errno);
+    }
+}
+
+static void set_place(const struct child *child)
+{
+    const struct baton_spawn_plan *plan = child->plan;
+    if (plan->flags & BATON_SPAWN_CHROOT) {
+        enter(child, BATON_STAGE_CHROOT);
+        if (chroot(child->bytes + plan->chroot) < 0) fail(child, errno);
+    }
+    enter(child, BATON_STAGE_DIRECTORY);
+    if (chdir(child->bytes + plan->directory) < 0) fail(child, errno);
+}
+
+static void set_privileges(const struct child *child)
+{
+    const struct baton_spawn_plan *plan = child->plan;
+    if (plan->flags & BATON_SPAWN_CAPABILITIES) {
+        enter(child, BATON_STAGE_CAPABILITIES);
+        if (baton_bound_capabilities(plan->capabilities) < 0) fail(child, errno);
+    }
+    if (plan->flags & BATON_SPAWN_GROUPS) set_groups(child);
+    if (plan->flags & BATON_SPAWN_USER) set_user(child);
+    umask(plan->umask);
+    if (plan->flags & BATON_SPAWN_NO_NEW_PRIVILEGES) {
+        enter(child, BATON_STAGE_NO_NEW_PRIVILEGES);
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) fail(child, errno);
+    }
+}
+
 static int run_child(void *argument)
 {
     const struct child *child = argument;
@@ -182,25 +232,15 @@ static int run_child(void *argument)
     baton_signals_reset(plan->reset_signals);
     enter(child, BATON_STAGE_SETSID);
     if (setsid() < 0) fail(child, errno);
-    if (plan->flags & BATON_SPAWN_NICE) {
-        enter(child, BATON_STAGE_NICE);
-        if (setpriority(PRIO_PROCESS, 0, plan->nice) < 0) fail(child, errno);
-    }
+    set_schedule(child);
     enter(child, BATON_STAGE_STDERR);
     open_files(child);
     enter(child, BATON_STAGE_DESCRIPTORS);
     lay_out_descriptors(child);
     enter(child, BATON_STAGE_RLIMITS);
     set_limits(child);
-    if (plan->flags & BATON_SPAWN_CHROOT) {
-        enter(child, BATON_STAGE_CHROOT);
-        if (chroot(child->bytes + plan->chroot) < 0) fail(child, errno);
-    }
-    enter(child, BATON_STAGE_DIRECTORY);
-    if (chdir(child->bytes + plan->directory) < 0) fail(child, errno);
-    if (plan->flags & BATON_SPAWN_GROUPS) set_groups(child);
-    if (plan->flags & BATON_SPAWN_USER) set_user(child);
-    umask(plan->umask);
+    set_place(child);
+    set_privileges(child);
     if (plan->flags & BATON_SPAWN_LISTEN_PID)
         write_decimal(child->bytes + plan->listen_pid, (uint32_t)syscall(SYS_getpid));
     enter(child, BATON_STAGE_EXEC);
@@ -225,25 +265,50 @@ static char **fill(char **vector, char *bytes, const uint32_t *strings, uint32_t
     return vector + count + 1;
 }
 
+/* The child runs on this frame, which stays as it is while CLONE_VFORK holds the parent: no mapping to make
+ * and unmake, and any thread may spawn. Its steps need less than 6 KiB. */
+static int start(struct child *child)
+{
+    alignas(16) char stack[32 * 1024];
+    int flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID;
+    if (child->plan->flags & BATON_SPAWN_SIBLING) flags |= CLONE_PARENT;
+    int *pid_place = &child->report->pid;
+    if (child->cgroup >= 0) {
+        int cgroup = child->cgroup;
+        child->cgroup = -1;
+        int pid = baton_clone_into(cgroup, run_child, stack, sizeof stack, flags, child, pid_place);
+        if (pid >= 0 || errno == EAGAIN || errno == ENOMEM) return pid;
+        /* Whatever the kernel has against it, the child's own attempt tells. */
+        child->cgroup = cgroup;
+    }
+    return clone(run_child, stack + sizeof stack, flags | SIGCHLD, child, pid_place);
+}
+
 void baton_spawn(const struct baton_spawn_plan *plan, char *bytes, const uint32_t *strings, char **vectors,
                  struct baton_spawn_descriptor *descriptors, const struct baton_spawn_limit *limits,
-                 const uint32_t *groups, struct baton_spawn_report *report)
+                 const uint32_t *groups, const uint32_t *processors, struct baton_spawn_report *report)
 {
     char **environment = fill(vectors, bytes, strings, plan->argument_count);
     fill(environment, bytes, strings + plan->argument_count, plan->environment_count);
-    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, report};
-    /* The child runs on this frame, which stays as it is while CLONE_VFORK holds the parent: no mapping to
-     * make and unmake, and any thread may spawn. Its steps need less than 6 KiB. */
-    alignas(16) char stack[32 * 1024];
-    int flags = CLONE_VM | CLONE_VFORK | CLONE_PARENT_SETTID | SIGCHLD;
-    if (plan->flags & BATON_SPAWN_SIBLING) flags |= CLONE_PARENT;
+    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, processors, report, -1};
 
     begin(report, plan->job);
+    int cgroup = -1;
+    if (plan->flags & BATON_SPAWN_CGROUP) {
+        enter(&child, BATON_STAGE_CGROUP);
+        child.cgroup = cgroup = baton_open_cgroup(bytes + plan->cgroup);
+        if (cgroup < 0) {
+            __atomic_store_n(&report->error, errno, __ATOMIC_RELEASE);
+            return;
+        }
+        enter(&child, BATON_STAGE_CLONE);
+    }
     uint64_t mask;
     set_mask(~UINT64_C(0), &mask);
-    int pid = clone(run_child, stack + sizeof stack, flags, &child, &report->pid);
+    int pid = start(&child);
     int error = pid < 0 ? errno : 0;
     set_mask(mask, NULL);
+    if (cgroup >= 0) close(cgroup);
     if (pid < 0) {
         __atomic_store_n(&report->error, error, __ATOMIC_RELEASE);
         return;
@@ -256,54 +321,6 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes, const uint32_
         __atomic_store_n(&report->pid, 0, __ATOMIC_RELEASE);
     }
 }
-
-struct baton_spawn_report baton_report_read(const struct baton_spawn_report *shared)
-{
-    struct baton_spawn_report copy;
-    int tries = 3;
-    do {
-        copy.job = __atomic_load_n(&shared->job, __ATOMIC_ACQUIRE);
-        copy.pid = __atomic_load_n(&shared->pid, __ATOMIC_ACQUIRE);
-        copy.stage = __atomic_load_n(&shared->stage, __ATOMIC_ACQUIRE);
-        copy.error = __atomic_load_n(&shared->error, __ATOMIC_ACQUIRE);
-    } while (copy.job != __atomic_load_n(&shared->job, __ATOMIC_ACQUIRE) && --tries > 0);
-    return copy;
-}
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 8u
-#endif
-
-int baton_report_create(void)
-{
-    /* From Linux 6.3 on the kernel complains about a memfd that does not say whether it may be executed. */
-    int descriptor = memfd_create("baton-report", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
-    if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("baton-report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (descriptor < 0) return -1;
-    if (ftruncate(descriptor, sizeof(struct baton_spawn_report)) == 0 &&
-        fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return descriptor;
-    int error = errno;
-    close(descriptor);
-    errno = error;
-    return -1;
-}
-
-int baton_report_map(int descriptor, struct baton_spawn_report **page)
-{
-    struct stat status;
-    if (fstat(descriptor, &status) < 0) return -1;
-    if (status.st_size < (off_t)sizeof(struct baton_spawn_report)) {
-        errno = EINVAL; /* reading past its end would raise SIGBUS */
-        return -1;
-    }
-    void *mapped = mmap(NULL, sizeof(struct baton_spawn_report), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (mapped == MAP_FAILED) return -1;
-    *page = mapped;
-    return 0;
-}
-
-void baton_report_unmap(struct baton_spawn_report *report) { munmap(report, sizeof *report); }
 
 /* As fork: memory is copied, for the child may outlive any stack that we could lend it. */
 static int fork_with(unsigned long flags) { return (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL); }

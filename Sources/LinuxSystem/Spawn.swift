@@ -51,7 +51,7 @@ package enum Spawn {
         unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe baton_spawn(
                 &image.plan, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), image.strings, &vectors,
-                &image.descriptors, image.limits, image.groups, report.page)
+                &image.descriptors, image.limits, image.groups, image.processors, report.page)
         }
         return report.outcome
     }

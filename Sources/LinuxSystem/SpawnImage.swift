@@ -8,13 +8,16 @@ package import SystemPackage
 ///
 ///     flags nice uid gid umask | counts: descriptors limits groups arguments environment
 ///     a word a descriptor | five words a limit | a word a group
-///     path directory [chroot] files… arguments… environment…
+///     [oom_score_adj] [capabilities low high] [count of CPU words, those words]
+///     path directory [chroot] [cgroup] files… arguments… environment…
 package struct SpawnImage {
     var plan = baton_spawn_plan()
     /// `.passed` ones by their index, not yet by their number.
     var descriptors: [baton_spawn_descriptor] = []
     var limits: [baton_spawn_limit] = []
     var groups: [UInt32] = []
+    /// The CPUs' mask, 32 a word.
+    var processors: [UInt32] = []
     /// Where arguments, then environment begin.
     var strings: [UInt32] = []
 
@@ -30,6 +33,8 @@ package enum SpawnLimit {
     /// Descriptors that a child gets.
     package static let mostDescriptors = 1024
     package static let mostResourceLimits = 32
+    /// CPUs are numbered below this.
+    package static let mostProcessors = 4096
 }
 
 extension SpawnPlan {
@@ -46,6 +51,7 @@ extension SpawnPlan {
         try append(path, to: &bytes)
         try append(directory, to: &bytes)
         if let chroot { try append(chroot, to: &bytes) }
+        if let cgroup { try append(cgroup, to: &bytes) }
         for case .file(let path) in descriptors { try append(path, to: &bytes) }
         for argument in arguments { try append(argument, to: &bytes) }
         for variable in environment { try append(variable, to: &bytes) }
@@ -81,6 +87,17 @@ extension SpawnPlan {
             bytes.append(long: limit.hard)
         }
         for group in groups { bytes.append(word: group) }
+        if let oomScoreAdjust { bytes.append(word: UInt32(bitPattern: oomScoreAdjust)) }
+        if let capabilities { bytes.append(long: capabilities) }
+        if !processors.isEmpty { appendProcessors(to: &bytes) }
+    }
+
+    private func appendProcessors(to bytes: inout [UInt8]) {
+        let known = processors.filter { (0..<SpawnLimit.mostProcessors).contains($0) }
+        var words = [UInt32](repeating: 0, count: ((known.max() ?? 0) / 32) + 1)
+        for processor in known { words[processor / 32] |= 1 << UInt32(processor % 32) }
+        bytes.append(word: UInt32(words.count))
+        for word in words { bytes.append(word: word) }
     }
 
     private var flags: UInt32 {
@@ -90,6 +107,11 @@ extension SpawnPlan {
         if identity?.uid != nil { flags |= BATON_SPAWN_USER }
         if chroot != nil { flags |= BATON_SPAWN_CHROOT }
         if announcesListenPID { flags |= BATON_SPAWN_LISTEN_PID }
+        if cgroup != nil { flags |= BATON_SPAWN_CGROUP }
+        if oomScoreAdjust != nil { flags |= BATON_SPAWN_OOM_SCORE_ADJUST }
+        if !processors.isEmpty { flags |= BATON_SPAWN_CPU_AFFINITY }
+        if capabilities != nil { flags |= BATON_SPAWN_CAPABILITIES }
+        if noNewPrivileges { flags |= BATON_SPAWN_NO_NEW_PRIVILEGES }
         return flags
     }
 
@@ -113,6 +135,10 @@ extension SpawnImage {
         if plan.flags & BATON_SPAWN_CHROOT != 0 {
             guard let chroot = reader.string() else { return nil }
             plan.chroot = chroot
+        }
+        if plan.flags & BATON_SPAWN_CGROUP != 0 {
+            guard let cgroup = reader.string() else { return nil }
+            plan.cgroup = cgroup
         }
         for index in descriptors.indices where descriptors[index].source == BATON_SOURCE_FILE {
             guard let file = reader.string() else { return nil }
@@ -155,6 +181,26 @@ extension SpawnImage {
         }
         guard let groups = reader.words(Int(groupCount)) else { return false }
         self.groups = groups
+        return readSettings(&reader)
+    }
+
+    /// What is there only if its flag says so.
+    private mutating func readSettings(_ reader: inout SpawnWordReader) -> Bool {
+        if plan.flags & BATON_SPAWN_OOM_SCORE_ADJUST != 0 {
+            guard let value = reader.word() else { return false }
+            plan.oom_score_adjust = Int32(bitPattern: value)
+        }
+        if plan.flags & BATON_SPAWN_CAPABILITIES != 0 {
+            guard let kept = reader.long() else { return false }
+            plan.capabilities = kept
+        }
+        if plan.flags & BATON_SPAWN_CPU_AFFINITY != 0 {
+            guard let count = reader.count(atMost: SpawnLimit.mostProcessors / 32),
+                let words = reader.words(Int(count))
+            else { return false }
+            plan.processor_words = count
+            processors = words
+        }
         return true
     }
 }

@@ -6,16 +6,21 @@ package enum SpawnStage: UInt32, CaseIterable, Sendable {
     case prepare
     case clone
     case setsid
+    case cgroup
+    case oomScoreAdjust
     case nice
+    case cpuAffinity
     /// Opening a file for one of the descriptors, which is always the one for errors.
     case stderr
     case descriptors
     case rlimits
     case chroot
     case directory
+    case capabilities
     case groups
     case gid
     case uid
+    case noNewPrivileges
     case exec
 }
 
@@ -26,15 +31,20 @@ extension SpawnStage: CustomStringConvertible {
         case .prepare: "prepare"
         case .clone: "clone"
         case .setsid: "setsid"
+        case .cgroup: "cgroup"
+        case .oomScoreAdjust: "oom_score_adjust"
         case .nice: "nice"
+        case .cpuAffinity: "cpu_affinity"
         case .stderr: "stderr"
         case .descriptors: "descriptors"
         case .rlimits: "rlimits"
         case .chroot: "chroot"
         case .directory: "directory"
+        case .capabilities: "capabilities"
         case .groups: "groups"
         case .gid: "gid"
         case .uid: "uid"
+        case .noNewPrivileges: "no_new_privileges"
         case .exec: "exec"
         }
     }

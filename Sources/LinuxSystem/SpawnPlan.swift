@@ -13,6 +13,16 @@ package struct SpawnPlan: Hashable, Sendable {
     package var descriptors: [DescriptorSource]
     /// The nice value itself, not an increment (setpriority(2)); nil leaves it.
     package var nice: Int32?
+    /// Directory of the cgroup (v2) that the child is born into; made where it is missing.
+    package var cgroup: String?
+    /// -1000 to 1000 (proc(5), oom_score_adj); nil leaves it.
+    package var oomScoreAdjust: Int32?
+    /// The CPUs that it may run on, by number below `SpawnLimit.mostProcessors`; empty leaves them.
+    package var processors: [Int] = []
+    /// What stays in the bounding set: bit n is capability n. Nil leaves it.
+    package var capabilities: UInt64?
+    /// Neither setuid programs nor file capabilities give it anything any more (PR_SET_NO_NEW_PRIVS).
+    package var noNewPrivileges = false
     package var resourceLimits: [ResourceLimit] = []
     package var chroot: String?
     /// Inside `chroot` if there is one.

@@ -11,6 +11,16 @@ package struct ProcessSettings: Hashable, Sendable {
     package var chroot: String?
     /// Nil: the supervisor's own.
     package var nice: Int?
+    /// How willingly the kernel ends it when memory is short (proc(5)). Nil: the supervisor's own.
+    package var oomScoreAdjust: Int?
+    /// The CPUs that it may run on, in order. Empty: the supervisor's own.
+    package var processors: [Int] = []
+    /// Directory of its cgroup in the v2 hierarchy, made where it is missing. Nil: the supervisor's own.
+    package var cgroup: String?
+    /// What stays in the capability bounding set: bit n is capability n. Nil: the supervisor's own.
+    package var capabilities: UInt64?
+    /// Programs that it executes give it nothing more (PR_SET_NO_NEW_PRIVS).
+    package var noNewPrivileges = false
     package var environment: [EnvironmentVariable] = []
     /// Names taken over from the supervisor's own environment.
     package var passEnvironment: [String] = []

@@ -13,6 +13,11 @@ import Testing
         plan.chroot = "/srv"
         plan.identity = .init(uid: 1000, gid: 100, groups: [3, 1, 2])
         plan.announcesListenPID = true
+        plan.cgroup = "/sys/fs/cgroup/a"
+        plan.oomScoreAdjust = -5
+        plan.processors = [0, 70]
+        plan.capabilities = 1 << 40 | 1
+        plan.noNewPrivileges = true
         return plan
     }()
 
@@ -99,7 +104,7 @@ import Testing
 
     @Test("the stages are those of the C side, in their order")
     func stages() {
-        #expect(SpawnStage.allCases.map(\.rawValue) == Array(0...12))
+        #expect(SpawnStage.allCases.map(\.rawValue) == Array(0...17))
         #expect(SpawnStage.exec.description == "exec")
     }
 }

@@ -15,6 +15,7 @@ struct TableCoderTests {
             credentials: Credentials(
                 user: UserAccount(name: "u", uid: 5, gid: 6, home: "/h", shell: "/s"), gid: 8, groups: [9, 10]),
             umask: 0o77, directory: "/d", chroot: "/c", nice: -3,
+            oomScoreAdjust: -4, processors: [0, 2], cgroup: "/g", capabilities: 1 << 40, noNewPrivileges: true,
             environment: [EnvironmentVariable(name: "A", value: "b")], passEnvironment: ["TZ"],
             resourceLimits: [
                 ResourceLimit(resource: .nofile, value: 12), ResourceLimit(resource: .as, value: nil),

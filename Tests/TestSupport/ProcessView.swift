@@ -8,6 +8,9 @@ package struct ProcessView: Hashable, Sendable {
         self.pid = pid
     }
 
+    /// A file of /proc/PID.
+    func contents(of name: String) -> String? { text(name) }
+
     private func text(_ name: String) -> String? {
         // Not String(contentsOfFile:): /proc's files have no size.
         guard let handle = FileHandle(forReadingAtPath: "/proc/\(pid)/\(name)") else { return nil }

@@ -11,16 +11,21 @@ enum baton_spawn_stage {
     BATON_STAGE_PREPARE = 0, /* before the clone */
     BATON_STAGE_CLONE = 1,
     BATON_STAGE_SETSID = 2,
-    BATON_STAGE_NICE = 3,
-    BATON_STAGE_STDERR = 4,
-    BATON_STAGE_DESCRIPTORS = 5,
-    BATON_STAGE_RLIMITS = 6,
-    BATON_STAGE_CHROOT = 7,
-    BATON_STAGE_DIRECTORY = 8,
-    BATON_STAGE_GROUPS = 9,
-    BATON_STAGE_GID = 10,
-    BATON_STAGE_UID = 11,
-    BATON_STAGE_EXEC = 12,
+    BATON_STAGE_CGROUP = 3,
+    BATON_STAGE_OOM_SCORE_ADJUST = 4,
+    BATON_STAGE_NICE = 5,
+    BATON_STAGE_CPU_AFFINITY = 6,
+    BATON_STAGE_STDERR = 7,
+    BATON_STAGE_DESCRIPTORS = 8,
+    BATON_STAGE_RLIMITS = 9,
+    BATON_STAGE_CHROOT = 10,
+    BATON_STAGE_DIRECTORY = 11,
+    BATON_STAGE_CAPABILITIES = 12,
+    BATON_STAGE_GROUPS = 13,
+    BATON_STAGE_GID = 14,
+    BATON_STAGE_UID = 15,
+    BATON_STAGE_NO_NEW_PRIVILEGES = 16,
+    BATON_STAGE_EXEC = 17,
 };
 
 /* Lies in memory that another process may read at any time (baton_report_read). */
@@ -50,16 +55,24 @@ struct baton_spawn_limit {
 #define BATON_SPAWN_CHROOT 8u
 #define BATON_SPAWN_LISTEN_PID 16u
 #define BATON_SPAWN_SIBLING 32u /* CLONE_PARENT: the caller's parent gets the child */
+#define BATON_SPAWN_CGROUP 64u
+#define BATON_SPAWN_OOM_SCORE_ADJUST 128u
+#define BATON_SPAWN_CPU_AFFINITY 256u
+#define BATON_SPAWN_CAPABILITIES 512u
+#define BATON_SPAWN_NO_NEW_PRIVILEGES 1024u
 
 /* Strings are given by where they begin in a block of bytes, each with its NUL. */
 struct baton_spawn_plan {
     uint64_t job;
     uint64_t reset_signals; /* bit n-1: signal n is not at its default */
     uint32_t flags, uid, gid, umask;
-    int32_t nice;
+    int32_t nice, oom_score_adjust;
+    uint64_t capabilities; /* what stays in the bounding set: bit n is capability n */
     uint32_t path, directory, chroot;
+    uint32_t cgroup; /* its directory; made, with those above it, where it is missing */
     uint32_t listen_pid; /* where the child writes its pid: at most 10 digits and NUL */
     uint32_t argument_count, environment_count, descriptor_count, limit_count, group_count;
+    uint32_t processor_words; /* of the CPUs' mask, each 32 of them */
 };
 
 /* Starts a process and returns when it has executed its program or failed: report says which. A failed
@@ -69,7 +82,9 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
                  const uint32_t *strings,                    /* where arguments, then environment begin */
                  char **vectors,                             /* room for those and two NULLs */
                  struct baton_spawn_descriptor *descriptors, /* written to */
-                 const struct baton_spawn_limit *limits, const uint32_t *groups, struct baton_spawn_report *report);
+                 const struct baton_spawn_limit *limits, const uint32_t *groups,
+                 const uint32_t *processors, /* the CPUs that the child may run on, lowest first */
+                 struct baton_spawn_report *report);
 
 /* A copy of `shared` that belongs to one job, as far as it is written. */
 struct baton_spawn_report baton_report_read(const struct baton_spawn_report *shared);

@@ -10,8 +10,8 @@ enum ProcessReader {
         Key("directory", \.process.directory, .absolutePath),
         Key("chroot", \.process.chroot, chroot),
         Key("nice", \.process.nice, Kind.number(-20...19).map { $0 }),
-        .later("oom_score_adjust", Kind<Int>.number(-1000...1000)),
-        .later("cpu_affinity", .list(of: processors, least: 1)),
+        Key("oom_score_adjust", \.process.oomScoreAdjust, Kind.number(-1000...1000).map { $0 }),
+        Key("cpu_affinity", \.process.processors, ProcessSettingKind.processors),
         Key("env", environment) { variables, _, draft in draft.process.set(variables) },
         Key("pass_env", \.process.passEnvironment, .list(of: variableName)),
         Key("argv0", \.argv0, Kind.text.map { $0 }),
@@ -20,9 +20,9 @@ enum ProcessReader {
         Key("runtime_limit", \.process.runtimeLimit, .limit(.positiveDuration)),
         Key("stop_signal", \.process.stopSignal, .signal),
         Key("stop_grace", \.process.stopGrace, Kind.duration.or("unlimited", Kind<Duration>.endless)),
-        .later("cgroup", .text("the path of a cgroup")),
-        .later("no_new_privileges", .boolean) { !$0 },
-        .later("capabilities", .list(of: capability)),
+        Key("cgroup", \.process.cgroup, ProcessSettingKind.cgroup.map { $0 }),
+        Key("no_new_privileges", \.process.noNewPrivileges, .boolean),
+        Key("capabilities", \.process.capabilities, ProcessSettingKind.boundingSet),
         .later("log_on", .list(of: .word("start", "exit", "refuse", "duration", "traffic"))) { $0.isEmpty },
         Key("on_stop", \.onStop, .choice),
     ]
@@ -37,16 +37,6 @@ enum ProcessReader {
         // The root itself changes nothing; without it paths inside can be joined.
         let trimmed = String(path.reversed().drop { $0 == "/" }.reversed())
         return trimmed.isEmpty ? nil : trimmed
-    }
-
-    private static let processors = Kind<String>.scalar("a CPU's number, or a range such as 0-3") {
-        text, _ throws(Hint) in
-        var numbers: [Int] = []
-        for part in text.split(separator: "-", omittingEmptySubsequences: false) {
-            guard let number = try Decimal.read(part, as: Int.self), (0...4095).contains(number) else { return nil }
-            numbers.append(number)
-        }
-        return (1...2).contains(numbers.count) && numbers == numbers.sorted() ? text : nil
     }
 
     private static let variableName = Kind<String>.text("the name of a variable").checked(
@@ -96,23 +86,6 @@ enum ProcessReader {
         case "null": .null
         default: text.hasPrefix("/") ? .path(text) : nil
         }
-    }
-
-    /// capabilities(7).
-    private static let capabilityNames: Set = [
-        "AUDIT_CONTROL", "AUDIT_READ", "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "CHOWN",
-        "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "IPC_LOCK", "IPC_OWNER", "KILL", "LEASE",
-        "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "MKNOD", "NET_ADMIN", "NET_BIND_SERVICE", "NET_BROADCAST",
-        "NET_RAW", "PERFMON", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYSLOG", "SYS_ADMIN", "SYS_BOOT",
-        "SYS_CHROOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME",
-        "SYS_TTY_CONFIG", "WAKE_ALARM",
-    ]
-
-    private static let capability = Kind<String>.text("a capability such as CAP_NET_BIND_SERVICE").checked(
-        "there is no such capability; see capabilities(7)"
-    ) { name in
-        let upper = name.uppercased()
-        return capabilityNames.contains(upper.hasPrefix("CAP_") ? String(upper.dropFirst(4)) : upper)
     }
 }
 

@@ -118,7 +118,6 @@ import Testing
         "what a later version brings is refused as not supported yet, never ignored",
         arguments: [
             "services: {e: {listen: 7, route: {rules: [{match: ssh, to: e}]}}}",
-            "services: {e: {listen: 7, exec: [/bin/cat], oom_score_adjust: 5}}",
         ])
     func laterKeys(_ table: String) throws {
         let (output, _) = try check(table)

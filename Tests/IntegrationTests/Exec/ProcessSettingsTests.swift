@@ -52,6 +52,49 @@ import Testing
         }
     }
 
+    @Test("oom_score_adjust, cpu_affinity, capabilities, no_new_privileges and cgroup hold, for root and for a user")
+    func confinement() throws {
+        guard geteuid() == 0, ProcessView.hasCgroups else { return }
+        let group = try TemporaryCgroup()
+        let table = """
+            defaults:
+              oom_score_adjust: 321
+              cpu_affinity: [0]
+              capabilities: [CAP_NET_BIND_SERVICE, setuid]
+              no_new_privileges: true
+              cgroup: \(group.name)/handlers
+            services:
+              root: {listen: "127.0.0.1:0", exec: [/bin/cat]}
+              user: {listen: "127.0.0.1:0", exec: [/bin/cat], user: nobody, +capabilities: [CHOWN]}
+            """
+        try withSupervisor(table) { supervisor in
+            for (service, bounds, effective) in [("root", 0x480, 0x480), ("user", 0x481, 0)] as [(_, UInt64, UInt64)] {
+                let (process, client) = try handler(of: service, at: supervisor)
+                #expect(process.oomScoreAdjust == 321)
+                #expect(process.status("Cpus_allowed_list") == "0")
+                #expect(process.capabilities("CapBnd") == bounds)
+                #expect(process.capabilities("CapPrm") == effective)
+                #expect(process.capabilities("CapEff") == effective)
+                #expect(process.status("NoNewPrivs") == "1")
+                #expect(process.cgroup == group.name + "/handlers")
+                client.close()
+                #expect(eventually { supervisor.handlers().isEmpty })
+            }
+        }
+    }
+
+    @Test("a cgroup that is gone and cannot be made again refuses the connection with its stage")
+    func lostCgroup() throws {
+        guard geteuid() == 0, let mount = TemporaryCgroup.mount else { return }
+        let table = """
+            services: {cat: {listen: "127.0.0.1:0", exec: [/bin/cat], cgroup: \(mount)/cgroup.procs/below}}
+            """
+        try withSupervisor(table) { supervisor throws in
+            #expect(try TestSocket.tcp(port: supervisor.port("cat")).receiveToEnd().isEmpty)
+            #expect(try supervisor.log.wait(for: "cat", "Not a directory").contains("cgroup"))
+        }
+    }
+
     @Test("by default: directory /, umask 022, a session of its own, no signal blocked, ignored or caught")
     func defaults() throws {
         try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in

@@ -75,7 +75,12 @@ struct HandlerProgram {
     }
 
     private func apply(_ settings: ProcessSettings, to plan: inout SpawnPlan) {
+        plan.cgroup = settings.cgroup
+        plan.oomScoreAdjust = settings.oomScoreAdjust.map { Int32($0) }
         plan.nice = settings.nice.map { Int32($0) }
+        plan.processors = settings.processors
+        plan.capabilities = settings.capabilities
+        plan.noNewPrivileges = settings.noNewPrivileges
         plan.resourceLimits = settings.resourceLimits.map(\.spawnLimit)
         plan.chroot = settings.chroot
         plan.directory = settings.directory

@@ -1,0 +1,126 @@
+#define _GNU_SOURCE
+#include "spawn_steps.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int write_file(int directory, const char *name, const char *text, size_t length)
+{
+    int file = openat(directory, name, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return -1;
+    ssize_t written = write(file, text, length);
+    int error = errno;
+    close(file);
+    errno = error;
+    return written < 0 ? -1 : 0;
+}
+
+int baton_open_cgroup(char *path)
+{
+    const int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    int directory = open(path, flags);
+    if (directory >= 0 || errno != ENOENT) return directory;
+    for (char *end = path; *end != 0;) {
+        end += 1 + strcspn(end + 1, "/");
+        char after = *end;
+        *end = 0;
+        int made = mkdir(path, 0755);
+        *end = after;
+        if (made < 0 && errno != EEXIST) return -1;
+    }
+    return open(path, flags);
+}
+
+/* 0 stands for the process that writes it. */
+int baton_enter_cgroup(int cgroup) { return write_file(cgroup, "cgroup.procs", "0", 1); }
+
+#if defined(__x86_64__) && defined(SYS_clone3) && defined(CLONE_INTO_CGROUP)
+/* The C library keeps its own clone3 to itself, and syscall(2) would return on the child's empty stack. */
+int baton_clone_into(int cgroup, int (*run)(void *), void *stack, size_t stack_size, int flags, void *argument,
+                     int *parent_tid)
+{
+    struct clone_args arguments = {
+        .flags = (uint64_t)flags | CLONE_INTO_CGROUP,
+        .parent_tid = (uint64_t)(uintptr_t)parent_tid,
+        /* A sibling's is its parent's, and must not be given. */
+        .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
+        .stack = (uint64_t)(uintptr_t)stack,
+        .stack_size = stack_size,
+        .cgroup = (uint64_t)cgroup,
+    };
+    long answer;
+    __asm__ volatile("syscall\n\t"
+                     "testq %%rax, %%rax\n\t"
+                     "jnz 1f\n\t"
+                     "xorl %%ebp, %%ebp\n\t"
+                     "movq %[argument], %%rdi\n\t"
+                     "callq *%[run]\n\t"
+                     "ud2\n\t"
+                     "1:"
+                     : "=a"(answer)
+                     : "0"((long)SYS_clone3), "D"(&arguments), "S"(sizeof arguments), [run] "r"(run),
+                       [argument] "r"(argument)
+                     : "rcx", "r11", "memory", "cc");
+    if (answer >= 0) return (int)answer;
+    errno = (int)-answer;
+    return -1;
+}
+#else
+int baton_clone_into(int cgroup, int (*run)(void *), void *stack, size_t stack_size, int flags, void *argument,
+                     int *parent_tid)
+{
+    (void)cgroup, (void)run, (void)stack, (void)stack_size, (void)flags, (void)argument, (void)parent_tid;
+    errno = ENOSYS;
+    return -1;
+}
+#endif
+
+int baton_set_oom_score_adjust(int value)
+{
+    char text[12];
+    char *place = text + sizeof text;
+    unsigned left = value < 0 ? -(unsigned)value : (unsigned)value;
+    do {
+        *--place = (char)('0' + left % 10);
+        left /= 10;
+    } while (left != 0);
+    if (value < 0) *--place = '-';
+    return write_file(AT_FDCWD, "/proc/self/oom_score_adj", place, (size_t)(text + sizeof text - place));
+}
+
+int baton_set_processors(const uint32_t *words, uint32_t count)
+{
+    /* The kernel's mask is one of longs; on a big-endian machine their halves are the other way round. */
+    unsigned long mask[4096 / (8 * sizeof(unsigned long))] = {0};
+    const uint32_t bits = 8 * sizeof(unsigned long);
+    for (uint32_t i = 0; i < count && i < 4096 / 32; i++)
+        mask[i * 32 / bits] |= (unsigned long)words[i] << (i * 32 % bits);
+    return syscall(SYS_sched_setaffinity, 0, sizeof mask, mask) < 0 ? -1 : 0;
+}
+
+int baton_bound_capabilities(uint64_t kept)
+{
+    for (int capability = 0; capability < 64; capability++) {
+        if (kept >> capability & 1) continue;
+        int held = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+        if (held < 0) break; /* past the last one that the kernel knows */
+        /* Who may not drop any has nothing to do where none is left to drop. */
+        if (held > 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) return -1;
+    }
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, sets) < 0) return -1;
+    /* Ambient capabilities go with the inheritable ones (capabilities(7)). */
+    sets[0].inheritable &= (uint32_t)kept;
+    sets[1].inheritable &= (uint32_t)(kept >> 32);
+    return syscall(SYS_capset, &header, sets) < 0 ? -1 : 0;
+}
