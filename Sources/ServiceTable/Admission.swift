@@ -1,3 +1,5 @@
+package import LinuxSystem
+
 /// Who may come in, and how much ("Who gets in, and how much" in the table's documentation). Nil is unlimited, or
 /// no condition.
 package struct AdmissionSettings: Hashable, Sendable {
@@ -126,5 +128,32 @@ package struct ProxyProtocol: Hashable, Sendable {
         case refuse
         /// Its connections have no header, and its own address counts.
         case plain
+    }
+}
+
+extension AddressBlock {
+    private static let mappedPrefix: UInt64 = 0xffff
+    private static let mappedLength = 96
+
+    /// One address.
+    package init?(_ address: SocketAddress) {
+        switch address {
+        case .ipv4(let address, _): self.init(address)
+        case .ipv6(let address, _, _): self.init(address, length: 128)
+        case .unix, .abstract, .vsock: return nil
+        }
+    }
+
+    package init(_ address: IPv4Address, length: Int = 32) {
+        self.init(isIPv4: true, high: UInt64(address.bits) << 32, low: 0, length: length)
+    }
+
+    /// A block inside the mapped addresses is the IPv4 one.
+    package init(_ address: IPv6Address, length: Int) {
+        if address.high == 0, address.low >> 32 == Self.mappedPrefix, length >= Self.mappedLength {
+            self.init(isIPv4: true, high: address.low << 32, low: 0, length: length - Self.mappedLength)
+        } else {
+            self.init(isIPv4: false, high: address.high, low: address.low, length: length)
+        }
     }
 }

@@ -1,0 +1,32 @@
+internal import ServiceTable
+
+/// So many per time, a burst at once: pure, given the time.
+///
+/// Kept as the time at which the bucket is full again (the generic cell rate algorithm, ITU-T I.371): one value, and a
+/// bucket whose time has come is like a new one and can be forgotten.
+struct TokenBucket: Equatable {
+    private(set) var fullAt = Duration.zero
+
+    /// When the next token is there; nil when it is there now.
+    func wait(for limit: RateLimit, at now: Duration) -> Duration? {
+        let due = fullAt - limit.period * (limit.burst - 1)
+        return due <= now ? nil : due
+    }
+
+    /// How many tokens are there.
+    func tokens(of limit: RateLimit, at now: Duration) -> Int {
+        guard fullAt > now else { return limit.burst }
+        let used = Int(((fullAt - now) / limit.period).rounded(.up))
+        return max(0, limit.burst - used)
+    }
+
+    /// Takes a token, there or not.
+    mutating func take(from limit: RateLimit, at now: Duration) {
+        fullAt = max(fullAt, now) + limit.period
+    }
+}
+
+extension RateLimit {
+    /// The time in which one token comes.
+    var period: Duration { interval / count }
+}
