@@ -77,6 +77,7 @@ extension Service: Coded {
         coder.flag(&enabled)
         coder.array(&endpoints)
         coder.value(&dispatch)
+        coder.optional(&tcpmux)
         coder.enumeration(&style)
         coder.flag(&wait)
         coder.optional(&instances)
@@ -106,9 +107,10 @@ extension Dispatch: Coded {
             case .handoff: 1
             case .internal: 2
             case .redirect: 3
+            case .tcpmux: 4
             }
         let blanks: [Dispatch] = [
-            .exec(Program()), .handoff(Handoff()), .internal(.discard), .redirect(Redirect()),
+            .exec(Program()), .handoff(Handoff()), .internal(.discard), .redirect(Redirect()), .tcpmux,
         ]
         coder.choice(&self, number: number, of: blanks)
         switch self {
@@ -124,7 +126,16 @@ extension Dispatch: Coded {
         case .redirect(var redirect):
             coder.value(&redirect)
             self = .redirect(redirect)
+        case .tcpmux: break
         }
+    }
+}
+
+extension TCPMuxName: Coded {
+    init() { self.init(name: "", answers: false) }
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.flag(&answers)
     }
 }
 

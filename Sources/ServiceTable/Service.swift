@@ -6,6 +6,8 @@ package struct Service: Hashable, Sendable {
     /// In table order. Empty for a service that only `route`, `tcpmux` or PASS can reach.
     package var endpoints: [Endpoint] = []
     package var dispatch = Dispatch.internal(.discard)
+    /// Its name for clients of `internal: tcpmux`.
+    package var tcpmux: TCPMuxName?
     package var style = Style.inetd
     /// The handler gets the listening or datagram socket itself (inetd's `wait`).
     package var wait = false
@@ -24,6 +26,8 @@ package enum Dispatch: Hashable, Sendable {
     case handoff(Handoff)
     case `internal`(InternalService)
     case redirect(Redirect)
+    /// `internal: tcpmux`: to the service that the client names.
+    case tcpmux
 }
 
 /// A program to exec, found and checked when the table was read.

@@ -64,6 +64,7 @@ struct TableCheck {
         }
         checkTargets(placed)
         checkEndpoints(placed)
+        TCPMuxCheck(reading: reading).check(placed)
         checkPresence(entries.isEmpty, placed)
         return placed.map(\.service)
     }
@@ -147,7 +148,7 @@ struct TableCheck {
             (file.draft.services.map { file.cursor.at($0) } ?? file.cursor).warn("every service is disabled")
         }
         let reached = Set(services.flatMap(\.targets).map(\.value))
-        for service in services where !service.listens && !service.hasTCPMux && service.service.enabled {
+        for service in services where !service.listens && service.tcpmux == nil && service.service.enabled {
             if !reached.contains(service.service.name), !service.service.wait {
                 service.cursor.warn("nothing reaches this service: it has no listen, and no route or pass_to names it")
             }

@@ -32,7 +32,7 @@ final class ActiveService {
                     shortage: runtime.shortage, owner: self))
         }
         dispatcher.prepareWaits(listeners)
-        runtime.services.add(intake, named: definition.name)
+        runtime.services.add(intake, named: definition.name, tcpmux: definition.tcpmux)
     }
 
     /// Binds, and starts what is to be there from the beginning.
@@ -140,7 +140,7 @@ extension ActiveService {
     private var restartNote: String {
         switch definition.dispatch {
         case .exec: "each connection starts its program anew"
-        case .handoff, .internal, .redirect: "it has no process"
+        case .handoff, .internal, .redirect, .tcpmux: "it has no process"
         }
     }
 }

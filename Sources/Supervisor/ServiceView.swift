@@ -42,7 +42,7 @@ extension Dispatch {
         switch self {
         case .exec: .exec
         case .handoff: .handoff
-        case .internal: .internal
+        case .internal, .tcpmux: .internal
         case .redirect: .redirect
         }
     }

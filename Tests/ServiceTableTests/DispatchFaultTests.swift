@@ -82,7 +82,27 @@ struct DispatchFaultTests {
             ),
             (
                 "{listen: 1, internal: tcpmux}",
-                ["1:37: error: services.s.internal: internal: tcpmux is not supported yet"]
+                ["1:12: warning: services.s: no service has a tcpmux name: it can only say so"]
+            ),
+            (
+                "{listen: 'udp://*:1', internal: tcpmux, tcpmux: x}",
+                [
+                    "1:24: error: services.s.listen: a udp:// endpoint has no lines; internal: tcpmux is for streams only",
+                    "1:63: error: services.s.tcpmux: tcpmux leads to other services, not to itself",
+                ]
+            ),
+            (
+                "{listen: 1, exec: /bin/cat, wait: true, tcpmux: x}",
+                [
+                    "1:63: error: services.s.tcpmux: a wait handler takes connections itself; only exec without wait: true can be given one",
+                    "1:63: warning: services.s.tcpmux: nothing reaches the service by this name: there is no internal: tcpmux",
+                ]
+            ),
+            (
+                "{exec: /bin/cat, tcpmux: +Help}",
+                [
+                    "1:40: error: services.s.tcpmux: HELP asks for the list of names; no service can have it"
+                ]
             ),
             (
                 "{listen: 1, redirect: 'udp://10.0.0.1:80'}",

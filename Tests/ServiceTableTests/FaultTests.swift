@@ -113,8 +113,7 @@ struct ServiceFaultTests {
     @Test(
         "what a later issue brings is checked, and then refused by name",
         arguments: [
-            "banner: /etc/issue",
-            "log_on: [start, exit]", "tcpmux: +name",
+            "banner: /etc/issue", "log_on: [start, exit]",
         ])
     func later(key: String) {
         let name = String(key.prefix { $0 != ":" })

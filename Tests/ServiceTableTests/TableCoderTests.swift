@@ -51,13 +51,16 @@ struct TableCoderTests {
         var redirect = Service(name: "redirect")
         redirect.dispatch = .redirect(
             Redirect(addresses: [.ipv4(.loopback, port: 1), .unix(path: "/t")], proxyHeader: .v2))
+        redirect.tcpmux = TCPMuxName(name: "n", answers: true)
+        var mux = Service(name: "mux")
+        mux.dispatch = .tcpmux
         var table = ServiceTable()
         table.file = "f"
         table.runtimeDirectory = "/r"
         table.log = LogSettings(level: .debug, path: "/l")
         table.controlGroup = 3
         table.limits = SupervisorLimits(openFiles: 4, stopTimeout: .seconds(5))
-        table.services = [exec, handoff, plain, echo, redirect]
+        table.services = [exec, handoff, plain, echo, redirect, mux]
         let fault = ConfigurationFault(
             file: "f", line: 1, column: 2, key: "k", message: "m", severity: .warning)
         return LoadedTable(table: table, faults: [fault])

@@ -11,6 +11,8 @@ package enum ConnectionEvent: Hashable, Sendable {
     case acknowledged(handler: String)
     case nacked(handler: String, why: String)
     case requeued(why: String)
+    /// Another service has taken it over, and counts it from now on.
+    case routed(to: String)
     /// Its handler has finished it, or Baton itself. `duration`: since it was accepted. `why`: what ended it,
     /// where it was not the end of both ways.
     case ended(duration: Duration, traffic: Traffic? = nil, why: String? = nil)
@@ -20,7 +22,7 @@ package enum ConnectionEvent: Hashable, Sendable {
 
     package var level: EventLevel {
         switch self {
-        case .accepted, .handedOff, .acknowledged, .ended: .debug
+        case .accepted, .handedOff, .acknowledged, .ended, .routed: .debug
         case .dropped, .requeued: .info
         case .refused, .refusedAgain: .notice
         case .nacked, .cut: .warning
@@ -57,6 +59,8 @@ package enum ConnectionEvent: Hashable, Sendable {
                 more: ["handler": .string(handler)])
         case .requeued(let why):
             return EventDetails("requeued", "back in the queue: \(why.printable())", reason: why)
+        case .routed(let service):
+            return EventDetails("routed", "went to \(service.printable())", more: ["to": .string(service)])
         case .ended(let duration, let traffic, let why):
             let moved = traffic.map { ", \($0.received) bytes from the client, \($0.sent) to it" } ?? ""
             let words = why.map { ": \($0.printable())" } ?? ""

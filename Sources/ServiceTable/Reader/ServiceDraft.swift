@@ -3,7 +3,7 @@ struct ServiceDraft: Sendable {
     var listen: Listen?
     var exec: [String]?
     var handoff: HandoffDraft?
-    var `internal`: InternalService?
+    var `internal`: Inside?
     var route: RouteDraft?
     var redirect: EndpointAddress?
     var sendProxy: ProxyHeaderVersion?
@@ -19,6 +19,13 @@ struct ServiceDraft: Sendable {
     var group: UInt32?
     var groups: GroupsSetting?
     var argv0: String?
+    var tcpmux: TCPMuxName?
+
+    /// The value of `internal`.
+    enum Inside: Hashable, Sendable {
+        case service(InternalService)
+        case tcpmux
+    }
 
     /// The keys of which exactly one says what happens with a connection.
     static let dispatchKeys = ["exec", "handoff", "internal", "redirect", "route"]
@@ -44,22 +51,24 @@ struct ServiceDraft: Sendable {
             draft.route = route
             cursor.fault("route is not supported yet")
         },
-        .later("tcpmux", tcpmuxName),
+        Key("tcpmux", \.tcpmux, tcpmuxName.map { TCPMuxName($0) }),
         Key("style", \.style, .choice),
         Key("wait", \.wait, .boolean),
     ]
 
-    private static let internalService = Kind<String>.scalar(
+    private static let internalService = Kind<Inside?>.scalar(
         Words.list(InternalService.allCases.map(\.rawValue) + ["tcpmux"])
     ) { text, _ in
-        InternalService(rawValue: text) != nil || text == "tcpmux" ? text : nil
-    }.checked("internal: tcpmux is not supported yet") { $0 != "tcpmux" }.map { InternalService(rawValue: $0) }
+        text == "tcpmux" ? .tcpmux : InternalService(rawValue: text).map { .service($0) }
+    }
 
     /// RFC 1078: a name on a line, with a + where the server answers for the handler.
     private static let tcpmuxName = Kind<String>.text("a name, or +NAME").checked(
         "a tcpmux name is 1 to 255 printable ASCII characters without blanks"
     ) { name in
         let rest = name.hasPrefix("+") ? name.dropFirst() : name[...]
-        return (1...255).contains(rest.utf8.count) && rest.utf8.allSatisfy { (0x21..<0x7f).contains($0) }
+        return (1...TCPMuxName.longest).contains(rest.utf8.count) && rest.utf8.allSatisfy { (0x21..<0x7f).contains($0) }
+    }.checked("HELP asks for the list of names; no service can have it") {
+        TCPMuxName($0).folded != TCPMuxName.help
     }
 }

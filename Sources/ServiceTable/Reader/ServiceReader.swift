@@ -8,7 +8,8 @@ struct PlacedService {
     var targets: [Placed<String>]
     /// `listen` was given, be it sound or not.
     var listens: Bool
-    var hasTCPMux: Bool
+    /// Where its tcpmux name stands.
+    var tcpmux: Cursor?
 }
 
 /// Reads one service: its keys over the defaults, then what they mean together.
@@ -79,18 +80,21 @@ struct ServiceReader {
         if let fault = draft.redirect?.faultAsTarget(listening: endpoints.map(\.endpoint)) {
             given["redirect"]?.fault(fault)
         }
+        if let fault = Self.faultOfTCPMuxTarget(isWait: draft.wait, isMultiplexer: dispatch == .tcpmux) {
+            given["tcpmux"]?.fault(fault)
+        }
         checkWait(endpoints)
         for endpoint in endpoints { check(endpoint) }
         checkEffects()
         let service = Service(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
-            style: draft.style, wait: draft.wait, instances: draft.instances,
+            tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
             admission: draft.admission, triggerLimit: draft.triggerLimit,
             process: process, onStop: draft.onStop)
         return PlacedService(
             service: service, cursor: nameCursor, endpoints: endpoints,
             targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
-            hasTCPMux: given["tcpmux"] != nil)
+            tcpmux: given["tcpmux"])
     }
 
     private var nameCursor: Cursor {
@@ -137,7 +141,11 @@ struct ServiceReader {
         if let redirect = draft.redirect {
             return .redirect(Redirect(addresses: redirect.addresses, proxyHeader: draft.sendProxy))
         }
-        return .internal(draft.internal ?? .discard)
+        switch draft.internal {
+        case .tcpmux: return .tcpmux
+        case .service(let service): return .internal(service)
+        case nil: return .internal(.discard)
+        }
     }
 
     private func checkDispatch() {
@@ -196,6 +204,9 @@ struct ServiceReader {
         }
         if kind == .unixSequencedPacket, given["route"] != nil || given["redirect"] != nil {
             placed.cursor.fault("a \(name) cannot be routed or redirected; use exec, handoff or internal")
+        }
+        if draft.internal == .tcpmux, kind.isDatagram || kind == .unixSequencedPacket {
+            placed.cursor.fault("a \(name) has no lines; internal: tcpmux is for streams only")
         }
         if kind != .tcp, let hold = draft.handoff?.holdsUntilDone {
             hold.cursor(cursor.reading).fault("hold: done is for tcp endpoints only; use ack")

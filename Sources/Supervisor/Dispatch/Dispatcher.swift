@@ -15,6 +15,7 @@ final class Dispatcher {
     private var inside: InternalDispatch?
     private(set) var datagrams: InternalDatagramDispatch?
     private var relays: RedirectDispatch?
+    private var multiplexer: TCPMuxDispatch?
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
@@ -28,7 +29,7 @@ final class Dispatcher {
         let startsProcesses =
             switch definition.dispatch {
             case .exec, .handoff: true
-            case .internal, .redirect: false
+            case .internal, .redirect, .tcpmux: false
             }
         standardError =
             startsProcesses && definition.enabled
@@ -55,6 +56,10 @@ final class Dispatcher {
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
         case .redirect(let target):
             relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
+                changed()
+            }
+        case .tcpmux:
+            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [unowned self] in
                 changed()
             }
         }
@@ -95,6 +100,7 @@ final class Dispatcher {
         case .handOff: handoff?.dispatch(connection, origin)
         case .serve: inside?.dispatch(connection, origin)
         case .relay: relays?.dispatch(connection, origin)
+        case .multiplex: multiplexer?.dispatch(connection, origin)
         case .refuse: preconditionFailure("a refusal is no dispatch")
         }
     }
@@ -105,7 +111,7 @@ final class Dispatcher {
     }
 
     /// Connections that no process serves.
-    private var insideCount: Int { (inside?.count ?? 0) + (relays?.count ?? 0) }
+    private var insideCount: Int { (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) }
 
     /// The running processes of exec.
     var instances: [Instance] {
@@ -130,6 +136,7 @@ final class Dispatcher {
         handoff?.end(firmly: firmly)
         inside?.endAll()
         relays?.endAll()
+        multiplexer?.endAll()
     }
 
     /// Nothing of it is left that the supervisor has to wait for.

@@ -1,5 +1,6 @@
 internal import ControlProtocol
 internal import LinuxSystem
+internal import ServiceTable
 
 /// What a service answers when another one offers it a connection.
 enum ConnectionOffer {
@@ -23,13 +24,16 @@ protocol ConnectionTarget: AnyObject {
 /// The services of the table by name, for connections that go from one to another.
 final class ServiceDirectory {
     private var entries: [String: Entry] = [:]
+    /// By what clients of tcpmux call them.
+    private(set) var multiplexed = TCPMuxNames()
 
     private struct Entry {
         weak var target: (any ConnectionTarget)?
     }
 
-    func add(_ target: any ConnectionTarget, named name: String) {
+    func add(_ target: any ConnectionTarget, named name: String, tcpmux: TCPMuxName?) {
         entries[name] = Entry(target: target)
+        if let tcpmux { multiplexed.add(tcpmux, service: name) }
     }
 
     /// Nil when there is none of this name, or it is disabled.

@@ -20,6 +20,8 @@ enum Way: Equatable {
     case serve(InternalService)
     /// To another address.
     case relay
+    /// To the service that the client names.
+    case multiplex
     case refuse(RefusalReason)
 }
 
@@ -30,6 +32,7 @@ enum Router {
         case .exec: return .spawn
         case .internal(let service): return .serve(service)
         case .redirect: return .relay
+        case .tcpmux: return .multiplex
         case .handoff(let handoff):
             let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
             let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)

@@ -22,6 +22,13 @@ struct InternalExchange {
         }
     }
 
+    /// Says `words` and ends, as daytime and its kin do.
+    init(saying words: [UInt8], limits: InternalLimits = .standard) {
+        service = .qotd
+        lingerBytes = limits.lingerBytes
+        output = words
+    }
+
     enum Step: Equatable {
         case exchange(reading: Bool, writing: Bool)
         /// All is said: end the writing half, and read on for a short time.
