@@ -110,7 +110,8 @@ struct HandlerMachine {
             everRegistered = true
             return [.sendWelcome]
         case (.unresponsive, .heard):
-            state = .ready
+            // What was still on its way when it was killed is no sign of a life to come.
+            if !killsSilent { state = .ready }
             return []
         case (.ready, .silent):
             state = .unresponsive

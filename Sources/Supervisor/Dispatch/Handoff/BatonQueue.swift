@@ -17,8 +17,10 @@ struct BatonQueue {
     mutating func requeue(_ returned: [Baton], at now: Duration) {
         for baton in returned.sorted(by: { $0.origin.number > $1.origin.number }) {
             baton.entersQueue(at: now)
-            // Others that came back before it may have been accepted earlier.
-            let place = batons.firstIndex { $0.origin.number > baton.origin.number } ?? batons.endIndex
+            // Others that came back before it may have been accepted earlier. Fresh ones stand behind it, whatever
+            // their number: one that was routed here is numbered by its front.
+            let place =
+                batons.firstIndex { !$0.wasSentBefore || $0.origin.number > baton.origin.number } ?? batons.endIndex
             batons.insert(baton, at: place)
         }
     }
