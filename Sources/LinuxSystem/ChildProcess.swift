@@ -30,6 +30,12 @@ package enum ChildProcess {
         return (pid, .signaled(baton_term_signal(status), coreDumped: baton_dumped_core(status) != 0))
     }
 
+    /// The process group of any process; nil when it is gone.
+    package static func group(of pid: Int32) -> Int32? {
+        let group = getpgid(pid)
+        return group > 0 ? group : nil
+    }
+
     /// Signals the process group that a child of ours leads. False when nobody is left in it.
     @discardableResult
     package static func signalGroup(_ pid: Int32, _ signal: Int32) -> Bool {

@@ -40,6 +40,9 @@ package enum CurrentProcess {
 
     package static var workingDirectory: String? { link("/proc/self/cwd") }
 
+    /// Where a descriptor's file is now.
+    static func path(of descriptor: FileDescriptor) -> String? { link("/proc/self/fd/\(descriptor.rawValue)") }
+
     private static func link(_ path: String) -> String? {
         unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX) + 1) { buffer in
             guard let start = buffer.baseAddress else { return nil }

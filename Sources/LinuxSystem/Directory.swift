@@ -41,6 +41,9 @@ package struct Directory: ~Copyable {
         descriptor = here
     }
 
+    /// Where it is now, absolute.
+    package var path: String? { CurrentProcess.path(of: descriptor.borrowed) }
+
     /// A directory that somebody else has opened, and checked.
     package init(adopting descriptor: consuming OwnedDescriptor) {
         self.descriptor = descriptor

@@ -85,6 +85,8 @@ extension Service: Coded {
         coder.optional(&triggerLimit.burst)
         coder.value(&triggerLimit.interval)
         coder.value(&triggerLimit.backoff)
+        coder.optional(&heartbeat)
+        coder.enumeration(&unresponsive)
         coder.value(&process)
         coder.enumeration(&onStop)
     }

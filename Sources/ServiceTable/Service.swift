@@ -15,6 +15,10 @@ package struct Service: Hashable, Sendable {
     package var instances: Int? = 256
     package var admission = AdmissionSettings()
     package var triggerLimit = TriggerLimit()
+    /// A `wait` handler says WATCHDOG=1 at least so often (sd_notify(3)). Nil: it need not.
+    package var heartbeat: Duration?
+    /// What becomes of a `wait` handler that does not.
+    package var unresponsive = Handoff.Unresponsive.kill
     package var process = ProcessSettings()
     /// What becomes of running processes when the supervisor stops.
     package var onStop = OnStop.end

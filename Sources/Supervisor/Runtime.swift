@@ -17,6 +17,8 @@ final class Runtime {
     /// Where our own small datagram services are bound: they never answer each other.
     let internalPorts = InternalPorts()
     let services = ServiceDirectory()
+    /// Nil where handlers could not reach it.
+    var notifications: NotifySocket?
     /// What relays borrow while bytes are on their way.
     let pipes = PipePool()
     private(set) lazy var names = NameResolver(runtime: self)

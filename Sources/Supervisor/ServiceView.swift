@@ -7,9 +7,7 @@ extension ActiveService {
             name: definition.name, dispatch: definition.dispatch.kind, state: state,
             listeners: listeners.map(\.status), connections: record.connections)
         status.handlers = dispatcher.handoff?.handlers.map(\.status) ?? []
-        status.processes = dispatcher.instances.map {
-            ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number)
-        }
+        status.processes = dispatcher.processes
         status.lastFailure = record.lastFailure
         status.reason = reason
         return status

@@ -136,6 +136,11 @@ package final class Supervisor {
             control = try ControlServer(
                 controlSocket, admitsGroup: table.controlGroup != nil, runtime: runtime, target: self)
             registrar = try Registrar(registerSocket, packets: packets, runtime: runtime, target: self)
+            if let socket = try files?.bind(NotifySocket.socketName, .datagram, mode: 0o666),
+                let path = files?.address(of: NotifySocket.socketName)
+            {
+                runtime.notifications = try NotifySocket(socket, path: path, runtime: runtime)
+            }
         } catch {
             throw RuntimeFiles.Failure(message: "the sockets in \(runtimeDirectory.path): \(error)")
         }
@@ -204,10 +209,11 @@ package final class Supervisor {
         isFinishing = true
         if let stopTimer { loop.cancel(stopTimer) }
         registrar?.close()
+        runtime.notifications?.close()
         runtime.names.stop()
         runtime.launchers.stop()
         loop.afterThisRound { [unowned self] in
-            files.take()?.remove([RuntimeDirectory.controlSocket, Registrar.socketName])
+            files.take()?.remove([RuntimeDirectory.controlSocket, Registrar.socketName, NotifySocket.socketName])
             control?.close()
             loop.stop()
         }
@@ -247,10 +253,12 @@ extension Supervisor: ControlTarget {
     }
 
     private func status(of services: [ActiveService]) -> SupervisorStatus {
-        SupervisorStatus(
+        var status = SupervisorStatus(
             version: BatonVersion.text, pid: Int(CurrentProcess.pid), uptime: loop.now - began, table: table.file,
             state: stopBegan == nil ? .running : .stopping,
             openFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0), services: services.map(\.status))
+        status.notificationsDropped = runtime.notifications?.dropped ?? 0
+        return status
     }
 
     private func stop(

@@ -10,6 +10,8 @@ struct TableCoderTests {
         var exec = Service(name: "exec", enabled: false, style: .systemd, wait: true, instances: 7, onStop: .leave)
         exec.triggerLimit = TriggerLimit(
             burst: 3, interval: .milliseconds(1500), backoff: Backoff(first: .seconds(2), longest: .seconds(4)))
+        exec.heartbeat = .seconds(6)
+        exec.unresponsive = .wait
         exec.dispatch = .exec(Program(path: "/bin/cat", arguments: ["cat", "", "ü"]))
         exec.process = ProcessSettings(
             credentials: Credentials(

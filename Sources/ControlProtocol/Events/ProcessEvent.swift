@@ -8,6 +8,8 @@ package enum ProcessEvent: Hashable, Sendable {
     case exited(pid: Int, ProcessEnd, duration: Duration)
     /// It was sent a signal by the supervisor: `runtime_limit`, a stop.
     case signalled(pid: Int, signal: String, why: String)
+    /// What it said of itself, or that it was silent for so long.
+    case notified(pid: Int, ProcessStatus.State, why: String? = nil)
     /// A line that it wrote to its standard error.
     case standardError(pid: Int, line: String)
     /// Lines over 100 a second were passed over.
@@ -19,6 +21,7 @@ package enum ProcessEvent: Hashable, Sendable {
     package var level: EventLevel {
         switch self {
         case .spawned, .standardError: .info
+        case .notified(_, let state, _): state == .unresponsive ? .warning : .info
         case .exited(_, let end, _): end.level
         case .signalled: .notice
         case .standardErrorDropped: .warning
@@ -43,6 +46,10 @@ package enum ProcessEvent: Hashable, Sendable {
             return EventDetails(
                 "signalled", "pid \(pid) sent \(signal): \(why.printable())", reason: why, pid: pid,
                 more: ["signal": .string(signal)])
+        case .notified(let pid, let state, let why):
+            let words = why.map { ": \($0.printable())" } ?? ""
+            return EventDetails(
+                "process_\(state.rawValue)", "pid \(pid) is \(state.rawValue)\(words)", reason: why, pid: pid)
         case .standardError(let pid, let line):
             return EventDetails("stderr", "[\(pid)] \(line.printable(limit: Self.longestLine))", pid: pid)
         case .standardErrorDropped(let lines):

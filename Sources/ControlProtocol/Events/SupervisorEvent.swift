@@ -10,6 +10,8 @@ package enum SupervisorEvent: Hashable, Sendable {
     case stopping(why: String)
     case stopped(after: Duration)
     case launcherReplaced(pid: Int, why: String)
+    /// Messages to NOTIFY_SOCKET that were no handler's, or no notification, in the last second or so.
+    case notificationsDropped(count: Int, pid: Int, why: String)
     /// Something that the supervisor can live without did not work: `what` it was about.
     case impaired(what: String, error: String)
 
@@ -18,7 +20,7 @@ package enum SupervisorEvent: Hashable, Sendable {
         case .starting, .ready, .stopping, .stopped: .notice
         case .tableLoaded: .info
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
-        case .launcherReplaced, .impaired: .warning
+        case .launcherReplaced, .impaired, .notificationsDropped: .warning
         }
     }
 
@@ -51,6 +53,11 @@ package enum SupervisorEvent: Hashable, Sendable {
         case .launcherReplaced(let pid, let why):
             return EventDetails(
                 "launcher_replaced", "launcher \(pid) replaced: \(why.printable())", reason: why, pid: pid)
+        case .notificationsDropped(let count, let pid, let why):
+            return EventDetails(
+                "notifications_dropped",
+                "\(counted(count, "message")) to NOTIFY_SOCKET dropped; the last, from pid \(pid): \(why.printable())",
+                reason: why, pid: pid, more: ["count": .integer(Int64(count))])
         case .impaired(let what, let error):
             return EventDetails(
                 "impaired", "\(what.printable()): \(error.printable())", reason: error, more: ["what": .string(what)])

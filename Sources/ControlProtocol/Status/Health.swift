@@ -23,6 +23,9 @@ extension ServiceStatus {
                 "\(name): handler \(handler.id.printable()) (pid \(handler.pid)) is unresponsive, "
                     + "last sign of life \(handler.lastSignOfLife.brief) ago")
         }
+        for process in processes where process.state == .unresponsive {
+            problems.append("\(name): pid \(process.pid) is unresponsive")
+        }
         if connections.lost > 0 {
             problems.append("\(name): \(connections.lost) connections lost; this is a bug in Baton")
         }

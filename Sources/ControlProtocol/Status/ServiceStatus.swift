@@ -68,11 +68,21 @@ package struct ProcessStatus: Hashable, Sendable {
     package var started: Timestamp
     /// The connection it serves; nil for `wait`.
     package var connection: UInt64?
+    /// What it has said of itself, or its silence; nil before.
+    package var state: State?
+    /// Its own words.
+    package var status: String?
 
-    package init(pid: Int, started: Timestamp, connection: UInt64? = nil) {
+    package enum State: String, Hashable, Sendable, CaseIterable {
+        case ready, stopping, unresponsive
+    }
+
+    package init(pid: Int, started: Timestamp, connection: UInt64? = nil, state: State? = nil, status: String? = nil) {
         self.pid = pid
         self.started = started
         self.connection = connection
+        self.state = state
+        self.status = status
     }
 }
 
@@ -121,6 +131,8 @@ extension ProcessStatus: JSONConvertible {
     package var json: JSON {
         var object: JSONObject = ["pid": .integer(Int64(pid)), "started": .string("\(started)")]
         object.append("connection", connection.map { .string("\($0)") })
+        object.append("state", state.map { .string($0.rawValue) })
+        object.append("status", status.map { .string($0) })
         return .object(object)
     }
 
@@ -131,5 +143,7 @@ extension ProcessStatus: JSONConvertible {
         connection = try object.optional("connection") { name throws(JSONShapeError) in
             try object.required(name, "an id") { $0.string.flatMap { UInt64($0) } }
         }
+        state = try object.optional("state", object.choice)
+        status = try object.optional("status", object.string)
     }
 }

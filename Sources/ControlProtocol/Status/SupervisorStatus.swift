@@ -9,6 +9,8 @@ package struct SupervisorStatus: Hashable, Sendable {
     package var state = State.running
     /// The supervisor's own RLIMIT_NOFILE.
     package var openFiles: Int
+    /// Messages to NOTIFY_SOCKET that were no handler's, or no notification.
+    package var notificationsDropped = 0
     /// In table order.
     package var services: [ServiceStatus]
 
@@ -32,12 +34,15 @@ package struct SupervisorStatus: Hashable, Sendable {
 
 extension SupervisorStatus: JSONConvertible {
     package var json: JSON {
-        [
+        var object: JSONObject = [
             "version": .string(version), "pid": .integer(Int64(pid)), "uptime_seconds": .number(uptime.seconds),
             "table": .string(table), "state": .string(state.rawValue),
             "limits": ["open_files": .integer(Int64(openFiles))],
             "services": JSON(services),
         ]
+        object.append(
+            "notifications_dropped", notificationsDropped > 0 ? .integer(Int64(notificationsDropped)) : nil)
+        return .object(object)
     }
 
     package init(json: JSON) throws(JSONShapeError) {
@@ -51,5 +56,6 @@ extension SupervisorStatus: JSONConvertible {
             $0.object?["open_files"]?.integer.flatMap(Int.init(exactly:))
         }
         services = try object.list("services")
+        notificationsDropped = try object.optional("notifications_dropped", object.integer) ?? 0
     }
 }

@@ -13,6 +13,8 @@ struct ServiceDraft: Sendable {
     var instances: Int? = 256
     var admission = AdmissionSettings()
     var triggerLimit = TriggerLimit()
+    var heartbeat: Duration?
+    var unresponsive = Handoff.Unresponsive.kill
     var onStop = OnStop.end
     var process = ProcessSettings()
     var user: UserReference?
@@ -54,6 +56,8 @@ struct ServiceDraft: Sendable {
         Key("tcpmux", \.tcpmux, tcpmuxName.map { TCPMuxName($0) }),
         Key("style", \.style, .choice),
         Key("wait", \.wait, .boolean),
+        Key("heartbeat", \.heartbeat, Kind<Duration?>.limit(.positiveDuration).or("false", nil)),
+        Key("unresponsive", \.unresponsive, .choice),
     ]
 
     private static let internalService = Kind<Inside?>.scalar(

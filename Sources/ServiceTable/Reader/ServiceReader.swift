@@ -89,8 +89,8 @@ struct ServiceReader {
         let service = Service(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
             tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
-            admission: draft.admission, triggerLimit: draft.triggerLimit,
-            process: process, onStop: draft.onStop)
+            admission: draft.admission, triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
+            unresponsive: draft.unresponsive, process: process, onStop: draft.onStop)
         return PlacedService(
             service: service, cursor: nameCursor, endpoints: endpoints,
             targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
@@ -239,6 +239,9 @@ struct ServiceReader {
         }
         if let place = own["connections"], given["handoff"] == nil {
             place.fault("it goes with handoff only; instances limits the others")
+        }
+        if !draft.wait, given.sound("wait"), let place = own["heartbeat"] ?? own["unresponsive"] {
+            place.fault("it is for wait: true; a persistent handler's stands in handoff")
         }
         if let place = own["style"], given["exec"] == nil, given["handoff"] != nil {
             place.warn("it has no effect: handoff handlers get connections over their channel")

@@ -44,13 +44,25 @@ struct RuntimeFiles: ~Copyable {
     /// A listening socket `name` in the directory that is never more open than `mode`. The lock proves that a
     /// file of that name is nobody's any more.
     borrowing func listen(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
+        let socket = try bind(name, kind, mode: mode)
+        try Socket.listen(socket.borrowed, backlog: 128)
+        return socket
+    }
+
+    /// The same, for a datagram socket.
+    borrowing func bind(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
         // By the opened directory: its path may be too long for a socket's address.
         let address = SocketAddress.unix(path: "/proc/self/fd/\(directory.borrowed.rawValue)/\(name)")
         if try directory.status(of: name) != nil { try directory.remove(name) }
         let socket = try Socket.make(family: address.family, kind, nonblocking: true)
         try FileCreationMask.with(0o777 & ~mode) { () throws(Errno) in try Socket.bind(socket.borrowed, to: address) }
-        try Socket.listen(socket.borrowed, backlog: 128)
         return socket
+    }
+
+    /// The path of `name` as others reach it; nil when it is longer than a socket's address (unix(7)).
+    borrowing func address(of name: String) -> String? {
+        guard let path = directory.path.map({ "\($0)/\(name)" }) else { return nil }
+        return path.utf8.count <= 107 ? path : nil
     }
 
     /// Gives `group` the socket `name`.

@@ -118,6 +118,13 @@ final class Dispatcher {
         (exec?.instances ?? []) + waits.compactMap(\.instance)
     }
 
+    /// The same, for the status.
+    var processes: [ProcessStatus] {
+        let serving = exec?.instances ?? []
+        return serving.map { ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number) }
+            + waits.compactMap(\.process)
+    }
+
     // MARK: Stopping
 
     /// Takes no more; what runs goes on.

@@ -79,10 +79,15 @@ extension StatusReport {
         for listener in service.listeners { lines += self.lines(of: listener, in: service) }
         for handler in service.handlers { lines += self.lines(of: handler) }
         if !service.processes.isEmpty {
-            lines += wrapped(["processes: " + list(service.processes.map { "\($0.pid)" })], indent: 2)
+            lines += wrapped(["processes: " + list(service.processes.map(words))], indent: 2)
         }
         lines += wrapped(counters(of: service.connections), indent: 2)
         return lines
+    }
+
+    private func words(for process: ProcessStatus) -> String {
+        let said = [process.state?.rawValue, process.status?.printable()].compactMap { $0 }
+        return said.isEmpty ? "\(process.pid)" : "\(process.pid) (\(said.joined(separator: ": ")))"
     }
 
     private func lines(of listener: ListenerStatus, in service: ServiceStatus) -> [String] {

@@ -15,6 +15,7 @@ final class WaitDispatch {
     private var trigger: TriggerPolicy
     private var isStarting = false
     private(set) var instance: Instance?
+    private var notifying: NotifyingProcess?
     private var pause: TimerID?
     /// The handler was asked to end: that it does is no failure.
     private var isRestarting = false
@@ -57,8 +58,27 @@ final class WaitDispatch {
         let start = program.start(
             systemd ? .numbered : .standardInput, sockets: sockets,
             announcing: systemd ? bound.map(\.endpoint.name) : nil
-        ) { $0.describe(listeners: bound) }
+        ) { environment in
+            environment.describe(listeners: bound)
+            announceNotifySocket(in: &environment)
+        }
         runtime.launchers.spawn(start.plan, passing: start.passing) { [self] in settle($0) }
+    }
+
+    /// sd_notify(3), sd_watchdog_enabled(3). Behind a chroot the socket cannot be reached.
+    private func announceNotifySocket(in environment: inout HandlerEnvironment) {
+        guard program.service.process.chroot == nil, let socket = runtime.notifications else { return }
+        environment.set("NOTIFY_SOCKET", socket.path)
+        if let timeout = program.service.heartbeat {
+            environment.set("WATCHDOG_USEC", "\(timeout.milliseconds * 1000)")
+        }
+    }
+
+    /// The process that it runs, and what that has said of itself.
+    var process: ProcessStatus? {
+        instance.map {
+            ProcessStatus(pid: Int($0.pid), started: $0.started, state: notifying?.state, status: notifying?.status)
+        }
     }
 
     private func settle(_ outcome: SpawnOutcome) {
@@ -68,9 +88,13 @@ final class WaitDispatch {
             record.connections.spawned += 1
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid), listener: listeners.first?.endpoint.name)))
-            instance = Instance(
+            let instance = Instance(
                 pid: pid, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
             ) { [self] in ended($0, $1) }
+            self.instance = instance
+            notifying = NotifyingProcess(pid: pid, service: program.service, record: record, runtime: runtime) {
+                [weak instance] in instance?.kill(why: $0)
+            }
         case .failed(_, let stage, let error):
             record.failed(stage: stage.description, error: "\(error)")
             record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")))
@@ -80,6 +104,8 @@ final class WaitDispatch {
 
     private func ended(_ instance: Instance, _ status: ExitStatus) {
         self.instance = nil
+        notifying?.end()
+        notifying = nil
         program.finishedWriting(instance.pid)
         let asked = isRestarting
         isRestarting = false
