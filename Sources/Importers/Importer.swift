@@ -22,33 +22,35 @@ protocol Importer {
 
     /// Reads the file or directory at `path` into `report`. What cannot be read or parsed is told there.
     static func read(_ path: String, into report: inout ImportReport, settings: inout ImportSettings)
+
+    /// Reads all `paths`.
+    static func read(_ paths: [String], into report: inout ImportReport, settings: inout ImportSettings)
+}
+
+extension Importer {
+    static func read(_ paths: [String], into report: inout ImportReport, settings: inout ImportSettings) {
+        for path in paths { read(path, into: &report, settings: &settings) }
+    }
 }
 
 package enum Importers {
-    /// Nil while a format is still to come.
-    private static func importer(of format: SourceFormat) -> (any Importer.Type)? {
+    private static func importer(of format: SourceFormat) -> any Importer.Type {
         switch format {
         case .inetd: InetdImporter.self
         case .xinetd: XinetdImporter.self
-        case .systemd: nil
+        case .systemd: SystemdImporter.self
         }
     }
 
     /// The directives of a format, for the migration guide.
-    package static func table(of format: SourceFormat) -> DirectiveTable? { importer(of: format)?.table }
+    package static func table(of format: SourceFormat) -> DirectiveTable { importer(of: format).table }
 
     /// Reads `paths` into one table.
     package static func read(_ format: SourceFormat, paths: [String], settings: ImportSettings) -> ImportReport {
         var report = ImportReport()
         var settings = settings
         report.table.comments.append("From \(paths.joined(separator: " ")), by baton import \(format.rawValue).")
-        for path in paths {
-            guard let importer = importer(of: format) else {
-                report.fail("importing \(format.rawValue) configuration is not supported yet", at: SourcePlace(path, 0))
-                continue
-            }
-            importer.read(path, into: &report, settings: &settings)
-        }
+        importer(of: format).read(paths, into: &report, settings: &settings)
         return report
     }
 }

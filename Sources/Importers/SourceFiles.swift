@@ -70,6 +70,9 @@ package struct SourceFiles: Sendable {
 
     package func exists(_ path: String) -> Bool { FileSystem.entry(at: path) != nil }
 
+    /// A link to /dev/null, by which systemd masks units.
+    func isNull(_ path: String) -> Bool { FileSystem.isLink(path) && FileSystem.entry(at: path) == .other }
+
     /// The names in a directory that are files, sorted by bytes, those that begin with a dot left out.
     package func files(in directory: String) -> [String] {
         let start = directory.hasSuffix("/") ? directory : directory + "/"

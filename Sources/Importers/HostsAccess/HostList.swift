@@ -3,6 +3,10 @@ struct HostList: Sendable {
     var patterns: [HostPattern] = []
     private var exceptions: [HostList] = []
 
+    init(patterns: [HostPattern]) {
+        self.patterns = patterns
+    }
+
     /// EXCEPT may nest so deep.
     private static let deepest = 16
 

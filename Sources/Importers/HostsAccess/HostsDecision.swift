@@ -1,16 +1,22 @@
+/// A rule of a list in which the first match decides.
+struct SourceRule: Sendable {
+    var clients: HostList
+    var grants: Bool
+}
+
 /// Source lists in which the most exact match decides as the first match of the rules does.
 ///
 /// Blocks contain each other or share nothing, so the clients of a block that are in none of the smaller blocks all
 /// fare alike: asking the rules once for each block says everything.
 struct HostsDecision {
-    private let rules: [HostsRule]
+    private let rules: [SourceRule]
     private var blocks: [AddressBlock] = []
     /// Names, with the blocks beside which they stand.
     private var names: [(name: HostPattern, blocks: [AddressBlock])] = []
     /// Patterns of all kinds.
     private(set) var count = 0
 
-    init(_ rules: [HostsRule]) {
+    init(_ rules: [SourceRule]) {
         self.rules = rules
         var seen = Set(AddressBlock.everyone)
         for rule in rules {

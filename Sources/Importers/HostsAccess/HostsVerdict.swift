@@ -15,7 +15,7 @@ package struct HostsVerdict: Sendable {
     package init(_ access: HostsAccess, of daemon: String) {
         let concerned = access.rules.filter { $0.concerns(daemon) }
         let rules = concerned.filter { !$0.hasEndpoint }
-        let decision = HostsDecision(rules)
+        let decision = HostsDecision(rules.map { SourceRule(clients: $0.clients, grants: $0.grants) })
         let isOnly = decision.admitsByOneRule
         let fits = decision.count <= Self.mostPatterns
         if fits {
