@@ -164,7 +164,7 @@ final class Listener: EventSource {
             guard holds.isEmpty, let descriptor, let owner else { return }
             guard owner.room > 0 else { return hold(.noRoom) }
             do {
-                owner.accepted(try Socket.accept(descriptor), on: self)
+                owner.accepted(try SocketBinding.accept(descriptor, of: endpoint), on: self)
             } catch {
                 guard passedOver(error) else { return }
             }
