@@ -110,9 +110,11 @@ extension Dispatch: Coded {
             case .internal: 2
             case .redirect: 3
             case .tcpmux: 4
+            case .route: 5
             }
         let blanks: [Dispatch] = [
             .exec(Program()), .handoff(Handoff()), .internal(.discard), .redirect(Redirect()), .tcpmux,
+            .route(Route()),
         ]
         coder.choice(&self, number: number, of: blanks)
         switch self {
@@ -129,6 +131,9 @@ extension Dispatch: Coded {
             coder.value(&redirect)
             self = .redirect(redirect)
         case .tcpmux: break
+        case .route(var route):
+            coder.value(&route)
+            self = .route(route)
         }
     }
 }
@@ -305,6 +310,23 @@ extension Endpoint: Coded {
         coder.flag(&ipv6Only)
         coder.flag(&anyFamily)
         coder.value(&options)
+    }
+}
+
+extension SocketOptions: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&backlog)
+        coder.flag(&reusePort)
+        coder.flag(&freeBind)
+        coder.optional(&keepAlive)
+        coder.optional(&noDelay)
+        coder.optional(&receiveBuffer)
+        coder.optional(&sendBuffer)
+        coder.optional(&mode)
+        coder.optional(&owner)
+        coder.optional(&group)
+        coder.integer(&directoryMode)
+        coder.flag(&removeOnStop)
     }
 }
 

@@ -32,6 +32,7 @@ package enum Dispatch: Hashable, Sendable {
     case redirect(Redirect)
     /// `internal: tcpmux`: to the service that the client names.
     case tcpmux
+    case route(Route)
 }
 
 /// A program to exec, found and checked when the table was read.

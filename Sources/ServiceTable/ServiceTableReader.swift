@@ -65,6 +65,7 @@ struct TableCheck {
         checkTargets(placed)
         checkEndpoints(placed)
         TCPMuxCheck(reading: reading).check(placed)
+        RouteCheck(reading: reading).check(placed)
         checkPresence(entries.isEmpty, placed)
         return placed.map(\.service)
     }

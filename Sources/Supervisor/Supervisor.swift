@@ -109,7 +109,6 @@ package final class Supervisor {
             }
         }
         raiseOpenFiles()
-        runtime.occupancy.limit = table.limits.instances
         files = try RuntimeFiles(runtimeDirectory)
     }
 
@@ -148,8 +147,6 @@ package final class Supervisor {
     }
 
     private func startServices() throws(RuntimeFiles.Failure) {
-        // Now, so that the time zone's file is not read between two connections.
-        if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
         services = table.services.map { ActiveService($0, runtime: runtime, packets: packets) }
         for service in services {
             service.stopped = { [unowned self] in serviceStopped() }

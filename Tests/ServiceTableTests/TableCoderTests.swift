@@ -30,13 +30,8 @@ struct TableCoderTests {
             Endpoint(
                 name: "n", kind: .udp, address: address, ipv6Only: true, anyFamily: true,
                 options: SocketOptions(
-                    backlog: 1, reusePort: true, freeBind: true, interface: "i", transparent: true, mark: 7,
-                    priority: 8, tos: 9, ttl: 10,
-                    keepAlive: SocketOptions.KeepAlive(isOn: false, idle: 11, interval: 12, count: 13),
-                    noDelay: true, deferAccept: 14, fastOpen: 15, congestion: "c", broadcast: true,
-                    multicast: [MulticastGroup(address: .ipv4(.loopback, port: 0), interface: "m")],
-                    receiveBuffer: 2, sendBuffer: 3, mode: 0o600, owner: 4, group: 5, directoryMode: 0o700,
-                    removeOnStop: false))
+                    backlog: 1, reusePort: true, freeBind: true, keepAlive: false, noDelay: true, receiveBuffer: 2,
+                    sendBuffer: 3, mode: 0o600, owner: 4, group: 5, directoryMode: 0o700, removeOnStop: false))
         }
         var handoff = Service(name: "handoff")
         handoff.dispatch = .handoff(
@@ -61,13 +56,20 @@ struct TableCoderTests {
         redirect.tcpmux = TCPMuxName(name: "n", answers: true)
         var mux = Service(name: "mux")
         mux.dispatch = .tcpmux
+        var route = Service(name: "route")
+        var (tls, http, rules) = (Route.TLS(), Route.HTTP(), Route())
+        (tls.serverName, tls.alpn) = ("*.a", "h2")
+        (http.host, http.path, http.method) = ("b", "/c", "GET")
+        (rules.timeout, rules.mostBytes, rules.standard) = (nil, 5, "d")
+        rules.rules = [.ssh, .tls(tls), .http(http), .prefix([0, 255])].map { Route.Rule(match: $0, target: "t") }
+        route.dispatch = .route(rules)
         var table = ServiceTable()
         table.file = "f"
         table.runtimeDirectory = "/r"
         table.log = LogSettings(level: .debug, path: "/l")
         table.controlGroup = 3
         table.limits = SupervisorLimits(openFiles: 4, stopTimeout: .seconds(5))
-        table.services = [exec, handoff, plain, echo, redirect, mux]
+        table.services = [route, exec, handoff, plain, echo, redirect, mux]
         let fault = ConfigurationFault(
             file: "f", line: 1, column: 2, key: "k", message: "m", severity: .warning)
         return LoadedTable(table: table, faults: [fault])

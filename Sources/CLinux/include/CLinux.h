@@ -62,8 +62,6 @@ struct baton_tcp_counts {
 };
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 
-long baton_load_average(void); /* of the last minute, in hundredths; sysinfo(2) */
-
 /* SO_PEERCRED */
 int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid);
 

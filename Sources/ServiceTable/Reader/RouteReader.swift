@@ -1,21 +1,37 @@
-/// The value of `route`: checked in full, and refused until routing exists.
+/// The value of `route`, with where its targets stand.
 struct RouteDraft: Sendable {
-    var timeout: Duration?
+    var timeout = Route().timeout
+    var mostBytes = Route().mostBytes
     var rules: [Rule] = []
     var standard: Placed<String>?
 
     struct Rule: Sendable {
+        var match: Route.Match?
         var to: Placed<String>?
     }
 
     /// The services that connections may go to.
     var targets: [Placed<String>] { rules.compactMap(\.to) + [standard].compactMap(\.self) }
+
+    var route: Route {
+        var route = Route()
+        route.timeout = timeout
+        route.mostBytes = mostBytes
+        route.rules = rules.compactMap { rule in
+            guard let match = rule.match, let to = rule.to else { return nil }
+            return Route.Rule(match: match, target: to.value)
+        }
+        route.standard = standard?.value
+        return route
+    }
 }
 
 enum RouteReader {
     static let kind = Kind<RouteDraft>.mapping(
         Section([
             Key("timeout", \.timeout, .limit(.positiveDuration)),
+            // A ClientHello is mostly below 2 KiB, a request's head below 8.
+            Key("max_bytes", \.mostBytes, Kind<UInt64>.size(upTo: 65536).map { max(1, Int($0)) }),
             Key("rules", \.rules, .list(of: rule, least: 1)),
             Key("default", \.standard, target.map { $0 }),
         ]), from: RouteDraft(), required: "rules")
@@ -23,51 +39,68 @@ enum RouteReader {
     private static let target = Kind<String>.text("the name of a service").placed()
 
     private static let rule = Kind<RouteDraft.Rule>.mapping(
-        Section([Key("match", match) { _, _, _ in }, Key("to", \.to, target.map { $0 })]), from: RouteDraft.Rule(),
-        required: "match", "to")
+        Section([Key("match", \.match, match.map { $0 }), Key("to", \.to, target.map { $0 })]),
+        from: RouteDraft.Rule(), required: "match", "to")
 
-    /// What one match looks for: exactly one of the protocols.
-    private struct Match: Sendable {
-        var text: String?
-        var number: UInt32?
-    }
+    private static let words: [String: Route.Match] = [
+        "ssh": .ssh, "tls": .tls(Route.TLS()), "http": .http(Route.HTTP()),
+    ]
 
-    private static let match = Kind<Void>.mapping(
-        Kind<Match>.mapping(protocols, from: Match()).map { _ in () }.only(1),
-        or: Kind<String>.word("ssh", "tls", "http").map { _ in () })
+    /// What a rule looks for: a protocol, or a mapping of exactly one to what is to be in it.
+    private static let match = Kind<Route.Match>.mapping(
+        Kind<Route.Match?>.mapping(protocols, from: nil).one.map { $0 ?? .ssh },
+        or: Kind<String>.word("ssh", "tls", "http").map { words[$0] ?? .ssh })
 
-    private static let protocols = Section<Match>([
-        Key("tls", Kind<Match>.mapping(Section([Key("server_name", \.text, pattern)]), from: Match())) { _, _, _ in },
-        Key(
-            "http",
-            Kind<Match>.mapping(
-                Section([Key("host", \.text, pattern), Key("path", \.text, path)]), from: Match())
-        ) { _, _, _ in },
-        Key(
-            "courier",
-            Kind<Match>.mapping(
-                Section([
-                    Key("program", \.number, Kind.number(0...UInt32.max).map { $0 }),
-                    Key("version", \.number, Kind.number(0...65535).map { $0 }),
-                ]), from: Match(), required: "program")
-        ) { _, _, _ in },
-        Key("prefix", \.text, Kind.text("the first bytes").map { $0 }),
+    private static let protocols = Section<Route.Match?>([
+        Key("tls", tls) { value, _, match in match = .tls(value) },
+        Key("http", http) { value, _, match in match = .http(value) },
+        Key("courier", courier) { _, cursor, _ in cursor.fault("courier is not supported yet") },
+        Key("prefix", Kind<String>.text("the first bytes")) { text, _, match in match = .prefix(Array(text.utf8)) },
     ])
 
-    private static let path = Kind<String>.absolutePath.map { String?.some($0) }
+    private static let tls = Kind<Route.TLS>.mapping(
+        Section([Key("server_name", \.serverName, pattern), Key("alpn", \.alpn, protocolName)]), from: Route.TLS())
+
+    private static let http = Kind<Route.HTTP>.mapping(
+        Section([
+            Key("host", \.host, pattern), Key("path", \.path, Kind<String>.absolutePath.map { $0 }),
+            Key("method", \.method, method),
+        ]), from: Route.HTTP())
+
+    private struct Courier: Sendable {
+        var program: UInt32?
+        var version: UInt32?
+    }
+
+    private static let courier = Kind<Courier>.mapping(
+        Section([
+            Key("program", \.program, Kind.number(0...UInt32.max).map { $0 }),
+            Key("version", \.version, Kind.number(0...65535).map { $0 }),
+        ]), from: Courier(), required: "program")
 
     /// A host name whose first label may be `*`.
     private static let pattern = Kind<String>.scalar("a host name, or a pattern such as *.example.org") { text, _ in
-        HostName.isValid(text.hasPrefix("*.") ? text.dropFirst(2) : text[...]) ? text : nil
+        HostName.isValid(text.hasPrefix("*.") ? text.dropFirst(2) : text[...]) ? text.lowercased() : nil
+    }.map { String?.some($0) }
+
+    /// RFC 7301: 1 to 255 bytes.
+    private static let protocolName = Kind<String>.text("the name of a protocol such as h2").checked(
+        "a protocol's name has 1 to 255 bytes"
+    ) { (1...255).contains($0.utf8.count) }.map { String?.some($0) }
+
+    private static let method = Kind<String>.text("a method such as GET").checked(
+        "a method is 1 to 32 capital letters and hyphens"
+    ) { text in
+        (1...32).contains(text.utf8.count) && text.utf8.allSatisfy { (0x41...0x5a).contains($0) || $0 == 0x2d }
     }.map { String?.some($0) }
 }
 
-extension Kind where Value == Void {
-    /// A mapping with that many keys.
-    fileprivate func only(_ count: Int) -> Kind {
+extension Kind where Value == Route.Match? {
+    /// A mapping with one key.
+    fileprivate var one: Kind {
         Kind(expected) { cursor, _ in
-            guard read(cursor) != nil else { return nil }
-            if cursor.node.pairs?.count == count { return () }
+            guard let value = read(cursor) else { return nil }
+            if cursor.node.pairs?.count == 1 { return value }
             cursor.fault("exactly one of tls, http, courier or prefix stands here")
             return nil
         }

@@ -49,10 +49,7 @@ struct ServiceDraft: Sendable {
         Key("internal", \.internal, internalService),
         Key("redirect", \.redirect, Kind<EndpointAddress>.endpoint.map { $0 }),
         Key("send_proxy", \.sendProxy, Kind<ProxyHeaderVersion>.choice.map { $0 }),
-        Key("route", RouteReader.kind) { route, cursor, draft in
-            draft.route = route
-            cursor.fault("route is not supported yet")
-        },
+        Key("route", \.route, RouteReader.kind.map { $0 }),
         Key("tcpmux", \.tcpmux, tcpmuxName.map { TCPMuxName($0) }),
         Key("style", \.style, .choice),
         Key("wait", \.wait, .boolean),

@@ -141,6 +141,7 @@ struct ServiceReader {
         if let redirect = draft.redirect {
             return .redirect(Redirect(addresses: redirect.addresses, proxyHeader: draft.sendProxy))
         }
+        if let route = draft.route { return .route(route.route) }
         switch draft.internal {
         case .tcpmux: return .tcpmux
         case .service(let service): return .internal(service)

@@ -16,6 +16,7 @@ final class Dispatcher {
     private(set) var datagrams: InternalDatagramDispatch?
     private var relays: RedirectDispatch?
     private var multiplexer: TCPMuxDispatch?
+    private var router: RouteDispatch?
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
@@ -29,7 +30,7 @@ final class Dispatcher {
         let startsProcesses =
             switch definition.dispatch {
             case .exec, .handoff: true
-            case .internal, .redirect, .tcpmux: false
+            case .internal, .redirect, .tcpmux, .route: false
             }
         standardError =
             startsProcesses && definition.enabled
@@ -60,6 +61,10 @@ final class Dispatcher {
             }
         case .tcpmux:
             multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [unowned self] in
+                changed()
+            }
+        case .route(let route):
+            router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
                 changed()
             }
         }
@@ -101,12 +106,10 @@ final class Dispatcher {
         case .serve: inside?.dispatch(connection, origin)
         case .relay: relays?.dispatch(connection, origin)
         case .multiplex: multiplexer?.dispatch(connection, origin)
+        case .route: router?.dispatch(connection, origin)
         case .refuse: preconditionFailure("a refusal is no dispatch")
         }
     }
-
-    /// Connections that handlers hold, and those that wait for one: what `connections` limits.
-    var heldCount: Int { handoff?.heldCount ?? 0 }
 
     /// Processes, or connections served inside or relayed: what `instances` limits.
     var instanceCount: Int {
@@ -114,7 +117,9 @@ final class Dispatcher {
     }
 
     /// Connections that no process serves.
-    private var insideCount: Int { (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) }
+    private var insideCount: Int {
+        (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) + (router?.count ?? 0)
+    }
 
     /// The running processes of exec.
     var instances: [Instance] {
@@ -147,6 +152,7 @@ final class Dispatcher {
         inside?.endAll()
         relays?.endAll()
         multiplexer?.endAll()
+        router?.endAll()
     }
 
     /// Nothing of it is left that the supervisor has to wait for.

@@ -22,6 +22,8 @@ enum Way: Equatable {
     case relay
     /// To the service that the client names.
     case multiplex
+    /// To the service that its first bytes ask for.
+    case route
     case refuse(RefusalReason)
 }
 
@@ -33,6 +35,7 @@ enum Router {
         case .internal(let service): return .serve(service)
         case .redirect: return .relay
         case .tcpmux: return .multiplex
+        case .route: return .route
         case .handoff(let handoff):
             let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
             let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)

@@ -1,0 +1,52 @@
+// As CodedValues.swift: the field lists of a route.
+
+extension Route: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.optional(&timeout)
+        coder.integer(&mostBytes)
+        coder.array(&rules)
+        coder.optional(&standard)
+        guard mostBytes > 0 else { return coder.reject() }
+    }
+}
+
+extension Route.Rule: Coded {
+    init() { self.init(match: .ssh, target: "") }
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&match)
+        coder.text(&target)
+    }
+}
+
+extension Route.Match: Coded {
+    init() { self = .ssh }
+    mutating func code(with coder: inout TableCoder) {
+        let number =
+            switch self {
+            case .ssh: 0
+            case .tls: 1
+            case .http: 2
+            case .prefix: 3
+            }
+        coder.choice(&self, number: number, of: [.ssh, .tls(Route.TLS()), .http(Route.HTTP()), .prefix([])])
+        switch self {
+        case .ssh: break
+        case .tls(var tls):
+            coder.optional(&tls.serverName)
+            coder.optional(&tls.alpn)
+            self = .tls(tls)
+        case .http(var http):
+            coder.optional(&http.host)
+            coder.optional(&http.path)
+            coder.optional(&http.method)
+            self = .http(http)
+        case .prefix(var bytes):
+            coder.array(&bytes)
+            self = .prefix(bytes)
+        }
+    }
+}
+
+extension UInt8: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.octet(&self) }
+}

@@ -1,0 +1,50 @@
+import Testing
+
+@testable import Supervisor
+
+@Suite("The head of an HTTP request")
+struct RequestHeadTests {
+    private func read(_ text: String, fields: Bool = true) -> Sight<RequestHead> {
+        RequestHead.read(Array(text.utf8), fields: fields)
+    }
+
+    @Test(
+        "what the request line and Host say",
+        arguments: [
+            ("GET /a?b HTTP/1.1\r\nAccept: x\r\nhOsT: \tExample.org:80 \r\n", "GET", "/a", "example.org"),
+            ("GET / HTTP/1.1\nHost: x\n", "GET", "/", "x"),
+            ("\r\nGET / HTTP/1.1\r\nHost:[::1]:80\r\n", "GET", "/", "::1"),
+            ("PUT http://a.example:8080?q HTTP/1.1\r\n", "PUT", "/", "a.example"),
+            ("PUT http://a.example/p/q HTTP/1.1\r\nHost: b\r\n", "PUT", "/p/q", "a.example"),
+            ("CONNECT a.example:443 HTTP/1.1\r\n", "CONNECT", "", "a.example"),
+            ("OPTIONS * HTTP/1.1\r\nHost: c\r\n", "OPTIONS", "*", "c"),
+            ("GET / HTTP/1.0\r\n\r\n", "GET", "/", nil),
+            ("PRI * HTTP/2.0\r\n", "PRI", "*", nil),
+        ] as [(String, String, String, String?)])
+    func heads(_ text: String, _ method: String, _ path: String, _ host: String?) {
+        #expect(read(text) == .found(RequestHead(method: method, path: path, host: host)))
+    }
+
+    @Test("every beginning of a request asks for more, and is asked for no byte too many")
+    func beginnings() {
+        let text = Array("POST /x HTTP/1.1\r\nHost: a\r\n".utf8)
+        for count in 0..<text.count {
+            #expect(RequestHead.read(Array(text[..<count]), fields: true) == .more(atLeast: count + 1))
+        }
+    }
+
+    @Test(
+        "what is no request is known at once",
+        arguments: [
+            "get / HTTP/1.1\r\n", "SSH-2.0-x\r\n", "\u{16}\u{3}\u{1}", "GET /\r\n", "GET \u{1}", " / HTTP/1.1\r\n",
+        ])
+    func others(_ text: String) {
+        #expect(read(text) == .other)
+    }
+
+    @Test("without fields the request line decides")
+    func lineOnly() {
+        #expect(
+            read("GET / HTTP/1.1\r\n", fields: false) == .found(RequestHead(method: "GET", path: "/", host: nil)))
+    }
+}
