@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
@@ -144,3 +145,25 @@ int baton_exit_status(int status) { return WEXITSTATUS(status); }
 int baton_term_signal(int status) { return WTERMSIG(status); }
 
 int baton_dumped_core(int status) { return WCOREDUMP(status) ? 1 : 0; }
+
+int baton_address_news(void)
+{
+    int news = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+    if (news < 0) return -1;
+    struct sockaddr_nl groups = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR};
+    if (bind(news, (struct sockaddr *)&groups, sizeof groups) == 0) return news;
+    int error = errno;
+    close(news);
+    errno = error;
+    return -1;
+}
+
+int baton_next_address_news(int news)
+{
+    struct nlmsghdr header;
+    ssize_t length = recv(news, &header, sizeof header, MSG_DONTWAIT);
+    if (length < 0) return -1;
+    return length < (ssize_t)sizeof header ? 0 : header.nlmsg_type;
+}
+
+int baton_is_new_address(int type) { return type == RTM_NEWADDR; }

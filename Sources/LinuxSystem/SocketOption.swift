@@ -25,6 +25,8 @@ package struct SocketOption: Hashable, Sendable {
         name: "SO_ACCEPTCONN", level: SOL_SOCKET, number: SO_ACCEPTCONN)
     /// The address family.
     static let domain = SocketOption(name: "SO_DOMAIN", level: SOL_SOCKET, number: SO_DOMAIN)
+    /// The kind of socket: stream and so on.
+    static let kind = SocketOption(name: "SO_TYPE", level: SOL_SOCKET, number: SO_TYPE)
     /// The pending error, cleared by reading it.
     package static let error = SocketOption(name: "SO_ERROR", level: SOL_SOCKET, number: SO_ERROR)
     /// A pidfd of the connected peer (Linux 6.5).

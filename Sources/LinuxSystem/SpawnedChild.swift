@@ -21,4 +21,9 @@ extension Socket {
     package static func isUnix(_ socket: FileDescriptor) -> Bool {
         (try? value(.domain, of: socket)) == Int(AF_UNIX)
     }
+
+    /// Whether `socket` keeps the borders of what is written to it: a datagram or seqpacket socket.
+    package static func keepsPackets(_ socket: FileDescriptor) -> Bool {
+        (try? value(.kind, of: socket)) != Int(Kind.stream.native)
+    }
 }

@@ -8,6 +8,8 @@ final class Runtime {
     let launchers: LauncherPool
     let instances: InstanceTable
     let shortage: DescriptorShortage
+    /// Who waits for an address of this machine.
+    let addresses: AddressWatch
     /// The environment that the supervisor was started with.
     let environment = CurrentProcess.environment
     /// RLIMIT_NOFILE before the supervisor raised its own; what it starts gets this one.
@@ -35,6 +37,7 @@ final class Runtime {
         self.instances = instances
         self.originalOpenFiles = originalOpenFiles
         shortage = DescriptorShortage(loop: loop)
+        addresses = AddressWatch(loop: loop)
     }
 
     func nextConnectionNumber() -> UInt64 {
@@ -57,7 +60,10 @@ final class Runtime {
     func closeUnread(_ descriptor: consuming OwnedDescriptor) {
         guard Socket.isUnix(descriptor.borrowed) else { return }
         Socket.shutdown(descriptor.borrowed)
-        // Nothing can come any more: what lies there now is all.
-        if (try? Socket.inputQueue(descriptor.borrowed)) != 0 { launchers.close(descriptor) }
+        // Nothing can come any more: what lies there now is all. Packets may be empty and hold a descriptor all the
+        // same, and the kernel counts bytes only.
+        if Socket.keepsPackets(descriptor.borrowed) || (try? Socket.inputQueue(descriptor.borrowed)) != 0 {
+            launchers.close(descriptor)
+        }
     }
 }

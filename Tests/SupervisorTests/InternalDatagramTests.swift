@@ -15,7 +15,8 @@ private final class DatagramOwner: ListenerOwner {
         endpoint.kind = kind
         endpoint.address = address
         let made = Listener(
-            endpoint, accepts: false, loop: bench.runtime.loop, shortage: bench.runtime.shortage, owner: self)
+            endpoint, accepts: false, loop: bench.runtime.loop, shortage: bench.runtime.shortage,
+            addresses: bench.runtime.addresses, owner: self)
         listener = made
         made.open()
     }

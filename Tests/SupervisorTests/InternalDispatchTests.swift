@@ -15,6 +15,21 @@ import Testing
         #expect(bench.record.connections.isBalanced)
     }
 
+    /// The kernel counts no bytes of it, and the last close of what it holds would be ours.
+    @Test("regression: a packet that is empty but for a descriptor is not closed on the loop")
+    func emptyPacketWithDescriptor() throws {
+        let bench = try InternalBench(.discard)
+        let ends = InternalBench.Transport.sequencedPacket
+        let pair = try ends.pair()
+        bench.accept(pair.theirs, .unix)
+        let file = try OwnedDescriptor.placeholder()
+        try DescriptorPassing.send([], passing: [file.borrowed], on: pair.ours.borrowed)
+        #expect(!bench.runtime.launchers.isBusy)
+        bench.inside?.endAll()
+        #expect(bench.runtime.launchers.isBusy)
+        expectOver(bench)
+    }
+
     @Test(
         "echo sends back all of it, also what comes with the client's end", arguments: InternalBench.Transport.allCases)
     func echo(_ transport: InternalBench.Transport) throws {

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A directory of a test's own, with a path short enough for Unix sockets in it; removed with the value.
-package final class TemporaryDirectory {
+package final class TemporaryDirectory: Sendable {
     package let path: String
 
     /// - Parameter mode: 0755, because handlers of other users must get in.

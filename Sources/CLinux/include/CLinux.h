@@ -62,6 +62,14 @@ struct baton_tcp_counts {
 };
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 
+/* A nonblocking socket on which the kernel tells of addresses that come and go (rtnetlink(7)). */
+int baton_address_news(void);
+
+/* The type of the first message of a packet, RTM_NEWADDR and so on; 0 where there is none. The rest of the packet is
+ * dropped. */
+int baton_next_address_news(int socket);
+int baton_is_new_address(int type);
+
 /* SO_PEERCRED */
 int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid);
 

@@ -20,6 +20,7 @@ final class Listener: EventSource {
     private let accepts: Bool
     private let loop: EventLoop
     private let shortage: DescriptorShortage
+    private let addresses: AddressWatch
     private weak var owner: (any ListenerOwner)?
     private var socket: OwnedDescriptor?
     /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
@@ -63,11 +64,15 @@ final class Listener: EventSource {
     private static let acceptBudget = 16
     private static let bindBackoff = Backoff(first: .seconds(1), longest: .seconds(60))
 
-    init(_ endpoint: Endpoint, accepts: Bool, loop: EventLoop, shortage: DescriptorShortage, owner: any ListenerOwner) {
+    init(
+        _ endpoint: Endpoint, accepts: Bool, loop: EventLoop, shortage: DescriptorShortage, addresses: AddressWatch,
+        owner: any ListenerOwner
+    ) {
         self.endpoint = endpoint
         self.accepts = accepts
         self.loop = loop
         self.shortage = shortage
+        self.addresses = addresses
         self.owner = owner
     }
 
@@ -80,19 +85,14 @@ final class Listener: EventSource {
         return bound
     }
 
-    /// Tries to bind; on failure it is tried again with backoff.
+    /// Tries to bind; on failure it is tried again with backoff, and as soon as a missing address has appeared.
     func open() {
         guard socket == nil else { return }
         if let retry { loop.cancel(retry.timer) }
         do {
-            var target = endpoint
-            if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
-            socket = try SocketBinding.open(target)
-            lastAddress = address
-            retry = nil
-            updatePolling()
-            owner?.listenerChanged(self, .bound(address))
+            try bind()
         } catch {
+            if endpoint.lacksAddress(after: error.error) { addresses.add(self) } else { addresses.remove(self) }
             let failures = (retry?.failures ?? 0) + 1
             let delay = Self.bindBackoff.delay(afterFailures: failures)
             let timer = loop.schedule(after: delay) { [weak self] in self?.open() }
@@ -102,10 +102,32 @@ final class Listener: EventSource {
         }
     }
 
-    /// Closes the socket and, unless it is to stay, removes its file.
-    func close() {
+    private func bind() throws(SocketBinding.Failure) {
+        var target = endpoint
+        if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
+        socket = try SocketBinding.open(target)
+        lastAddress = address
+        settled()
+        updatePolling()
+        owner?.listenerChanged(self, .bound(address))
+    }
+
+    /// An address has appeared, ours or another. What fails now is no news: the backoff goes on as it was.
+    func addressAppeared() {
+        guard socket == nil, retry != nil else { return }
+        try? bind()
+    }
+
+    /// Nothing is to be tried again.
+    private func settled() {
         if let retry { loop.cancel(retry.timer) }
         retry = nil
+        addresses.remove(self)
+    }
+
+    /// Closes the socket and, unless it is to stay, removes its file.
+    func close() {
+        settled()
         unwatch()
         guard socket.take() != nil else { return }
         if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }

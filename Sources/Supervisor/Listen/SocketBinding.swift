@@ -83,6 +83,12 @@ extension Endpoint {
         return settings
     }
 
+    /// It could be bound if its address, or the interface that has it, were there.
+    func lacksAddress(after error: Errno) -> Bool {
+        guard kind == .tcp || kind == .udp else { return false }
+        return error == .addressNotAvailable || error == .operationNotSupportedByDevice
+    }
+
     /// The kernel was built or booted without IPv6, and the endpoint did not ask for it.
     fileprivate func lacksIPv6(after error: Errno) -> Bool {
         error == .addressFamilyNotSupported || error == .addressNotAvailable
