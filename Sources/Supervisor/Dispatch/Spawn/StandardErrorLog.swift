@@ -83,6 +83,8 @@ final class StandardErrorLog: EventSource {
     }
 
     private func finish(_ line: [UInt8], from pid: Int32) {
+        // sshd and others end their lines as for a terminal.
+        let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...]
         guard !line.isEmpty else { return }
         if loop.now - second >= .seconds(1) {
             second = loop.now
