@@ -84,4 +84,11 @@ package struct ProcessDescriptor: ~Copyable {
     package borrowing func signal(_ signal: Int32) throws(Errno) {
         try SystemCall.value { baton_pidfd_signal(descriptor.rawValue, signal) }
     }
+
+    /// Waits until the process has ended; whether its parent has collected it does not matter.
+    package borrowing func waitForEnd() throws(Errno) {
+        var epoll = try Epoll(batch: 1)
+        try epoll.add(descriptor.borrowed, .readable, token: 0)
+        while try epoll.wait(timeout: nil) == 0 {}
+    }
 }

@@ -204,7 +204,11 @@ package final class Supervisor {
         finish()
     }
 
-    /// The last steps: nothing is left but the launchers and our files.
+    /// What our own processes may take to die of SIGKILL.
+    private static let patienceForOwn = Duration.seconds(2)
+
+    /// The last steps: nothing is left but our own processes and files. The control socket stays open, so that its
+    /// end, which the kernel brings about, tells clients that the process is gone.
     private func finish() {
         isFinishing = true
         if let stopTimer { loop.cancel(stopTimer) }
@@ -213,9 +217,12 @@ package final class Supervisor {
         runtime.names.stop()
         runtime.launchers.stop()
         loop.afterThisRound { [unowned self] in
-            files.take()?.remove([RuntimeDirectory.controlSocket, Registrar.socketName, NotifySocket.socketName])
-            control?.close()
-            loop.stop()
+            runtime.instances.endOwn(patience: Self.patienceForOwn) { [unowned self] in
+                files.take()?.remove([
+                    RuntimeDirectory.controlSocket, Registrar.socketName, NotifySocket.socketName,
+                ])
+                loop.stop()
+            }
         }
     }
 }

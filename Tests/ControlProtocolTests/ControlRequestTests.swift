@@ -26,7 +26,7 @@ struct ControlRequestTests {
             (#"{"method":"status","params":[],"id":1}"#, .badRequest, 1),
             (#"{"method":"dance","id":[1]}"#, .unknownMethod, .array([1])),
             (#"{"method":"reload"}"#, .unknownMethod, nil),
-            (#"{"method":"stop","params":{"services":[]}}"#, .badRequest, nil),
+            (#"{"method":"restart","params":{"services":[]}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"services":"a"}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"services":[1]}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"drain":30}}"#, .badRequest, nil),

@@ -125,7 +125,7 @@ extension JSONObject {
     fileprivate func services() throws(ControlError) -> [String] {
         guard let value = self["services"] else { return [] }
         let names = value.array?.map(\.string)
-        guard let names, !names.contains(nil), !names.isEmpty else {
+        guard let names, !names.contains(nil) else {
             throw ControlError(.badRequest, "params.services: a list of names is expected")
         }
         return names.compactMap { $0 }

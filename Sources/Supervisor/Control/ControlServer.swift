@@ -33,13 +33,6 @@ final class ControlServer: EventSource {
         registration = try runtime.loop.watch(self.socket.borrowed, for: .readable, self)
     }
 
-    func close() {
-        if let registration { runtime.loop.forget(registration) }
-        registration = nil
-        for client in clients { client.close() }
-        clients = []
-    }
-
     func ready(_ interest: Epoll.Interest) {
         do {
             admit(try Socket.accept(socket.borrowed))

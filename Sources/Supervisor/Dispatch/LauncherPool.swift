@@ -74,7 +74,7 @@ final class LauncherPool {
         submit(
             LaunchRequest(.close, passing: [box]) { [self] outcome in
                 // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
-                if case .running(let pid) = outcome { instances.track(pid) { _ in } }
+                if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
             })
     }
 
@@ -83,7 +83,7 @@ final class LauncherPool {
         while closers < settings.mostClosers, let file = files.popFirst()?.take() {
             guard let pid = Spawn.closeInChild(file) else { continue }
             closers += 1
-            instances.track(pid) { [self] _ in
+            instances.trackOwn(pid) { [self] _ in
                 closers -= 1
                 closeFiles()
             }
@@ -140,7 +140,7 @@ extension LauncherPool: LauncherProcessDelegate {
     private func startLauncher() throws(Errno) -> LauncherProcess {
         let launcher = try LauncherProcess(
             plan: plan, loop: loop, answerTimeout: settings.answerTimeout, delegate: self)
-        instances.track(launcher.pid) { [weak self, weak launcher] _ in
+        instances.trackOwn(launcher.pid) { [weak self, weak launcher] _ in
             guard let self, let launcher else { return }
             launcher.wasCollected()
             launcherLost(launcher)
@@ -164,7 +164,7 @@ extension LauncherPool: LauncherProcessDelegate {
 
     func launcherLeft(child pid: Int32) {
         // Nobody else wants to know how it ended.
-        instances.track(pid) { _ in }
+        instances.trackOwn(pid) { _ in }
     }
 
     private func replaceLater() {

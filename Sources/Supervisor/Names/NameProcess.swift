@@ -40,7 +40,7 @@ final class NameProcess: EventSource {
         runtime.launchers.spawn(plan, passing: [theirs]) { [self] outcome in
             _ = theirs.take()
             guard case .running(let pid) = outcome else { return end() }
-            runtime.instances.track(pid) { [self] _ in
+            runtime.instances.trackOwn(pid) { [self] _ in
                 self.pid = nil
                 end()
             }

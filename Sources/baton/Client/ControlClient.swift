@@ -6,6 +6,8 @@ internal import SystemPackage
 struct ControlClient: ~Copyable {
     private let socket: OwnedDescriptor
     private let directory: RuntimeDirectory
+    /// The supervisor's process, where the kernel tells (Linux 6.5).
+    private let process: ProcessDescriptor?
     private var framer = LineFramer(limit: JSONLimits.reply.bytes)
 
     /// A supervisor that is stopped or stuck does not hold its client for longer.
@@ -18,6 +20,7 @@ struct ControlClient: ~Copyable {
         do throws(Errno) { socket = try Self.connected(in: opened.borrowed) } catch {
             throw Self.failure(error, directory)
         }
+        process = Socket.peerProcess(of: socket.borrowed)
     }
 
     private static func connected(in directory: FileDescriptor) throws(Errno) -> OwnedDescriptor {
@@ -51,9 +54,11 @@ struct ControlClient: ~Copyable {
         }
     }
 
-    /// Waits until the supervisor has closed the connection: its process is gone.
+    /// Waits until the supervisor is gone. Its end of the connection is closed by its exit, a moment before the
+    /// process has ended for those who look at it.
     mutating func waitForEnd() throws(Failure) {
         while try nextLine(patience: nil) != nil {}
+        try? process?.waitForEnd()
     }
 
     private func send(_ bytes: [UInt8]) throws(Failure) {

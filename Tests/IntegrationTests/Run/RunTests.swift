@@ -29,12 +29,37 @@ import Testing
         }
     }
 
-    @Test("baton stop stops everything and waits for it")
+    @Test("baton stop stops everything; when it returns, nothing of it runs any more")
     func stop() throws {
-        let supervisor = try RunningSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}")
+        let supervisor = try RunningSupervisor(
+            "services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}", options: ["--log-level", "debug"])
+        let client = try TestSocket.tcp(port: supervisor.port("cat"))
+        _ = try supervisor.onlyHandler()
         let family = supervisor.view.descendants
-        let output = try supervisor.baton("stop")
+        #expect(family.count == 3, "two launchers and cat")
+        let output = try supervisor.baton("stop", "--drain", "1ms")
         #expect(output.status == .exited(0), "\(output)")
+        #expect(family.filter(\.isAlive).map(\.name) == [])
+        // Where the kernel gives a client the supervisor's pidfd (Linux 6.5), even its process has ended.
+        if kernelVersion >= (6, 5) { #expect(!supervisor.view.isAlive) }
+        try supervisor.expectEnd(of: family)
+        #expect(try client.receive().isEmpty)
+    }
+
+    private var kernelVersion: (Int, Int) {
+        var name = utsname()
+        uname(&name)
+        let release = withUnsafeBytes(of: &name.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        let numbers = release.split { !$0.isNumber }.compactMap { Int($0) }
+        return (numbers.first ?? 0, numbers.dropFirst().first ?? 0)
+    }
+
+    @Test("an empty list of services is all of them, as in the status")
+    func stopAll() throws {
+        let supervisor = try RunningSupervisor("services: {e: {listen: '127.0.0.1:0', internal: echo}}")
+        let family = supervisor.view.descendants
+        let result = try supervisor.control().result("stop", params: ["services": [String]()])
+        #expect(result as? [String: Bool] == ["stopping": true])
         try supervisor.expectEnd(of: family)
     }
 
