@@ -115,6 +115,8 @@ final class Relay {
     private func send(to side: RelayMachine.Side) {
         do {
             let count = try self[side].send(from: self[to: side])
+            // There is something to be written: none of it and no error would go round for ever.
+            guard count > 0 else { return broke(side, .ioError) }
             machine.sent(to: side, .moved(count))
             moved(side == .client ? \.sent : nil, count)
         } catch .wouldBlock {
