@@ -313,23 +313,6 @@ extension Endpoint: Coded {
     }
 }
 
-extension SocketOptions: Coded {
-    mutating func code(with coder: inout TableCoder) {
-        coder.integer(&backlog)
-        coder.flag(&reusePort)
-        coder.flag(&freeBind)
-        coder.optional(&keepAlive)
-        coder.optional(&noDelay)
-        coder.optional(&receiveBuffer)
-        coder.optional(&sendBuffer)
-        coder.optional(&mode)
-        coder.optional(&owner)
-        coder.optional(&group)
-        coder.integer(&directoryMode)
-        coder.flag(&removeOnStop)
-    }
-}
-
 extension SocketAddress: Coded {
     init() { self = .ipv4(.any, port: 0) }
     mutating func code(with coder: inout TableCoder) {

@@ -26,24 +26,3 @@ package struct Endpoint: Hashable, Sendable {
         package var isUnix: Bool { self == .unixStream || self == .unixDatagram || self == .unixSequencedPacket }
     }
 }
-
-/// Options of one listening socket. Nil is the kernel's own default.
-package struct SocketOptions: Hashable, Sendable {
-    /// The accept queue (listen(2)); the kernel caps it at net.core.somaxconn.
-    package var backlog = 4096
-    package var reusePort = false
-    package var freeBind = false
-    package var keepAlive: Bool?
-    package var noDelay: Bool?
-    /// Bytes (SO_RCVBUF, SO_SNDBUF).
-    package var receiveBuffer: Int?
-    package var sendBuffer: Int?
-    /// Of a socket in the file system: permission bits, owner and group of its file; nil leaves what bind made.
-    package var mode: UInt32?
-    package var owner: UInt32?
-    package var group: UInt32?
-    /// Permission bits for a directory that has to be made for it.
-    package var directoryMode: UInt32 = 0o755
-    /// Unlink the file when the listener closes.
-    package var removeOnStop = true
-}

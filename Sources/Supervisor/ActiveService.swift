@@ -13,6 +13,8 @@ final class ActiveService {
     private let runtime: Runtime
     private(set) var listeners: [Listener] = []
     private(set) var isStopping = false
+    private var reopening: TimerID?
+    private var waitsForOthers = false
     /// Told when the last of it is over after `stop`.
     var stopped: () -> Void = {}
 
@@ -20,11 +22,12 @@ final class ActiveService {
         self.definition = definition
         self.runtime = runtime
         record = ServiceRecord(name: definition.name, events: runtime.events)
-        refuser = Refuser(reply: nil, record: record, runtime: runtime)
+        refuser = Refuser(reply: definition.admission.busyReply, record: record, runtime: runtime)
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime, packets: packets)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
         guard definition.enabled else { return }
         dispatcher.changed = { [unowned self] in roomChanged() }
+        intake.changed = { [unowned self] in roomChanged() }
         for endpoint in definition.endpoints {
             listeners.append(
                 Listener(
@@ -44,29 +47,51 @@ final class ActiveService {
     }
 
     private func roomChanged() {
-        let hasRoom = room > 0
+        let gate = intake.gate
         for listener in listeners where definition.wait || !listener.endpoint.kind.isDatagram {
-            if hasRoom { listener.release(.noRoom) } else { listener.hold(.noRoom) }
+            if case .open = gate { listener.release(.noRoom) } else { listener.hold(.noRoom) }
         }
+        lookAgain(at: gate)
         if isStopping, isDone { stopped() }
+    }
+
+    /// What ends by itself tells; a rate and the limit of the whole supervisor have to be asked again.
+    private func lookAgain(at gate: Gate) {
+        if let reopening { runtime.loop.cancel(reopening) }
+        reopening = nil
+        guard case .shut(let reason, let until) = gate, !isStopping else { return }
+        if let until {
+            reopening = runtime.loop.schedule(after: max(.zero, until - runtime.loop.now)) { [weak self] in
+                self?.reopening = nil
+                self?.roomChanged()
+            }
+        } else if reason == .global, !waitsForOthers {
+            waitsForOthers = true
+            runtime.occupancy.wait { [weak self] in
+                self?.waitsForOthers = false
+                self?.roomChanged()
+            }
+        }
     }
 }
 
 extension ActiveService: ListenerOwner {
-    var room: Int { intake.room }
+    var room: Int { intake.gate.room }
+
+    func lacksRoom(_ listener: Listener) {
+        roomChanged()
+    }
 
     func accepted(_ accepted: consuming AcceptedSocket, on listener: Listener) {
         intake.accepted(accepted, on: listener)
     }
 
     func readable(_ listener: Listener) {
-        if definition.wait {
-            let gate = dispatcher.waits.first { $0.listeners.contains { $0 === listener } }
-            guard room > 0 || (gate?.count ?? 0) > 0 else { return listener.hold(.noRoom) }
-            gate?.start()
-        } else {
-            dispatcher.datagrams?.serve(listener)
-        }
+        guard definition.wait else { return dispatcher.datagrams?.serve(listener, drop: intake.drop) ?? () }
+        guard let wait = dispatcher.waits.first(where: { $0.listeners.contains { $0 === listener } }) else { return }
+        guard room > 0 || wait.count > 0 else { return roomChanged() }
+        guard intake.admitsFirstDatagram(of: listener) else { return }
+        wait.start(takePlace: intake.takeStart)
     }
 
     func listenerChanged(_ listener: Listener, _ change: Listener.Change) {
@@ -167,11 +192,12 @@ extension ActiveService {
 
     /// The time to drain is over: processes get their stop signal, or with `firmly` SIGKILL.
     func end(firmly: Bool) {
+        intake.end()
         dispatcher.end(firmly: firmly)
         refuser.end()
         roomChanged()
     }
 
     /// Nothing of it is left that the supervisor has to wait for.
-    var isDone: Bool { dispatcher.isDone }
+    var isDone: Bool { intake.isDone && dispatcher.isDone }
 }

@@ -1,3 +1,4 @@
+internal import HandoffProtocol
 internal import LinuxSystem
 internal import SystemPackage
 
@@ -14,12 +15,19 @@ struct ConnectionOrigin {
     let accepted: Duration
     /// This end's address by the PROXY header; nil when getsockname(2) tells the truth.
     var statedLocal: SocketAddress?
+    /// Bytes have moved on it already: a header, a line, a banner.
+    var isTouched = false
     /// What it counts against in its service. Whoever keeps the origin keeps the place: it is given back when the
     /// last copy goes, whatever way the connection took.
     var place: Place?
 
     enum Kind {
         case tcp, unix, vsock
+    }
+
+    /// What tells a handler who the client is, where the socket does not.
+    var statedHeader: [UInt8] {
+        statedLocal.map { StatedAddresses(source: peer, destination: $0).header.encoded } ?? []
     }
 
     /// This end's address.

@@ -21,6 +21,8 @@ final class Runtime {
     let services = ServiceDirectory()
     /// Nil where handlers could not reach it.
     var notifications: NotifySocket?
+    /// `limits.instances`.
+    let occupancy: Occupancy
     /// What relays borrow while bytes are on their way.
     let pipes = PipePool()
     private(set) lazy var names = NameResolver(runtime: self)
@@ -36,6 +38,7 @@ final class Runtime {
         self.launchers = launchers
         self.instances = instances
         self.originalOpenFiles = originalOpenFiles
+        occupancy = Occupancy(loop: loop)
         shortage = DescriptorShortage(loop: loop)
         addresses = AddressWatch(loop: loop)
     }

@@ -17,9 +17,15 @@ extension ActiveService {
         if !definition.enabled { return .disabled }
         if isStopping { return isDone ? .disabled : .draining }
         if let handoff = dispatcher.handoff, handoff.supply.isFailed, !handoff.hasReadyHandler { return .failed }
-        if dispatcher.waits.contains(where: \.isPaused) || (!listeners.isEmpty && room == 0) { return .limited }
+        if dispatcher.waits.contains(where: \.isPaused) || shortage != nil { return .limited }
         if let handoff = dispatcher.handoff, !handoff.handlers.contains(where: \.isExpected) { return .idle }
         return .ready
+    }
+
+    /// The limit that is reached, whether it makes clients wait or refuses them.
+    private var shortage: RefusalReason? {
+        guard !listeners.isEmpty, case .shut(let reason, _) = intake.gate.and(intake.limit) else { return nil }
+        return reason
     }
 
     private var reason: String? {
@@ -27,8 +33,7 @@ extension ActiveService {
         case .failed: dispatcher.handoff?.supply.failure
         case .limited:
             dispatcher.waits.contains(where: \.isPaused)
-                ? "trigger_limit: its handler keeps failing"
-                : dispatcher.handoff == nil ? "instances" : "the queue is full"
+                ? "trigger_limit: its handler keeps failing" : shortage?.explanation
         case .disabled: definition.enabled ? "stopped by request" : nil
         case .ready, .idle, .paused, .draining: nil
         }

@@ -27,6 +27,7 @@ package final class Supervisor {
     private var registrar: Registrar?
     private var table = ServiceTable()
     private var services: [ActiveService] = []
+    private var hosts: HostWatch?
     private var stopBegan: Duration?
     private var stopTimer: TimerID?
     private var isFinishing = false
@@ -109,6 +110,7 @@ package final class Supervisor {
             }
         }
         raiseOpenFiles()
+        runtime.occupancy.limit = table.limits.instances
         files = try RuntimeFiles(runtimeDirectory)
     }
 
@@ -147,11 +149,14 @@ package final class Supervisor {
     }
 
     private func startServices() throws(RuntimeFiles.Failure) {
+        // Now, so that the time zone's file is not read between two connections.
+        if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
         services = table.services.map { ActiveService($0, runtime: runtime, packets: packets) }
         for service in services {
             service.stopped = { [unowned self] in serviceStopped() }
             service.start()
         }
+        hosts = HostWatch(services.map(\.intake), runtime: runtime)
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
         if options.isStrict, missing > 0 {

@@ -120,7 +120,7 @@ struct EndpointTests {
         #expect(endpoints[1].options.mode == 0o660)
         #expect(endpoints[1].options.noDelay == nil)
         #expect(endpoints[1].options.backlog == Int(Int32.max))
-        #expect(endpoints[2].options.keepAlive == false)
+        #expect(endpoints[2].options.keepAlive.isOn == false)
         #expect(endpoints[2].name == "s")
     }
 
@@ -142,14 +142,6 @@ struct EndpointTests {
                 "1:24: error: services.s.listen: ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://"
             ),
             (
-                "{address: 80, interface: lo}",
-                "1:49: error: services.s.listen.interface: interface is not supported yet"
-            ),
-            (
-                "{address: 80, keep_alive: {idle: 1s}}",
-                "1:50: error: services.s.listen.keep_alive: keep_alive with idle, interval and count is not supported yet"
-            ),
-            (
                 "{address: 80, name: 'a:b'}",
                 "1:44: error: services.s.listen.name: a listener's name is 1 to 255 printable ASCII characters without a colon"
             ),
@@ -157,6 +149,88 @@ struct EndpointTests {
         ])
     func faultyOptions(text: String, fault: String) {
         #expect(serviceFaults("{listen: \(text), internal: echo}") == [fault])
+    }
+
+    @Test("every option of the network and of TCP becomes what the kernel is told")
+    func networkOptions() throws {
+        let found = try service(
+            """
+            {listen: [tcp://*:1, udp4://*:2], internal: echo, socket: {interface: lo, transparent: true, mark: 4294967295,
+             priority: 6, tos: 16, ttl: 9, keep_alive: {idle: 1m, interval: 5s, count: 3}, defer_accept: 4s,
+             fast_open: 16, congestion: reno, broadcast: true, multicast: [239.1.2.3, 239.1.2.3, "239.1.2.4%lo"]}}
+            """)
+        let tcp = found.endpoints[0].options
+        let udp = found.endpoints[1].options
+        for options in [tcp, udp] {
+            #expect(options.interface == "lo")
+            #expect(options.transparent)
+            #expect(options.mark == .max)
+            #expect([options.priority, options.tos, options.ttl] == [6, 16, 9])
+        }
+        #expect(tcp.keepAlive == SocketOptions.KeepAlive(isOn: true, idle: 60, interval: 5, count: 3))
+        #expect([tcp.deferAccept, tcp.fastOpen] == [4, 16])
+        #expect(tcp.congestion == "reno")
+        #expect(!tcp.broadcast && tcp.multicast.isEmpty)
+        #expect(udp.broadcast && udp.congestion == nil && udp.keepAlive.isOn == nil)
+        #expect(udp.multicast.map(\.name) == ["239.1.2.3", "239.1.2.4%lo"])
+    }
+
+    @Test(
+        "multicast groups go to the endpoints that can join them",
+        arguments: [
+            ("udp4://*:2", ["239.1.2.3"]), ("udp6://*:2", ["ff02::7"]), ("udp://*:2", ["239.1.2.3", "ff02::7"]),
+        ])
+    func groups(address: String, joined: [String]) throws {
+        let both = "socket: {multicast: [239.1.2.3, 'ff02::7']}"
+        let found = try service("{listen: ['udp4://*:3', 'udp6://*:4', '\(address)'], internal: echo, \(both)}")
+        #expect(found.endpoints[2].options.multicast.map(\.name) == joined)
+    }
+
+    @Test(
+        "network options that cannot be",
+        arguments: [
+            (
+                "{address: 'udp4://*:1', multicast: ['ff02::7']}",
+                "multicast: a socket of the other address family cannot join ff02::7"
+            ),
+            (
+                "{address: 'udp://*:1', multicast: [10.0.0.1]}",
+                "multicast: expected a multicast address (224.0.0.0/4 or ff00::/8), with %INTERFACE behind it if need be, not \"10.0.0.1\""
+            ),
+            (
+                "{address: 80, keep_alive: {idle: 1500ms}}",
+                "keep_alive.idle: it is counted in whole seconds, and 32767s is the most"
+            ),
+            ("{address: 80, interface: a/b}", "interface: expected the name of an interface, not \"a/b\""),
+            (
+                "{address: 80, interface: nowhere0}",
+                "interface: there is no interface nowhere0 on this machine"
+            ),
+            (
+                "{address: 'udp://*:1', multicast: ['239.1.2.3%nowhere0']}",
+                "multicast: there is no interface nowhere0 on this machine"
+            ),
+            ("{address: 80, congestion: slow}", "congestion: this kernel has no congestion control algorithm slow"),
+            ("{address: 80, priority: 16}", "priority: expected a number from 0 to 15, not \"16\""),
+            ("{address: 80, broadcast: true}", "broadcast: it is for udp endpoints only"),
+            ("{address: 'udp://*:1', defer_accept: 1s}", "defer_accept: it is for tcp endpoints only"),
+        ])
+    func faultyNetworkOptions(text: String, fault: String) {
+        let found = serviceFaults("{listen: \(text), internal: echo}", resolving: true)
+        #expect(found.count == 1 && found.first?.contains(": error: services.s.listen." + fault) == true, "\(found)")
+    }
+
+    @Test("what may be on another machine is no fault where nothing is resolved")
+    func otherMachine() throws {
+        _ = try service("{listen: {address: 80, interface: nowhere0, congestion: slow}, internal: echo}")
+    }
+
+    @Test("groups that no endpoint of the service can join are a fault of its socket")
+    func strangeGroups() {
+        #expect(
+            serviceFaults("{listen: 'udp4://*:1', internal: echo, socket: {multicast: ['ff02::7']}}").map {
+                String($0.drop { $0 != " " })
+            } == [" error: services.s.socket.multicast: a socket of the other address family cannot join ff02::7"])
     }
 
     @Test("a socket option that fits no endpoint is a fault; in defaults it is not")

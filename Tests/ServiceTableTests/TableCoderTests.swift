@@ -30,8 +30,13 @@ struct TableCoderTests {
             Endpoint(
                 name: "n", kind: .udp, address: address, ipv6Only: true, anyFamily: true,
                 options: SocketOptions(
-                    backlog: 1, reusePort: true, freeBind: true, keepAlive: false, noDelay: true, receiveBuffer: 2,
-                    sendBuffer: 3, mode: 0o600, owner: 4, group: 5, directoryMode: 0o700, removeOnStop: false))
+                    backlog: 1, reusePort: true, freeBind: true, interface: "i", transparent: true, mark: 7,
+                    priority: 8, tos: 9, ttl: 10,
+                    keepAlive: SocketOptions.KeepAlive(isOn: false, idle: 11, interval: 12, count: 13),
+                    noDelay: true, deferAccept: 14, fastOpen: 15, congestion: "c", broadcast: true,
+                    multicast: [MulticastGroup(address: .ipv4(.loopback, port: 0), interface: "m")],
+                    receiveBuffer: 2, sendBuffer: 3, mode: 0o600, owner: 4, group: 5, directoryMode: 0o700,
+                    removeOnStop: false))
         }
         var handoff = Service(name: "handoff")
         handoff.dispatch = .handoff(

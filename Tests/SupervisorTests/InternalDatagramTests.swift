@@ -23,6 +23,7 @@ private final class DatagramOwner: ListenerOwner {
 
     var address: SocketAddress { listener?.address ?? .unix(path: "") }
     var room: Int { 1 }
+    func lacksRoom(_ listener: Listener) {}
     func accepted(_ connection: consuming AcceptedSocket, on listener: Listener) {}
     func readable(_ listener: Listener) { bench.datagrams?.serve(listener) }
     func listenerChanged(_ listener: Listener, _ change: Listener.Change) {}

@@ -62,6 +62,8 @@ struct baton_tcp_counts {
 };
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 
+long baton_load_average(void); /* of the last minute, in hundredths; sysinfo(2) */
+
 /* A nonblocking socket on which the kernel tells of addresses that come and go (rtnetlink(7)). */
 int baton_address_news(void);
 

@@ -48,44 +48,8 @@ enum OptionFit: Sendable {
 }
 
 enum EndpointReader {
-    private static let bytes = Kind<UInt64>.size(upTo: UInt64(Int32.max)).map { Optional(Int($0)) }
-
     /// Each option with what it fits: what reads them, in `socket` and beside `address`.
-    static let options: [(fit: OptionFit, key: Key<EndpointDraft>)] = [
-        (.stream, Key("backlog", \.options.backlog, .number(1...Int(Int32.max)).or("unlimited", Int(Int32.max)))),
-        (.internet, Key("reuse_port", \.options.reusePort, .boolean)),
-        (.ipv6, Key("ipv6_only", \.ipv6Only, Kind.boolean.map { $0 })),
-        (.internet, .later("interface", .text("the name of an interface"))),
-        (.internet, Key("free_bind", \.options.freeBind, .boolean)),
-        (.internet, .later("transparent", .boolean) { !$0 }),
-        (.internet, .later("mark", Kind<UInt32>.number(0...UInt32.max))),
-        (.internet, .later("priority", Kind<Int>.number(0...15))),
-        (.internet, .later("tos", Kind<Int>.number(0...255))),
-        (.internet, .later("ttl", Kind<Int>.number(1...255))),
-        (
-            .tcp,
-            Key("keep_alive", keepAlive) { value, cursor, draft in
-                draft.options.keepAlive = value
-                if cursor.node.pairs != nil {
-                    cursor.fault("keep_alive with idle, interval and count is not supported yet")
-                }
-            }
-        ),
-        (.tcp, Key("no_delay", \.options.noDelay, Kind.boolean.map { $0 })),
-        (.tcp, .later("defer_accept", Kind<Duration>.positiveDuration)),
-        (.tcp, .later("fast_open", Kind<Int>.number(1...Int(Int32.max)))),
-        (.tcp, .later("congestion", .text("the name of a congestion control algorithm"))),
-        (.all, Key("receive_buffer", \.options.receiveBuffer, bytes)),
-        (.all, Key("send_buffer", \.options.sendBuffer, bytes)),
-        (.udp, .later("broadcast", .boolean) { !$0 }),
-        (.udp, .later("multicast", .list(of: multicastGroup))),
-        (.file, Key("mode", \.options.mode, Kind.octal(upTo: 0o777).map { $0 })),
-        (.file, Key("owner", \.options.owner, Kind.user.map { $0.uid })),
-        (.file, Key("group", \.options.group, Kind.group.map { $0 })),
-        (.file, Key("directory_mode", \.options.directoryMode, .octal(upTo: 0o7777))),
-        (.file, Key("remove_on_stop", \.options.removeOnStop, .boolean)),
-    ]
-
+    private static let options = SocketOptionReader.keys
     static let socket = Section(options.map(\.key))
     private static let fits = Dictionary(uniqueKeysWithValues: options.map { ($0.key.name, $0.fit) })
     private static let entry = Section(
@@ -93,27 +57,6 @@ enum EndpointReader {
             Key<EndpointDraft>("address", Kind.endpoint) { _, _, _ in },
             Key("name", \.name, Kind.listenerName.map { $0 }),
         ] + options.map(\.key))
-
-    private struct KeepAlive: Sendable {
-        var idle = Duration.zero
-        var interval = Duration.zero
-        var count = 0
-    }
-
-    private static let keepAlive = Kind<Bool>.mapping(
-        Kind<KeepAlive>.mapping(
-            Section([
-                Key("idle", \.idle, .positiveDuration), Key("interval", \.interval, .positiveDuration),
-                Key("count", \.count, .number(1...127)),
-            ]), from: KeepAlive()
-        ).map { _ in true }, or: .boolean)
-
-    private static let multicastGroup = Kind<String>.text("a multicast address").checked(
-        "expected a multicast address: 224.0.0.0/4 or ff00::/8"
-    ) { text in
-        if let address = IPv4Address(text) { return address.bits >> 28 == 0xe }
-        return IPv6Address(text).map { $0.high >> 56 == 0xff } ?? false
-    }
 
     /// The value of `listen`: one endpoint or a list of them.
     static let listen = Kind<Listen>("an endpoint or a list of endpoints") { cursor, _ in
@@ -154,6 +97,9 @@ enum EndpointReader {
                     misfit(pair, in: cursor.at(entry.node))
                 }
                 finish(&endpoint, draft, at: cursor.at(entry.node))
+                if let own = entry.node.pairs?.first(where: { $0.key == "multicast" }) {
+                    strangers(cursor.at(entry.node).at(own), draft.options.multicast, [endpoint])
+                }
                 result.append(
                     PlacedEndpoint(
                         endpoint: endpoint, cursor: cursor.at(entry.node), isPlaceholder: entry.address.isPlaceholder))
@@ -185,19 +131,39 @@ enum EndpointReader {
     private static func unused(_ cursor: Cursor, _ endpoints: [Endpoint]) {
         guard cursor.path.hasPrefix("services.") else { return }
         for pair in cursor.node.pairs ?? [] {
-            if let fit = fits[pair.key], !endpoints.contains(where: fit.takes) { misfit(pair, in: cursor) }
+            guard let fit = fits[pair.key] else { continue }
+            if !endpoints.contains(where: fit.takes) {
+                misfit(pair, in: cursor)
+            } else if pair.key == "multicast" {
+                var draft = EndpointDraft()
+                if entry["multicast"]?.read(cursor.at(pair), &draft) ?? false {
+                    strangers(cursor.at(pair), draft.options.multicast, endpoints.filter(fit.takes))
+                }
+            }
+        }
+    }
+
+    /// Groups that none of the endpoints can join.
+    private static func strangers(_ cursor: Cursor, _ groups: [MulticastGroup], _ endpoints: [Endpoint]) {
+        for group in groups where !endpoints.contains(where: { $0.canJoin(group) }) {
+            cursor.fault("a socket of the other address family cannot join \(group.name)")
         }
     }
 
     private static func finish(_ endpoint: inout Endpoint, _ draft: EndpointDraft, at cursor: Cursor) {
         endpoint.name = draft.name ?? endpoint.name
         endpoint.options = draft.options
-        guard let ipv6Only = draft.ipv6Only else { return }
-        if endpoint.ipv6Only, !ipv6Only {
-            cursor.fault("ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://")
+        if let ipv6Only = draft.ipv6Only {
+            if endpoint.ipv6Only, !ipv6Only {
+                cursor.fault("ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://")
+            }
+            endpoint.ipv6Only = ipv6Only
+            if ipv6Only { endpoint.anyFamily = false }
         }
-        endpoint.ipv6Only = ipv6Only
-        if ipv6Only { endpoint.anyFamily = false }
+        // One list may serve endpoints of both families.
+        var joined: Set<MulticastGroup> = []
+        for group in draft.options.multicast where endpoint.canJoin(group) { joined.insert(group) }
+        endpoint.options.multicast = draft.options.multicast.filter { joined.remove($0) != nil }
     }
 }
 

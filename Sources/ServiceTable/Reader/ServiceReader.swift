@@ -177,7 +177,8 @@ struct ServiceReader {
             place.fault("no peer is known yet when a wait handler gets a listening socket; let the handler check")
         }
         warnOfInheritedSources(endpoints.filter { !$0.endpoint.kind.isDatagram })
-        for place in draft.admission.keysForConnections.compactMap({ own[$0] }) {
+        let hasStreams = endpoints.contains { !$0.endpoint.kind.isDatagram }
+        for place in draft.admission.keysForConnections(streams: hasStreams).compactMap({ own[$0] }) {
             place.warn("it has no effect with wait: true; trigger_limit says how often a handler may fail")
         }
     }
@@ -261,11 +262,12 @@ struct ServiceReader {
 }
 
 extension AdmissionSettings {
-    /// Keys that ask for something that needs a connection of its own.
-    fileprivate var keysForConnections: [String] {
+    /// Keys that ask for something that needs a connection of its own. `rate` counts starts there; a datagram can
+    /// be dropped, but whoever waits at a listening socket can only wait on.
+    fileprivate func keysForConnections(streams: Bool) -> [String] {
         let asked = [
-            "per_source": perSource != nil, "rate": rate != nil, "rate_per_source": ratePerSource != nil,
-            "on_limit": onLimit != .wait, "busy_reply": busyReply != nil,
+            "per_source": perSource != nil, "rate_per_source": streams && ratePerSource != nil,
+            "on_limit": onLimit != .wait, "on_rate": streams && onRate != .wait, "busy_reply": busyReply != nil,
         ]
         return asked.filter(\.value).keys.sorted()
     }

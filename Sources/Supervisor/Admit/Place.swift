@@ -2,9 +2,12 @@
 ///
 /// It has one owner, the connection's origin, and gives back what it took when that goes.
 final class Place {
+    private let other: Place?
     private let giveBack: () -> Void
 
-    init(giveBack: @escaping () -> Void) {
+    /// - Parameter other: A place that goes with this one.
+    init(with other: Place? = nil, giveBack: @escaping () -> Void) {
+        self.other = other
         self.giveBack = giveBack
     }
 

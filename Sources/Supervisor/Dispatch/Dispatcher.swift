@@ -111,6 +111,9 @@ final class Dispatcher {
         }
     }
 
+    /// Connections that handlers hold, and those that wait for one: what `connections` limits.
+    var heldCount: Int { handoff?.heldCount ?? 0 }
+
     /// Processes, or connections served inside or relayed: what `instances` limits.
     var instanceCount: Int {
         (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + insideCount

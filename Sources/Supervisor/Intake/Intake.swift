@@ -1,15 +1,21 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
-/// What connections of one service go through between accept and dispatch.
+/// What connections of one service go through between accept and dispatch: room, PROXY header, who they are, how many.
 final class Intake {
     private let definition: Service
-    private let record: ServiceRecord
-    private let runtime: Runtime
+    let record: ServiceRecord
+    let runtime: Runtime
     private let dispatcher: Dispatcher
     private let refuser: Refuser
+    private let arrivals = Arrivals()
+    private let settings: AdmissionSettings
+    private var admission: Admission
     private var isStopping = false
+    /// Told when a connection that was waited for has been decided on.
+    var changed: () -> Void = {}
 
     init(
         _ definition: Service, dispatcher: Dispatcher, refuser: Refuser, record: ServiceRecord, runtime: Runtime
@@ -19,14 +25,56 @@ final class Intake {
         self.refuser = refuser
         self.record = record
         self.runtime = runtime
+        var settings = definition.admission
+        // Whoever waits at a listening socket that a handler gets as it is can only wait on.
+        if definition.wait, definition.endpoints.contains(where: { !$0.kind.isDatagram }) { settings.onRate = .wait }
+        self.settings = settings
+        admission = Admission(settings)
     }
 
-    /// How many connections may be taken now; the rest waits in the backlog.
-    var room: Int {
-        let instances = Room.left(of: definition.instances, taken: dispatcher.instanceCount)
-        guard case .handoff = definition.dispatch else { return instances }
-        guard let handoff = dispatcher.handoff else { return 0 }
-        return dispatcher.way == .spawn ? instances : handoff.room
+    /// Nobody is waited for any more.
+    var isDone: Bool { arrivals.count == 0 }
+
+    // MARK: Before accept
+
+    /// Whether connections may be taken now; the others wait in the backlog.
+    var gate: Gate {
+        let limits = settings.onLimit == .wait ? limit : queue
+        return limits.and(rate).and(Gate(arrivals.room, else: .proxy))
+    }
+
+    /// The limits of the table, whatever is to happen when they are reached.
+    var limit: Gate {
+        if dispatcher.way == .handOff {
+            let taken = dispatcher.heldCount + arrivals.count
+            return Gate(Room.left(of: settings.connections, taken: taken), else: .connections).and(queue)
+        }
+        let taken = dispatcher.instanceCount + arrivals.count
+        let global = max(0, runtime.occupancy.room - (dispatcher.way == .handOff ? 0 : arrivals.count))
+        return Gate(Room.left(of: definition.instances, taken: taken), else: .instances).and(
+            Gate(global, else: .global))
+    }
+
+    /// A full queue never refuses those who can wait in the backlog.
+    private var queue: Gate {
+        guard let handoff = dispatcher.handoff, dispatcher.way != .spawn else { return .open(.max) }
+        return Gate(handoff.room - min(handoff.room, arrivals.count), else: .queueFull)
+    }
+
+    /// `rate`, where it makes clients wait.
+    private var rate: Gate {
+        guard settings.onRate == .wait else { return .open(.max) }
+        return admission.rate(reserved: arrivals.count, at: runtime.loop.now)
+    }
+
+    // MARK: From accept to the decision
+
+    /// A connection that is decided on.
+    private struct Candidate {
+        let connection: DescriptorBox
+        var origin: ConnectionOrigin
+        /// Who is told, where it comes from another service; nil for one of the service's own.
+        var answer: ((ConnectionOffer) -> Void)?
     }
 
     /// Takes a connection from one of the service's own listeners.
@@ -34,27 +82,168 @@ final class Intake {
         let origin = ConnectionOrigin(
             number: runtime.nextConnectionNumber(), peer: accepted.peer, kind: listener.endpoint.kind.originKind,
             listener: listener.endpoint.name, accepted: runtime.loop.now)
-        let connection = DescriptorBox(accepted.descriptor)
+        let candidate = Candidate(connection: DescriptorBox(accepted.descriptor), origin: origin)
         record.connections.accepted += 1
         record.report(.accepted(listener: origin.listener), origin)
-        decide(connection, origin)
+        if settings.onLimit != .wait, case .shut(let reason, _) = limit {
+            return refuse(candidate, reason, settings.onLimit.manner)
+        }
+        receiveHeader(candidate)
     }
 
-    private func decide(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+    /// Trusted senders must send a header; of the others there is none to be expected, so none is looked for.
+    private func receiveHeader(_ candidate: Candidate) {
+        guard let proxy = settings.proxyProtocol, candidate.origin.kind == .tcp else { return decide(candidate) }
+        guard proxy.from.contains(where: { $0.contains(candidate.origin.peer) }) else {
+            guard proxy.others == .plain else { return refuse(candidate, .proxy, .silence, "not from its sender") }
+            return decide(candidate)
+        }
+        let number = candidate.origin.number
+        record.connections.queued += 1
+        arrivals.receiveHeader(
+            of: candidate.connection, number, ProxyVersion(rawValue: proxy.version.rawValue) ?? .any,
+            loop: runtime.loop,
+            abandoned: { [self] in abandon(candidate) }
+        ) { [self] outcome in
+            record.connections.queued -= 1
+            received(outcome, candidate)
+            changed()
+        }
+    }
+
+    private func received(_ outcome: ProxyReception.Outcome, _ candidate: Candidate) {
+        var candidate = candidate
+        candidate.origin.isTouched = true
+        switch outcome {
+        case .addresses(let stated):
+            if let stated {
+                candidate.origin.peer = stated.source
+                candidate.origin.statedLocal = stated.destination
+            }
+            decide(candidate)
+        case .malformed(let why): refuse(candidate, .proxy, .silence, why)
+        case .late: refuse(candidate, .proxy, .silence, "it did not come in time")
+        case .failed(let error): refuse(candidate, .proxy, .silence, "\(error)")
+        }
+    }
+}
+
+// MARK: The decision
+
+extension Intake {
+    private func decide(_ candidate: Candidate, name: SourceName = .notAsked) {
+        switch admission.decide(subject(candidate, name), at: runtime.loop.now) {
+        case .admit(let token): admit(candidate, token)
+        case .refuse(let reason, let manner): refuse(candidate, reason, manner)
+        case .askName: askName(candidate)
+        }
+    }
+
+    private func admit(_ candidate: Candidate, _ token: Admission.Token) {
+        var origin = candidate.origin
         let way = dispatcher.way
-        if case .refuse(let reason) = way { return refuse(connection, origin, reason) }
-        dispatcher.dispatch(connection, origin, way)
+        origin.place = place(token, way)
+        if case .refuse(let reason) = way { return refuse(candidate, reason) }
+        guard let answer = candidate.answer else { return dispatcher.dispatch(candidate.connection, origin, way) }
+        answer(
+            .admitted { [self] in
+                record.connections.accepted += 1
+                record.report(.accepted(listener: origin.listener), origin)
+                dispatcher.dispatch(candidate.connection, origin, way)
+            })
     }
 
-    private func refuse(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ reason: RefusalReason) {
-        record.connections.refused[reason] += 1
-        record.report(.refused(reason), origin)
-        if let descriptor = connection.take() { runtime.close(descriptor) }
+    /// What the policy asks about; what it does not ask is not looked up.
+    private func subject(_ candidate: Candidate, _ name: SourceName) -> AdmissionSubject {
+        var subject = subject(candidate.origin.peer, candidate.origin.kind, name)
+        if candidate.origin.kind == .unix, let socket = candidate.connection.borrowed {
+            subject.credentials = try? Socket.peerCredentials(of: socket)
+        }
+        return subject
     }
 
-    /// Takes no more.
+    private func subject(
+        _ source: SocketAddress, _ kind: ConnectionOrigin.Kind, _ name: SourceName
+    ) -> AdmissionSubject {
+        AdmissionSubject(
+            source: source, kind: kind, name: name,
+            minuteOfWeek: settings.accessTimes.isEmpty ? 0 : LocalTime.minuteOfWeek(at: Clock.wall().seconds),
+            load: settings.maxLoad == nil ? 0 : Machine.load())
+    }
+
+    func decide(datagramFrom source: SocketAddress?, _ name: SourceName) -> Admission.DatagramVerdict {
+        let source = source ?? .unix(path: "")
+        let kind: ConnectionOrigin.Kind = source.port == nil ? .unix : .tcp
+        return admission.decide(datagram: subject(source, kind, name), at: runtime.loop.now)
+    }
+
+    /// What a process of a `wait` service counts against.
+    func takeStart() -> Place {
+        admission.takeStart(at: runtime.loop.now)
+        return runtime.occupancy.take()
+    }
+
+    /// What the connection counts against, until it is given back.
+    private func place(_ token: Admission.Token, _ way: Way) -> Place {
+        Place(with: way == .handOff ? nil : runtime.occupancy.take()) { [self] in admission.giveBack(token) }
+    }
+
+    private func refuse(
+        _ candidate: Candidate, _ reason: RefusalReason, _ manner: RefusalManner = .close, _ detail: String? = nil
+    ) {
+        guard let answer = candidate.answer else {
+            return refuser.refuse(candidate.connection, candidate.origin, reason, manner, detail: detail)
+        }
+        record.connections.accepted += 1
+        record.report(.accepted(listener: candidate.origin.listener), candidate.origin)
+        refuser.note(candidate.origin, reason, detail: detail)
+        answer(.refused(reason))
+    }
+
+    /// A list has `.domains`: the source's name is looked up, and then decided on again.
+    private func askName(_ candidate: Candidate) {
+        let number = candidate.origin.number
+        let isOwn = candidate.answer == nil
+        if isOwn { record.connections.queued += 1 }
+        arrivals.keep(candidate.connection, number) { [self] in abandon(candidate) }
+        runtime.names.confirmedName(of: candidate.origin.peer) { [self] name in
+            guard arrivals.claim(number) else { return }
+            if isOwn { record.connections.queued -= 1 }
+            decide(candidate, name: name.map { .known($0) } ?? .none)
+            changed()
+        }
+    }
+
+    private func abandon(_ candidate: Candidate) {
+        if candidate.answer == nil { record.connections.queued -= 1 }
+        refuse(candidate, .stopping)
+    }
+
+    // MARK: Hosts of the lists
+
+    var hosts: Set<String> { admission.hosts }
+
+    /// Those that had no address when the table was read.
+    var unknownHosts: [String] {
+        ((settings.onlyFrom ?? []) + settings.noAccess).compactMap { source in
+            if case .host(let name, let addresses) = source, addresses.isEmpty { name } else { nil }
+        }
+    }
+
+    func setAddresses(_ addresses: [SocketAddress], of host: String) {
+        admission.setAddresses(addresses.compactMap { AddressBlock($0) }, of: host)
+    }
+
+    // MARK: Stopping
+
+    /// Takes no more; those on their way are still decided on.
     func stop() {
         isStopping = true
+    }
+
+    /// The time to drain is over.
+    func end() {
+        arrivals.abandonAll()
     }
 }
 
@@ -62,26 +251,12 @@ extension Intake: ConnectionTarget {
     func offer(
         _ connection: DescriptorBox, _ origin: ConnectionOrigin, answer: @escaping (ConnectionOffer) -> Void
     ) {
-        let way = dispatcher.way
-        if let reason = refusal(way) {
-            record.connections.accepted += 1
-            record.connections.refused[reason] += 1
-            record.report(.accepted(listener: origin.listener), origin)
-            record.report(.refused(reason), origin)
-            return answer(.refused(reason))
-        }
-        answer(
-            .admitted { [self] in
-                record.connections.accepted += 1
-                record.report(.accepted(listener: origin.listener), origin)
-                dispatcher.dispatch(connection, origin, way)
-            })
-    }
-
-    private func refusal(_ way: Way) -> RefusalReason? {
-        if isStopping { return .stopping }
-        if case .refuse(let reason) = way { return reason }
-        guard room == 0 else { return nil }
-        return way == .handOff ? .queueFull : .instances
+        var candidate = Candidate(connection: connection, origin: origin, answer: answer)
+        candidate.origin.place = nil
+        candidate.origin.isTouched = true
+        if isStopping { return refuse(candidate, .stopping) }
+        // There is no backlog behind another service: who would wait is refused.
+        if case .shut(let reason, _) = limit.and(rate) { return refuse(candidate, reason) }
+        decide(candidate)
     }
 }

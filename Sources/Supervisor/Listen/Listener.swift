@@ -7,6 +7,8 @@ internal import SystemPackage
 protocol ListenerOwner: AnyObject {
     /// How many connections may be taken now; 0 leaves the rest in the backlog.
     var room: Int { get }
+    /// `listener` has connections that there is no room for: it is to be held, and released when there is.
+    func lacksRoom(_ listener: Listener)
     func accepted(_ connection: consuming AcceptedSocket, on listener: Listener)
     /// The socket of a listener that does not accept has something to read.
     func readable(_ listener: Listener)
@@ -42,6 +44,8 @@ final class Listener: EventSource {
         static let shortage = Holds(rawValue: 8)
         /// The service stops.
         static let stopping = Holds(rawValue: 16)
+        /// The name of who sent the first datagram is being looked up.
+        static let name = Holds(rawValue: 32)
     }
 
     enum Change {
@@ -184,9 +188,9 @@ final class Listener: EventSource {
         }
         for _ in 0..<Self.acceptBudget {
             guard holds.isEmpty, let descriptor, let owner else { return }
-            guard owner.room > 0 else { return hold(.noRoom) }
+            guard owner.room > 0 else { return owner.lacksRoom(self) }
             do {
-                owner.accepted(try Socket.accept(descriptor), on: self)
+                owner.accepted(try SocketBinding.accept(descriptor, of: endpoint), on: self)
             } catch {
                 guard passedOver(error) else { return }
             }

@@ -27,7 +27,7 @@ enum SocketBinding {
         let socket = try step("socket") { () throws(Errno) in
             try Socket.make(family: address.family, endpoint.kind.socketKind, nonblocking: true)
         }
-        try apply(endpoint, to: socket.borrowed)
+        for setting in SocketSetting.all(of: endpoint, at: address) { try setting.apply(to: socket.borrowed) }
         if case .unix(let path) = address {
             try UnixSocketFile.bind(
                 socket.borrowed, path: path, kind: endpoint.kind.socketKind, options: endpoint.options)
@@ -42,10 +42,14 @@ enum SocketBinding {
         return socket
     }
 
-    private static func apply(_ endpoint: Endpoint, to socket: FileDescriptor) throws(Failure) {
-        for (option, value) in endpoint.socketOptions {
-            try step(option.name) { () throws(Errno) in try Socket.set(option, value, on: socket) }
+    /// Accepts a connection, with what it does not inherit from its listener.
+    static func accept(_ listener: FileDescriptor, of endpoint: Endpoint) throws(Errno) -> AcceptedSocket {
+        let accepted = try Socket.accept(listener)
+        // Refused to the listener, it would not be bound.
+        if let priority = endpoint.options.priority {
+            try? Socket.set(.priority, priority, on: accepted.descriptor.borrowed)
         }
+        return accepted
     }
 
     static func step<Value: ~Copyable>(
@@ -60,29 +64,6 @@ enum SocketBinding {
 }
 
 extension Endpoint {
-    /// The options to set before bind, in order.
-    fileprivate var socketOptions: [(SocketOption, Int)] {
-        var settings: [(SocketOption, Int)] = []
-        func add(_ option: SocketOption, _ flag: Bool?) {
-            if let flag { settings.append((option, flag ? 1 : 0)) }
-        }
-        func add(_ option: SocketOption, _ value: Int?) {
-            if let value { settings.append((option, value)) }
-        }
-        let isIPv6 = if case .ipv6 = address { true } else { false }
-        if isIPv6 { add(.ipv6Only, ipv6Only) }
-        // On TCP it lets a restart bind while old connections linger in TIME_WAIT. On UDP it would let
-        // another process share the port.
-        if kind == .tcp { add(.reuseAddress, true) }
-        if options.reusePort { add(.reusePort, true) }
-        if options.freeBind { add(isIPv6 ? .freeBind6 : .freeBind, true) }
-        add(.keepAlive, options.keepAlive)
-        add(.noDelay, options.noDelay)
-        add(.receiveBuffer, options.receiveBuffer)
-        add(.sendBuffer, options.sendBuffer)
-        return settings
-    }
-
     /// It could be bound if its address, or the interface that has it, were there.
     func lacksAddress(after error: Errno) -> Bool {
         guard kind == .tcp || kind == .udp else { return false }

@@ -48,6 +48,11 @@ final class NameResolver {
         }
     }
 
+    /// What a look-up a while ago has found; the outer nil: nothing is known.
+    func knownName(of source: SocketAddress) -> String?? {
+        cache.name(of: source.withoutPort, at: runtime.loop.now)
+    }
+
     /// The addresses of `host`; nil when none was found.
     func addresses(of host: String, done: @escaping ([SocketAddress]?) -> Void) {
         ask(.addresses(host: host), patience: Self.patienceForAddresses) { answer in

@@ -143,7 +143,7 @@ final class Handler {
         baton.prepare()
         let message = SupervisorMessage.Baton(
             id: ledger.nextID, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
-            wasSentBefore: baton.wasSentBefore)
+            proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
         let outcome = channel.send(.baton(message), passing: descriptor)
         switch outcome {
         case .sent: break

@@ -6,7 +6,7 @@ import Testing
 @Suite struct HoldTests {
     private static let table = """
         services:
-          app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, hold: done}}
+          app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, hold: done}, per_source: unlimited}
         """
 
     /// Takes the next connection and says so.

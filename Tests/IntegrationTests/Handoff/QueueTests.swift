@@ -9,6 +9,7 @@ import Testing
           app:
             listen: {address: "127.0.0.1:0", name: front}
             handoff: {heartbeat: false, queue: {size: 1024, timeout: 30s}}
+            per_source: unlimited
           other: {listen: "127.0.0.1:0", handoff: {register: false}}
         """
 

@@ -9,7 +9,7 @@ import Testing
         let table = """
             limits: {open_files: 64}
             services:
-              echo: {listen: "127.0.0.1:0", internal: echo, instances: 1000}
+              echo: {listen: "127.0.0.1:0", internal: echo, instances: 1000, per_source: unlimited}
               other: {listen: "127.0.0.1:0", internal: echo}
             """
         try withSupervisor(table) { supervisor in

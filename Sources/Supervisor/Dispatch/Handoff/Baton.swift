@@ -43,7 +43,7 @@ final class Baton {
             try? Socket.setNonblocking(socket, false)
             try? Socket.set(.receiveLowWater, 1, on: socket)
         } else if origin.kind == .tcp {
-            traffic = .untouched
+            traffic = origin.isTouched ? StreamTraffic(of: socket) ?? .untouched : .untouched
         }
     }
 

@@ -44,6 +44,8 @@ final class HandoffDispatch {
     // MARK: Availability
 
     var queued: Int { queue.count }
+    /// In the queue or with a handler, acknowledged or not.
+    var heldCount: Int { handlers.reduce(queue.count) { $0 + $1.load } }
     /// Connections that may be accepted now: what the queue takes.
     var room: Int {
         guard let size = settings.queueSize else { return .max }

@@ -12,8 +12,6 @@ final class InternalDatagramDispatch {
     private var policy: AnswerPolicy
     /// The line of the pattern with which chargen's next answer begins.
     private var characterLine = 0
-    /// When a drop was last reported, by reason.
-    private var reported: [DropReason: Duration] = [:]
 
     /// Echo takes any UDP datagram; of others only the length matters.
     private static let longest = 65_535
@@ -27,11 +25,18 @@ final class InternalDatagramDispatch {
     }
 
     /// Takes some of the datagrams that wait at `listener`.
-    func serve(_ listener: Listener) {
+    ///
+    /// - Parameter drop: Why a datagram from there is not wanted; nil when it is.
+    func serve(_ listener: Listener, drop: (SocketAddress?) -> DropReason? = { _ in nil }) {
         guard let socket = listener.descriptor else { return }
         for _ in 0..<limits.datagrams {
             do {
-                consider(try Datagrams.receive(from: socket, most: service == .echo ? Self.longest : 0), on: socket)
+                let datagram = try Datagrams.receive(from: socket, most: service == .echo ? Self.longest : 0)
+                if let reason = drop(datagram.source) {
+                    record.drop(reason, at: runtime.loop.now)
+                } else {
+                    consider(datagram, on: socket)
+                }
             } catch .wouldBlock {
                 return
             } catch {
@@ -50,7 +55,7 @@ final class InternalDatagramDispatch {
         case .ignore:
             break
         case .drop(let reason):
-            drop(reason)
+            record.drop(reason, at: runtime.loop.now)
         }
     }
 
@@ -69,14 +74,5 @@ final class InternalDatagramDispatch {
             let count = min(datagram.length, InternalContent.longestCharacters)
             return InternalContent.characters(count, fromLine: characterLine)
         }
-    }
-
-    /// Each drop counts. A flood of them is reported once a second, or it would flood the log as well.
-    private func drop(_ reason: DropReason) {
-        record.connections.dropped[reason] += 1
-        let now = runtime.loop.now
-        if let last = reported[reason], now - last < .seconds(1) { return }
-        reported[reason] = now
-        record.report(.connection(.dropped(reason)))
     }
 }

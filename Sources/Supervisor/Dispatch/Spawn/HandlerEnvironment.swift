@@ -62,6 +62,9 @@ extension HandlerEnvironment {
         if let host = peer.host, let port = peer.port {
             for name in ["TCPREMOTEIP", "REMOTE_ADDR", "REMOTE_HOST"] { set(name, host) }
             for name in ["TCPREMOTEPORT", "REMOTE_PORT"] { set(name, "\(port)") }
+        } else if peer != .unix(path: "") {
+            // By the word of a PROXY header, whose sender has a Unix-domain socket.
+            set("REMOTE_ADDR", peer.description)
         }
     }
 

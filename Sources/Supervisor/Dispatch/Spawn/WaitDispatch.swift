@@ -16,6 +16,8 @@ final class WaitDispatch {
     private var isStarting = false
     private(set) var instance: Instance?
     private var notifying: NotifyingProcess?
+    /// What the process counts against.
+    private var place: Place?
     private var pause: TimerID?
     /// The handler was asked to end: that it does is no failure.
     private var isRestarting = false
@@ -40,7 +42,9 @@ final class WaitDispatch {
     var isPaused: Bool { pause != nil }
 
     /// One of the sockets has something to read.
-    func start() {
+    ///
+    /// - Parameter takePlace: Asked when a process is really started.
+    func start(takePlace: () -> Place?) {
         guard count == 0, pause == nil, !stopped else { return }
         let sockets = listeners.compactMap { listener -> DescriptorBox? in
             guard let descriptor = listener.descriptor else { return nil }
@@ -54,6 +58,7 @@ final class WaitDispatch {
         firstDatagrams = listeners.map(peek)
         for listener in listeners { listener.hold(.handler) }
         isStarting = true
+        place = takePlace()
         let systemd = program.service.style == .systemd
         let start = program.start(
             systemd ? .numbered : .standardInput, sockets: sockets,
@@ -113,6 +118,7 @@ final class WaitDispatch {
     }
 
     private func finished(well: Bool) {
+        place = nil
         let unread = zip(listeners, firstDatagrams).contains { peek($0) == $1 && $1 != nil }
         if well && !unread {
             trigger.succeeded()

@@ -1,0 +1,27 @@
+internal import CLinux
+internal import Glibc
+
+/// What the kernel says of the machine as a whole.
+package enum Machine {
+    /// The load average of the last minute, in hundredths (sysinfo(2): no file is opened).
+    package static func load() -> Int {
+        baton_load_average()
+    }
+}
+
+/// The clock on the wall, by the time zone of this machine (tzset(3)).
+package enum LocalTime {
+    /// Reads the time zone's file, once; it is not looked at again. `minuteOfWeek` does it by itself when nobody has.
+    package static func prepare() {
+        tzset()
+    }
+
+    /// Minutes since Monday 00:00.
+    package static func minuteOfWeek(at seconds: Int64) -> Int {
+        var time = time_t(seconds)
+        var fields = unsafe tm()
+        guard unsafe localtime_r(&time, &fields) != nil else { return 0 }
+        let day = unsafe (Int(fields.tm_wday) + 6) % 7  // tm_wday begins with Sunday
+        return unsafe (day * 24 + Int(fields.tm_hour)) * 60 + Int(fields.tm_min)
+    }
+}

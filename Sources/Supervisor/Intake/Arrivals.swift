@@ -1,0 +1,59 @@
+internal import LinuxSystem
+
+/// Connections of one service that have been accepted and are not decided on yet: their header has not come, or
+/// their name is being looked up.
+final class Arrivals {
+    private var entries: [UInt64: Arrival] = [:]
+
+    private final class Arrival {
+        let connection: DescriptorBox
+        var reception: ProxyReception?
+        let abandoned: () -> Void
+
+        init(_ connection: DescriptorBox, abandoned: @escaping () -> Void) {
+            self.connection = connection
+            self.abandoned = abandoned
+        }
+    }
+
+    /// At a time, for each service; the rest stays in the backlog.
+    static let most = 1024
+
+    var count: Int { entries.count }
+    var room: Int { max(0, Self.most - count) }
+
+    /// Waits for the header of `connection`. `done` is called once, unless the connection is abandoned first.
+    func receiveHeader(
+        of connection: DescriptorBox, _ number: UInt64, _ version: ProxyVersion, loop: EventLoop,
+        abandoned: @escaping () -> Void, done: @escaping (ProxyReception.Outcome) -> Void
+    ) {
+        let arrival = Arrival(connection, abandoned: abandoned)
+        let reception = ProxyReception(connection, version, loop: loop) { [weak self] outcome in
+            self?.entries[number] = nil
+            done(outcome)
+        }
+        arrival.reception = reception
+        entries[number] = arrival
+        reception.start()
+    }
+
+    /// Keeps `connection` until `claim` takes it back.
+    func keep(_ connection: DescriptorBox, _ number: UInt64, abandoned: @escaping () -> Void) {
+        entries[number] = Arrival(connection, abandoned: abandoned)
+    }
+
+    /// Whether the connection is still here, and not abandoned; it is let go.
+    func claim(_ number: UInt64) -> Bool {
+        entries.removeValue(forKey: number) != nil
+    }
+
+    /// The service stops now: nobody is waited for.
+    func abandonAll() {
+        let all = entries.values
+        entries = [:]
+        for arrival in all {
+            arrival.reception?.cancel()
+            arrival.abandoned()
+        }
+    }
+}

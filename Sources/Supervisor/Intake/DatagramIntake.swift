@@ -1,0 +1,54 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+// Where there are no connections: each datagram is decided on by itself, or, where a `wait` handler takes them, the
+// first one.
+
+extension Intake {
+    /// Unwanted datagrams eaten in one round of the loop.
+    private static let datagramBudget = 64
+
+    /// Why a datagram from `source` is dropped; nil lets it in, and takes its tokens.
+    ///
+    /// Whose name is not known yet is dropped, too: there is no place to keep it, and its sender will try again.
+    func drop(_ source: SocketAddress?) -> DropReason? {
+        switch decide(datagramFrom: source, .notAsked) {
+        case .admit: return nil
+        case .drop(let reason): return reason
+        case .askName:
+            guard let source else { return .source }
+            if let known = runtime.names.knownName(of: source) {
+                return decide(datagramFrom: source, SourceName(known)).reason
+            }
+            runtime.names.confirmedName(of: source) { _ in }
+            return .source
+        }
+    }
+
+    /// Whether a handler may be started for what waits first at `listener`. Unwanted datagrams are eaten, for the
+    /// handler would take whatever comes.
+    func admitsFirstDatagram(of listener: Listener) -> Bool {
+        guard listener.endpoint.kind.isDatagram, let socket = listener.descriptor else { return true }
+        for _ in 0..<Self.datagramBudget {
+            guard let first = try? Datagrams.receive(from: socket, most: 0, peeking: true) else { return false }
+            switch decide(datagramFrom: first.source, known(first.source)) {
+            case .admit: return true
+            case .drop(let reason):
+                _ = try? Datagrams.receive(from: socket, most: 0)
+                record.drop(reason, at: runtime.loop.now)
+            case .askName:
+                guard let source = first.source else { return false }
+                listener.hold(.name)
+                runtime.names.confirmedName(of: source) { [weak listener] _ in listener?.release(.name) }
+                return false
+            }
+        }
+        return false
+    }
+
+    private func known(_ source: SocketAddress?) -> SourceName {
+        source.flatMap { runtime.names.knownName(of: $0) }.map { SourceName($0) } ?? .notAsked
+    }
+}
