@@ -283,6 +283,28 @@ import Testing
         }
     }
 
+    @Test("behind a proxy the target is told of the true client, not of the proxy")
+    func proxyChain() throws {
+        let target = try listening()
+        try withSupervisor(table(target, ", send_proxy: v1, proxy_protocol: {from: [127.0.0.1]}")) { supervisor in
+            let client = try TestSocket.tcp(port: supervisor.port("r"))
+            try client.send("PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\nGET /")
+            let server = try target.accept()
+            #expect(try server.receiveLine() == "PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r")
+            #expect(try server.receive(exactly: 5) == Array("GET /".utf8))
+        }
+    }
+
+    @Test("busy_reply is what the client of a dead target reads")
+    func busyReply() throws {
+        let target = try TestSocket.bound()
+        try withSupervisor(table(target, ", busy_reply: \"421 away\\r\\n\"")) { supervisor in
+            let client = try TestSocket.tcp(port: supervisor.port("r"))
+            try client.send("EHLO me")
+            #expect(try client.receiveText() == "421 away\r\n")
+        }
+    }
+
     @Test("instances limits relays: the next client waits in the backlog until there is room")
     func instances() throws {
         let target = try listening()

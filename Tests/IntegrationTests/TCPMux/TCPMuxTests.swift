@@ -184,6 +184,55 @@ import Testing
         }
     }
 
+    @Test("a handler that dies before it took the connection gives it to the next one, whole")
+    func redelivery() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let first = try RegisteredHandler("app", at: supervisor)
+            let client = try connect(supervisor, saying: "app\r\nquestion")
+            _ = try first.receiveBaton()
+            first.die()
+            let second = try RegisteredHandler("app", at: supervisor)
+            let baton = try second.receiveBaton()
+            try second.acknowledge(baton.id)
+            #expect(try baton.socket.receive(exactly: 8) == Array("question".utf8))
+            baton.socket.close()
+            try second.done(baton.id)
+            #expect(try client.receiveText() == "+Go\r\n", "said once")
+            try supervisor.waitForService("app", "ended") { $0.connections.ended == 1 }
+            second.die()
+            try supervisor.waitForService("app", "idle") { $0.handlers.isEmpty }
+        }
+    }
+
+    @Test("the target's lists and limits decide, and a place here is free again when there is one there")
+    func admission() throws {
+        let table = """
+            services:
+              mux: {listen: "127.0.0.1:0", internal: tcpmux, instances: 1, per_source: 1}
+              open: {exec: [/bin/cat], tcpmux: +open, per_source: 2}
+              closed: {exec: [/bin/cat], tcpmux: +closed, no_access: [127.0.0.1]}
+            """
+        try withSupervisor(table) { supervisor in
+            let refused = try connect(supervisor, saying: "closed\r\n")
+            #expect(try refused.receiveText() == "-its source is not admitted\r\n")
+            refused.close()
+            try supervisor.waitForService("mux", "free") { $0.connections.ended == 1 && $0.state == "ready" }
+            #expect(try supervisor.service("closed").connections.refused == ["source": 1])
+
+            let clients = try (0..<2).map { number in
+                let client = try connect(supervisor, saying: "open\r\n\(number)")
+                #expect(try client.receiveLine() == "+Go\r")
+                #expect(try client.receive(exactly: 1) == Array("\(number)".utf8))
+                return client
+            }
+            let third = try connect(supervisor, saying: "open\r\n")
+            #expect(try third.receiveText() == "-per_source is reached\r\n")
+            clients.forEach { $0.close() }
+            third.close()
+            try supervisor.waitForService("open", "ended") { $0.connections.ended == 2 }
+        }
+    }
+
     @Test("a redirect can be named, too")
     func redirect() throws {
         let target = try TestSocket.bound()
