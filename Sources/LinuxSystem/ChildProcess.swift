@@ -81,6 +81,9 @@ package struct ProcessDescriptor: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// Readable when the process has ended (pidfd_open(2)).
+    package var borrowed: FileDescriptor { descriptor.borrowed }
+
     package borrowing func signal(_ signal: Int32) throws(Errno) {
         try SystemCall.value { baton_pidfd_signal(descriptor.rawValue, signal) }
     }

@@ -136,12 +136,12 @@ extension ActiveService {
         guard handoff.handlers.lazy.filter({ $0.machineKind == .registered }).count < Self.mostRegistered else {
             return "\(definition.name) has \(Self.mostRegistered) registered handlers already"
         }
+        guard Handler.fits(registration.traits, settings) else {
+            return "hold: done needs a handler that sends DONE (trait 2 is set)"
+        }
         let handler = Handler(
             .registered, pid: credentials.pid, process: Socket.peerProcess(of: channel.descriptor), settings: settings,
             record: record, runtime: runtime, owner: handoff)
-        guard handler.fits(registration.traits) else {
-            return "hold: done needs a handler that sends DONE (trait 2 is set)"
-        }
         handler.take(channel)
         handoff.add(handler)
         handler.registered(registration)

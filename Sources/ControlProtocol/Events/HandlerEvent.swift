@@ -7,6 +7,8 @@ package enum HandlerEvent: Hashable, Sendable {
     case changed(id: String, pid: Int, to: HandlerStatus.State, why: String? = nil)
     /// A new one has come in its place; it drains.
     case replaced(id: String, pid: Int, by: String)
+    /// The process of one that registered by itself has ended; somebody else still holds its channel.
+    case processEnded(id: String, pid: Int)
     /// Its channel hung up and, if it was ours, its exit is collected.
     case gone(id: String, pid: Int, why: String, expected: Bool)
     /// Its unacknowledged batons went back to the queue.
@@ -19,6 +21,7 @@ package enum HandlerEvent: Hashable, Sendable {
     package var level: EventLevel {
         switch self {
         case .starting, .registered, .replaced: .info
+        case .processEnded: .notice
         case .changed(_, _, let state, _):
             switch state {
             case .starting, .ready, .busy: .debug
@@ -47,6 +50,9 @@ package enum HandlerEvent: Hashable, Sendable {
             var details = Self.details("handler_replaced", id, pid, "replaced by handler \(other.printable())")
             details.more.append("by", .string(other))
             return details
+        case .processEnded(let id, let pid):
+            return Self.details(
+                "handler_process_ended", id, pid, "its process has ended, and somebody still holds its channel")
         case .gone(let id, let pid, let why, _):
             return Self.details("handler_gone", id, pid, "gone: \(why.printable())", reason: why)
         case .requeued(let id, let count):

@@ -32,7 +32,7 @@ final class Handler {
     var machine: HandlerMachine
     private(set) var channel: Channel?
     /// A registered handler's process; a child of ours is an `instance`.
-    private var process: ProcessDescriptor?
+    private var process: ForeignProcess?
     var instance: Instance?
     private(set) var pid: Int32
 
@@ -83,7 +83,6 @@ final class Handler {
         machineKind = kind
         self.pid = pid
         let mayKill = kind == .supervised || process != nil
-        self.process = process
         self.settings = settings
         self.record = record
         self.runtime = runtime
@@ -91,6 +90,8 @@ final class Handler {
         lastSign = runtime.loop.now
         let policy = settings.unresponsive ?? (kind == .supervised ? .kill : .wait)
         machine = HandlerMachine(kind: kind, killsSilent: policy == .kill && mayKill)
+        guard let process else { return }
+        self.process = ForeignProcess(process, loop: runtime.loop) { [weak self] in self?.processEnded() }
     }
 
     var id: String { "\(number)" }
@@ -231,8 +232,15 @@ final class Handler {
             // The handler is collected; its group may still hold the channel.
             if pid > 1 { ChildProcess.signalGroup(pid, SIGKILL) }
         } else {
-            try? process?.signal(SIGKILL)
+            process?.signal(SIGKILL)
         }
+    }
+
+    /// A registered handler's process has ended. That does not make it gone: what was sent to it may be with
+    /// whoever holds its channel still.
+    private func processEnded() {
+        guard let channel, !channel.descriptor.hasHungUp else { return }
+        record.report(.handler(.processEnded(id: id, pid: Int(pid))))
     }
 
     func channelEnded() {
@@ -245,6 +253,7 @@ final class Handler {
     private func depart(_ departure: HandlerMachine.Departure) {
         channel?.close()
         channel = nil
+        process?.close()
         for timer in deadlines.values { runtime.loop.cancel(timer) }
         deadlines = [:]
         if let heartbeatTimer { runtime.loop.cancel(heartbeatTimer) }
@@ -262,7 +271,7 @@ final class Handler {
     // MARK: What it says
 
     /// Whether the service can do with a handler of such traits: who sends no DONE can hold nothing until DONE.
-    func fits(_ traits: HandlerTraits) -> Bool {
+    static func fits(_ traits: HandlerTraits, _ settings: Handoff) -> Bool {
         settings.hold != .done || !traits.contains(.sendsNoDone)
     }
 
@@ -284,7 +293,9 @@ final class Handler {
         heard()
         switch message {
         case .register(let registration):
-            guard machine.state == .starting, registration.service == record.name, fits(registration.traits) else {
+            guard machine.state == .starting, registration.service == record.name,
+                Self.fits(registration.traits, settings)
+            else {
                 throw .unexpected(.register)
             }
             registered(registration)

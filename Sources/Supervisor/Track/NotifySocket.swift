@@ -81,7 +81,8 @@ final class NotifySocket: EventSource {
         guard !message.dataTruncated, let notifications = NotifyMessage.parse(buffer[..<message.count]) else {
             return drop(message.pid, "it is no notification")
         }
-        let group = ChildProcess.group(of: message.pid)
+        // 0 is a sender outside our pid namespace.
+        let group = message.pid > 0 ? ChildProcess.group(of: message.pid) : nil
         if let hear = listeners[message.pid] ?? group.flatMap({ listeners[$0] }) {
             for notification in notifications { hear(notification) }
         } else if runtime.instances.expectsMore(), early.count < Self.mostEarly {

@@ -131,6 +131,29 @@ import Testing
         }
     }
 
+    @Test(
+        "handlers of the libraries end their connections, and nothing is held for longer",
+        arguments: ExampleHandler.allCases)
+    func libraries(handler: ExampleHandler) throws {
+        let table = """
+            services:
+              app:
+                listen: "127.0.0.1:0"
+                handoff: {exec: [\(try handler.command.joined(separator: ", "))], start: eager, hold: done}
+            """
+        try withSupervisor(table) { supervisor in
+            let port = try supervisor.port("app")
+            try supervisor.waitForService("app", "ready") { $0.handlers.first?.state == "ready" }
+            supervisor.markBaseline()
+            for number in 0..<50 {
+                let client = try TestSocket.tcp(port: port)
+                try client.send("\(number)\n")
+                #expect(try client.receiveText().hasSuffix(" \(number)\n"))
+            }
+            try supervisor.waitForService("app", "ended") { $0.connections.ended == 50 && $0.connections.active == 0 }
+        }
+    }
+
     @Test("a handler that sends no DONE is not taken")
     func noDone() throws {
         try withSupervisor(Self.table) { supervisor in

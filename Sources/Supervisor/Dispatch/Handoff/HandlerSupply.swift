@@ -7,22 +7,22 @@ internal import SystemPackage
 /// backoff; drains those that nobody needs.
 final class HandlerSupply {
     private let settings: Handoff
-    private let start: HandlerStart?
-    private let record: ServiceRecord
-    private let runtime: Runtime
+    let start: HandlerStart?
+    let record: ServiceRecord
+    let runtime: Runtime
     weak var owner: HandoffDispatch?
-    private var policy: RestartPolicy
-    private var pool: PoolPolicy
-    private var state = State.open
-    private var stopped = false
+    var policy: RestartPolicy
+    var pool: PoolPolicy
+    var state = State.open
+    var stopped = false
     /// Those that serve or are to, the oldest first; one that drains is none of them any more.
-    private var members: [Handler] = []
+    var members: [Handler] = []
     /// Starts that the launcher has not answered.
     private var launching = 0
-    private var rolling: RollingRestart?
+    var rolling: RollingRestart?
     private var reviewTimer: TimerID?
 
-    private enum State {
+    enum State {
         /// What is wanted is started.
         case open
         /// Nothing is started before then.
@@ -34,7 +34,7 @@ final class HandlerSupply {
     }
 
     /// Handlers that are starting at a time.
-    private static let mostStarting = 8
+    static let mostStarting = 8
 
     init(settings: Handoff, start: HandlerStart?, record: ServiceRecord, runtime: Runtime) {
         self.settings = settings
@@ -88,9 +88,9 @@ final class HandlerSupply {
 
     /// Those that are to be there. While a restart is under way a new one and the one that it replaces are one.
     private var count: Int { members.count - (rolling?.doubled ?? 0) }
-    private var starting: Int { members.lazy.filter { $0.state == .starting }.count }
+    var starting: Int { members.lazy.filter { $0.state == .starting }.count }
 
-    private func fill() {
+    func fill() {
         guard start != nil, !stopped else { return }
         let missing: Int
         switch state {
@@ -106,7 +106,7 @@ final class HandlerSupply {
 
     // MARK: Starting one
 
-    private func begin() -> Handler? {
+    func begin() -> Handler? {
         guard let start, let owner else { return nil }
         do {
             let handler = try start.begin(for: owner) { [self] in started($0, $1) }
@@ -126,7 +126,7 @@ final class HandlerSupply {
         members.removeAll { $0 === handler }
         owner?.forget(handler)
         let replaced = rolling.map { !$0.old.isEmpty } ?? false
-        if forget(handler, why: "\(failure.stage): \(failure.error)") == .replacement, replaced {
+        if forgetInRestart(handler, why: "\(failure.stage): \(failure.error)") == .replacement, replaced {
             return record.failed(stage: failure.stage, error: failure.error)
         }
         failed(failure)
@@ -146,7 +146,7 @@ final class HandlerSupply {
             state = .open
         }
         record.lastFailure = nil
-        if rolling != nil { replace(with: handler) }
+        replace(with: handler)
         fill()
         review()
     }
@@ -168,7 +168,7 @@ final class HandlerSupply {
         if departure.manner == .failedStart { record.failed(stage: "register", error: departure.description) }
         // Where there are old ones, a new one that does not start is missed by nobody.
         let replaced = rolling.map { !$0.old.isEmpty } ?? false
-        if forget(handler, why: departure.description) == .replacement, replaced { return }
+        if forgetInRestart(handler, why: departure.description) == .replacement, replaced { return }
         switch departure.manner {
         case .dismissed: break
         case .finished: decide(.finished, why: departure.description)
@@ -218,7 +218,7 @@ final class HandlerSupply {
         }
     }
 
-    private func cancelTimer() {
+    func cancelTimer() {
         switch state {
         case .waiting(let timer, _), .failed(let timer?, _): runtime.loop.cancel(timer)
         case .open, .failed, .recovering: break
@@ -257,84 +257,5 @@ extension HandlerSupply {
             self?.reviewTimer = nil
             self?.review()
         }
-    }
-}
-
-// MARK: Restart
-
-extension HandlerSupply {
-    /// New handlers first; as each of them registers, one of the old drains.
-    ///
-    /// - Parameter answer: Called once: nil when the last of the old was told to drain, else why the old go on.
-    func restart(_ answer: @escaping (RestartAnswer) -> Void) {
-        guard start != nil else { return answer(.nothing("its handlers register by themselves")) }
-        guard !stopped else { return answer(.failed("the service stops")) }
-        guard rolling == nil else { return answer(.failed("a restart is under way")) }
-        let wasDown = isFailed || members.isEmpty && pool.wanted > 0
-        policy.forgive()
-        cancelTimer()
-        // One that only starts has nothing to finish: it is as new as any.
-        let old = members.filter { $0.state != .starting }
-        guard !old.isEmpty || wasDown || !members.isEmpty else {
-            state = .open
-            return answer(.nothing("no handler runs; the next connection starts it"))
-        }
-        state = isFailed ? .recovering : .open
-        rolling = RollingRestart(old: old, answer: answer)
-        if old.isEmpty { recover() } else { replaceNext() }
-    }
-
-    /// There is nobody to replace: what is missing is started, and the first that registers is the answer.
-    private func recover() {
-        if pool.wanted == 0 { pool.crowded(count: 0, starting: 0) }
-        fill()
-        for handler in members where handler.state == .starting { rolling?.replacements.append(handler) }
-        if rolling?.replacements.isEmpty == true { abandonRestart("it cannot be started now") }
-    }
-
-    private func replaceNext() {
-        while let rolling, rolling.missing > 0, starting < Self.mostStarting {
-            guard let handler = begin() else { return abandonRestart("no channel could be made") }
-            self.rolling?.replacements.append(handler)
-        }
-    }
-
-    private func replace(with handler: Handler) {
-        guard let replaced = rolling?.registered(handler) else { return }
-        if let old = replaced.old {
-            handler.slot = old.slot
-            record.report(.handler(.replaced(id: old.id, pid: Int(old.pid), by: handler.id)))
-            old.handle(.drainAsked)
-        }
-        goOn()
-    }
-
-    private func goOn() {
-        guard let rolling else { return }
-        guard rolling.isFinished else { return replaceNext() }
-        self.rolling = nil
-        rolling.answer(.restarted)
-    }
-
-    /// It is gone, or takes no more.
-    @discardableResult
-    private func forget(_ handler: Handler, why: String) -> RollingRestart.Part? {
-        let part = rolling?.forget(handler)
-        switch part {
-        case .replacement: abandonRestart(why)
-        case .old: goOn()
-        case nil: break
-        }
-        return part
-    }
-
-    /// What serves goes on; the new ones that have yet to register are not wanted beside it.
-    private func abandonRestart(_ why: String) {
-        guard let rolling else { return }
-        self.rolling = nil
-        if !rolling.old.isEmpty {
-            for handler in rolling.replacements { handler.handle(.drainAsked) }
-        }
-        rolling.answer(.failed(why))
     }
 }

@@ -1,0 +1,143 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+// What handlers tell, and what becomes of the connections of one that is gone.
+
+extension HandoffDispatch: HandlerOwner {
+    func handlerReady(_ handler: Handler) {
+        if handler.machineKind == .supervised { supply.succeeded(handler) }
+        pump()
+    }
+
+    func handlerHasRoom(_ handler: Handler) {
+        if !queue.isEmpty { pump() }
+    }
+
+    func handler(_ handler: Handler, acknowledged batons: [Baton]) {
+        for baton in batons {
+            record.connections.queued -= 1
+            record.connections.active += 1
+            record.connections.handedOff += 1
+            record.report(.acknowledged(handler: handler.id), baton.origin)
+            // On other sockets than TCP nothing would tell whether it was touched.
+            if settings.hold != .done || baton.origin.kind != .tcp { close(baton) }
+        }
+    }
+
+    func handler(_ handler: Handler, ended batons: [Baton]) {
+        for baton in batons {
+            record.connections.active -= 1
+            record.connections.ended += 1
+            record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
+            close(baton)
+        }
+    }
+
+    func handler(_ handler: Handler, returned baton: Baton, why: String) {
+        record.report(.nacked(handler: handler.id, why: why), baton.origin)
+        requeue([baton], why: "NACK")
+        pump()
+    }
+
+    func handlerLeaving(_ handler: Handler) {
+        supply.left(handler)
+        if !queue.isEmpty { pump() }
+    }
+
+    func handlerGone(_ handler: Handler, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains) {
+        handlers.removeAll { $0 === handler }
+        let expected = departure.manner == .dismissed || departure.manner == .finished
+        record.report(
+            .handler(.gone(id: handler.id, pid: Int(handler.pid), why: departure.description, expected: expected)))
+        let asked = handler.machine.endsAsAsked
+        let back = untouched(remains, departure, expected: expected)
+        // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
+        for baton in remains.unacknowledged { baton.isSuspect = !asked }
+        for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
+        if !asked { blame(back, remains) }
+        requeue(back.filter { !givesUp($0) }, why: "handler \(handler.id) is gone")
+        supply.ended(handler, departure, worked: remains.worked)
+        if supply.isFailed { supplyFailed() }
+        pump()
+    }
+
+    /// What may go to another handler, back among the queued; the rest has ended with this one, or is cut.
+    private func untouched(
+        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, expected: Bool
+    ) -> [Baton] {
+        var back: [Baton] = []
+        for baton in remains.unacknowledged {
+            if departure.leftChannelOpen || !baton.isUntouched {
+                record.connections.queued -= 1
+                cut(baton, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
+            } else {
+                back.append(baton)
+            }
+        }
+        for baton in remains.held {
+            record.connections.active -= 1
+            if !departure.leftChannelOpen, baton.connection.borrowed != nil, baton.isUntouched {
+                record.connections.queued += 1
+                back.append(baton)
+            } else if expected {
+                record.connections.ended += 1
+                record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
+                close(baton)
+            } else {
+                cut(baton, why: "its handler died")
+            }
+        }
+        return back
+    }
+
+    private func cut(_ baton: Baton, why: String) {
+        record.connections.cut += 1
+        record.report(.cut(why: why), baton.origin)
+        close(baton)
+    }
+
+    /// A death counts against a connection only if no other can be the guilty one: it was the sole one that
+    /// the handler had not acknowledged, or the suspect that it was given alone. One that was acknowledged and
+    /// that is silent cannot have killed anybody.
+    private func blame(_ batons: [Baton], _ remains: Handler.Remains) {
+        if let suspect = remains.suspect, batons.contains(where: { $0 === suspect }) {
+            suspect.deliveries += 1
+        } else if remains.unacknowledged.count == 1 {
+            remains.unacknowledged[0].deliveries += 1
+        } else if remains.unacknowledged.isEmpty {
+            let talking = batons.filter(\.hasInput)
+            if talking.count == 1 { talking[0].deliveries += 1 }
+        }
+    }
+
+    /// Gives up what has killed too many handlers.
+    private func givesUp(_ baton: Baton) -> Bool {
+        guard let most = settings.maxDeliveries, baton.deliveries >= most else { return false }
+        record.connections.queued -= 1
+        record.connections.abandoned += 1
+        record.report(.abandoned(deliveries: baton.deliveries), baton.origin)
+        close(baton)
+        return true
+    }
+
+    private func requeue(_ batons: [Baton], why: String) {
+        guard !batons.isEmpty else { return }
+        for baton in batons { record.report(.requeued(why: why), baton.origin) }
+        record.connections.requeued += batons.count
+        queue.requeue(batons, at: runtime.loop.now)
+    }
+}
+
+extension HandlerMachine.Departure: CustomStringConvertible {
+    var description: String {
+        let how =
+            switch manner {
+            case .failedStart: "never registered"
+            case .crashed: "ended unasked"
+            case .finished: "finished"
+            case .dismissed: "ended as asked"
+            }
+        return status.map { "\(how), \($0)" } ?? how
+    }
+}
