@@ -138,26 +138,6 @@ extension Dispatch: Coded {
     }
 }
 
-extension TCPMuxName: Coded {
-    init() { self.init(name: "", answers: false) }
-    mutating func code(with coder: inout TableCoder) {
-        coder.text(&name)
-        coder.flag(&answers)
-    }
-}
-
-extension Redirect: Coded {
-    mutating func code(with coder: inout TableCoder) {
-        coder.array(&addresses)
-        coder.optional(&proxyHeader)
-    }
-}
-
-extension ProxyHeaderVersion: Coded {
-    init() { self = .v1 }
-    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
-}
-
 extension Program: Coded {
     mutating func code(with coder: inout TableCoder) {
         coder.text(&path)

@@ -19,3 +19,15 @@ package struct Redirect: Hashable, Sendable {
 package enum ProxyHeaderVersion: String, Hashable, Sendable, CaseIterable {
     case v1, v2
 }
+
+extension Redirect: Coded {
+    mutating func code(with coder: inout TableCoder) {
+        coder.array(&addresses)
+        coder.optional(&proxyHeader)
+    }
+}
+
+extension ProxyHeaderVersion: Coded {
+    init() { self = .v1 }
+    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
+}

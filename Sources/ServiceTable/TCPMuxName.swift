@@ -28,3 +28,11 @@ package struct TCPMuxName: Hashable, Sendable {
     /// The longest name, in bytes.
     package static let longest = 255
 }
+
+extension TCPMuxName: Coded {
+    init() { self.init(name: "", answers: false) }
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.flag(&answers)
+    }
+}

@@ -1,25 +1,13 @@
-import Foundation
 import Glibc
 import TestSupport
 import Testing
 
 /// redirect: bytes relayed to another address, by the real program.
 @Suite(.serialized) struct RedirectTests {
-    /// A listening socket of the test, as the target.
-    private func listening(backlog: Int32 = 64) throws -> TestSocket {
-        let target = try TestSocket.bound()
-        try target.listen(backlog: backlog)
-        return target
-    }
-
-    private func table(_ target: TestSocket, _ more: String = "") throws -> String {
-        "services: {r: {listen: '127.0.0.1:0', redirect: '127.0.0.1:\(try target.localPort)', per_source: unlimited\(more)}}"
-    }
-
     @Test("the client's end is passed on, and the target answers after it")
     func clientEndsFirst() throws {
         let target = try listening()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             let client = try TestSocket.tcp(port: supervisor.port("r"))
             let server = try target.accept()
             try client.send("question")
@@ -36,7 +24,7 @@ import Testing
     @Test("the target's end is passed on, and the client speaks after it")
     func targetEndsFirst() throws {
         let target = try listening()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             let client = try TestSocket.tcp(port: supervisor.port("r"))
             let server = try target.accept()
             try server.send("greeting")
@@ -51,7 +39,7 @@ import Testing
     @Test("64 MiB in both directions at once arrive as they were sent")
     func volume() throws {
         let target = try listening()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             let client = try TestSocket.tcp(port: supervisor.port("r"))
             let server = try target.accept()
             let there = noise(64 << 20, seed: 1)
@@ -71,7 +59,7 @@ import Testing
     func thousands() throws {
         let count = 2_000
         let target = try listening(backlog: 4096)
-        try withSupervisor(table(target, ", instances: unlimited")) { supervisor in
+        try withSupervisor(redirectTable(target, ", instances: unlimited")) { supervisor in
             let port = try supervisor.port("r")
             let before = try supervisor.memory()
             let kinds = supervisor.view.descriptorKinds
@@ -107,7 +95,7 @@ import Testing
     @Test("a client that does not read slows its own sender down, costs no processor, and stops nobody")
     func slowReader() throws {
         let target = try listening()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             let port = try supervisor.port("r")
             let slow = try TestSocket.tcp(port: port)
             let slowServer = try target.accept()
@@ -143,7 +131,7 @@ import Testing
     @Test("a dead target is a refusal with its reason, shown in the status and the log")
     func deadTarget() throws {
         let target = try TestSocket.bound()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             for _ in 0..<3 {
                 let client = try TestSocket.tcp(port: supervisor.port("r"))
                 #expect(try client.receiveToEnd().isEmpty)
@@ -166,7 +154,7 @@ import Testing
     @Test("a reset on one side is a reset on the other, never a clean end")
     func reset() throws {
         let target = try listening()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             func pair() throws -> (client: TestSocket, server: TestSocket) {
                 (try TestSocket.tcp(port: supervisor.port("r")), try target.accept())
             }
@@ -195,7 +183,7 @@ import Testing
     @Test("what a client said before it broke off still arrives")
     func lastWords() throws {
         let target = try listening()
-        try withSupervisor(table(target)) { supervisor in
+        try withSupervisor(redirectTable(target)) { supervisor in
             let client = try TestSocket.tcp(port: supervisor.port("r"))
             let server = try target.accept()
             try server.send("nobody will read this")
@@ -207,98 +195,10 @@ import Testing
         }
     }
 
-    @Test("Unix sockets on both sides, by file and by abstract name", arguments: ["unix", "abstract"])
-    func unix(kind: String) throws {
-        let directory = try TemporaryDirectory()
-        let name = kind == "unix" ? directory.path("t.sock") : "@baton-redirect-\(getpid())"
-        let target = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
-        try target.bind(to: SocketName(unix: name))
-        try target.listen()
-        let table = "services: {r: {listen: '\(directory.path("l.sock"))', redirect: '\(name)'}}"
-        try withSupervisor(table, in: directory) { supervisor in
-            let client = try TestSocket.unix(directory.path("l.sock"))
-            let server = try target.accept()
-            let there = noise(3 << 20, seed: 5)
-            let back = noise(2 << 20, seed: 6)
-            var exchange = Exchange(client, sending: there, server, sending: back)
-            let got = try exchange.run()
-            let isSame = got.one == back && got.other == there
-            #expect(isSame)
-        }
-    }
-
-    @Test("from TCP to a Unix socket and back")
-    func mixed() throws {
-        let directory = try TemporaryDirectory()
-        let target = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
-        try target.bind(to: SocketName(unix: directory.path("t.sock")))
-        try target.listen()
-        let table = "services: {r: {listen: '127.0.0.1:0', redirect: '\(directory.path("t.sock"))', send_proxy: v1}}"
-        try withSupervisor(table, in: directory) { supervisor in
-            let client = try TestSocket.tcp(port: supervisor.port("r"))
-            let server = try target.accept()
-            let line = try server.receiveLine()
-            let local = try client.localPort
-            #expect(line == "PROXY TCP4 127.0.0.1 127.0.0.1 \(local) \(try supervisor.port("r"))\r")
-            let there = noise(5 << 20, seed: 7)
-            var exchange = Exchange(client, sending: there, server, sending: there)
-            let got = try exchange.run()
-            let isSame = got.one == there && got.other == there
-            #expect(isSame)
-        }
-    }
-
-    @Test("descriptors that a Unix client passes are no bytes: the connection is broken off, and none is kept")
-    func descriptors() throws {
-        let directory = try TemporaryDirectory()
-        let target = try listening()
-        let table =
-            "services: {r: {listen: '\(directory.path("l.sock"))', redirect: '127.0.0.1:\(try target.localPort)'}}"
-        try withSupervisor(table, in: directory) { supervisor in
-            let client = try TestSocket.unix(directory.path("l.sock"))
-            let server = try target.accept()
-            try client.send("plain")
-            #expect(try server.receive(exactly: 5) == Array("plain".utf8))
-            try client.pass(descriptor: client.descriptor, with: "x")
-            #expect(server.readFails(with: ECONNRESET))
-            try supervisor.waitForService("r", "ended") { $0.connections.ended == 1 }
-        }
-    }
-
-    @Test("send_proxy: v2 names the client and what it connected to")
-    func proxyVersion2() throws {
-        let target = try listening()
-        try withSupervisor(table(target, ", send_proxy: v2")) { supervisor in
-            let client = try TestSocket.tcp(port: supervisor.port("r"))
-            let server = try target.accept()
-            try client.send("then this")
-            let header = try server.receive(exactly: 28)
-            let signature: [UInt8] = [13, 10, 13, 10, 0, 13, 10, 0x51, 0x55, 0x49, 0x54, 10]
-            let port = try client.localPort
-            let listener = try supervisor.port("r")
-            #expect(
-                header == signature + [0x21, 0x11, 0, 12, 127, 0, 0, 1, 127, 0, 0, 1]
-                    + [UInt8(port >> 8), UInt8(port & 255), UInt8(listener >> 8), UInt8(listener & 255)])
-            #expect(try server.receive(exactly: 9) == Array("then this".utf8))
-        }
-    }
-
-    @Test("behind a proxy the target is told of the true client, not of the proxy")
-    func proxyChain() throws {
-        let target = try listening()
-        try withSupervisor(table(target, ", send_proxy: v1, proxy_protocol: {from: [127.0.0.1]}")) { supervisor in
-            let client = try TestSocket.tcp(port: supervisor.port("r"))
-            try client.send("PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r\nGET /")
-            let server = try target.accept()
-            #expect(try server.receiveLine() == "PROXY TCP4 192.0.2.7 198.51.100.1 4711 80\r")
-            #expect(try server.receive(exactly: 5) == Array("GET /".utf8))
-        }
-    }
-
     @Test("busy_reply is what the client of a dead target reads")
     func busyReply() throws {
         let target = try TestSocket.bound()
-        try withSupervisor(table(target, ", busy_reply: \"421 away\\r\\n\"")) { supervisor in
+        try withSupervisor(redirectTable(target, ", busy_reply: \"421 away\\r\\n\"")) { supervisor in
             let client = try TestSocket.tcp(port: supervisor.port("r"))
             try client.send("EHLO me")
             #expect(try client.receiveText() == "421 away\r\n")
@@ -308,7 +208,7 @@ import Testing
     @Test("instances limits relays: the next client waits in the backlog until there is room")
     func instances() throws {
         let target = try listening()
-        try withSupervisor(table(target, ", instances: 1")) { supervisor in
+        try withSupervisor(redirectTable(target, ", instances: 1")) { supervisor in
             let port = try supervisor.port("r")
             let first = try TestSocket.tcp(port: port)
             let firstServer = try target.accept()
@@ -345,49 +245,5 @@ import Testing
         #expect(other.readFails(with: ECONNRESET))
         #expect(otherServer.readFails(with: ECONNRESET))
         try supervisor.expectEnd(of: family)
-    }
-}
-
-extension TestSocket {
-    /// A read fails with this error, and does not find an end.
-    fileprivate func readFails(with number: Int32) -> Bool {
-        guard isReadable(within: 20) else { return false }
-        var byte: UInt8 = 0
-        return recv(descriptor, &byte, 1, 0) == -1 && errno == number
-    }
-
-    /// Sends text with a descriptor.
-    fileprivate func pass(descriptor passed: Int32, with text: String) throws {
-        var bytes = Array(text.utf8)
-        var control = [UInt8](repeating: 0, count: 24)
-        control.withUnsafeMutableBytes { buffer in
-            buffer.storeBytes(of: 20, as: Int.self)
-            buffer.storeBytes(of: SOL_SOCKET, toByteOffset: 8, as: Int32.self)
-            buffer.storeBytes(of: Int32(SCM_RIGHTS), toByteOffset: 12, as: Int32.self)
-            buffer.storeBytes(of: passed, toByteOffset: 16, as: Int32.self)
-        }
-        try bytes.withUnsafeMutableBytes { data in
-            try control.withUnsafeMutableBytes { control in
-                var vector = iovec(iov_base: data.baseAddress, iov_len: data.count)
-                try withUnsafeMutablePointer(to: &vector) { vector in
-                    var message = msghdr()
-                    message.msg_iov = vector
-                    message.msg_iovlen = 1
-                    message.msg_control = control.baseAddress
-                    message.msg_controllen = control.count
-                    try check("sendmsg") { sendmsg(descriptor, &message, 0) }
-                }
-            }
-        }
-    }
-}
-
-extension RunningSupervisor {
-    /// RssAnon in KiB.
-    fileprivate func memory() throws -> Int {
-        guard let text = view.status("RssAnon"), let number = Int(text.split(separator: " ").first ?? "") else {
-            throw TestFailure("no RssAnon")
-        }
-        return number
     }
 }
