@@ -22,7 +22,9 @@ TABLE = """
 services:
   swift: {{listen: "127.0.0.1:0", handoff: {{exec: [{products}/baton-example-handler]}}}}
   c: {{listen: "127.0.0.1:0", handoff: {{exec: [{work}/echo]}}}}
-  python: {{listen: "127.0.0.1:0", handoff: {{exec: [/usr/bin/python3, {root}/examples/persistent-handlers/python/echo.py]}}}}
+  python:
+    listen: "127.0.0.1:0"
+    handoff: {{exec: [/usr/bin/python3, {root}/examples/persistent-handlers/python/echo.py]}}
 """
 CLIENTS = 8
 INTERVAL = 0.4

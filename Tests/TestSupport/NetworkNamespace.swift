@@ -21,7 +21,8 @@ package enum NetworkNamespace {
                 /bin/sh -c 'ip link set lo up && exec "$0" "$@"' \(Repository.product(name)) "$@"
 
             """
-        let path = try directory.write("in-network", script)
+        // A child that is being spawned would hold the file open for writing, so that nobody could run it.
+        let path = try TestProcess.withoutSpawning { try directory.write("in-network", script) }
         try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
         return path
     }
