@@ -84,7 +84,7 @@ struct IncludeTests {
         try directory.write("a", "services: {a: {listen: 1, internal: ech}}", mode: 0o666)
         try directory.write("b", "services: {")
         let faults = read().faults
-        #expect(faults.count == 5, "\(faults)")
+        #expect(faults.count == 4, "\(faults)")
         #expect(faults.contains("a: error: others can write the file (mode 666); chmod go-w"))
         #expect(faults.contains { $0.hasPrefix("a:1:37: error: services.a.internal: expected echo") })
         #expect(

@@ -24,6 +24,12 @@ package final class ControlClient {
         return try exchange(line: String(decoding: data, as: UTF8.self))
     }
 
+    /// Says that no request follows, and waits until the supervisor has closed its end: it holds nothing for us then.
+    package func finish() throws {
+        try socket.finishSending()
+        _ = try socket.receiveToEnd()
+    }
+
     /// The reply's `result`, or its error thrown.
     package func result(_ method: String, params: [String: Any] = [:]) throws -> Any {
         let reply = try request(method, params: params)

@@ -94,7 +94,7 @@ package struct ProcessView: Hashable, Sendable {
     package var descriptorKinds: [String] {
         descriptors.values.map { target in
             target.prefix { $0 != "[" && $0 != ":" } == "anon_inode"
-                ? target : String(target.prefix { $0 != "[" })
+                ? target : String(target.replacingOccurrences(of: " (deleted)", with: "").prefix { $0 != "[" })
         }.sorted()
     }
 

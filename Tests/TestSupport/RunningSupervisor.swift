@@ -93,7 +93,9 @@ package final class RunningSupervisor {
     }
 
     package func status() throws -> StatusReport {
-        let result = try control().result("status")
+        let client = try control()
+        let result = try client.result("status")
+        try client.finish()
         return try JSONDecoder().decode(
             StatusReport.self, from: JSONSerialization.data(withJSONObject: result))
     }
@@ -160,20 +162,8 @@ package final class RunningSupervisor {
     }
 
     /// Takes what is open and running now as what must be so at the end: after a persistent handler has started.
-    ///
-    /// Looked at until two looks agree, with an answer of the supervisor before each: what came to it earlier, such as
-    /// the end of the connection that asked for the status a moment ago, has been dealt with by then.
     package func markBaseline() {
-        let client = try? control()
-        _ = eventually {
-            let isAnswered = (try? client?.request("status")) != nil
-            let before = baseline
-            baseline = resources
-            if isAnswered, let place = baseline.descriptors.firstIndex(of: "socket:") {
-                baseline.descriptors.remove(at: place)
-            }
-            return baseline == before
-        }
+        baseline = resources
     }
 
     /// Waits until descriptors and children are what they were at the baseline.
