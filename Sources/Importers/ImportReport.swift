@@ -57,10 +57,20 @@ package struct ImportReport: Sendable {
     }
 
     /// A line for each thing that a person should know, as compilers write them.
-    package var warnings: [String] {
-        let remarks = directives.compactMap { directive in
-            directive.remark.map { (directive.place, "\(directive.place.words): warning: \($0)") }
+    package var warnings: [String] { lines { $0.remark != nil } }
+
+    /// The same without what is nearly as it was: who runs a converted table has read that at the conversion.
+    package var losses: [String] {
+        lines { $0.fidelity.kind == .notExpressible }
+    }
+
+    private func lines(of wanted: (Directive) -> Bool) -> [String] {
+        let unparsed = Set(errors.map(\.place))
+        let remarks = directives.filter(wanted).compactMap { directive -> String? in
+            // An error line says it already.
+            guard let remark = directive.remark, !unparsed.contains(directive.place) else { return nil }
+            return "\(directive.place.words): warning: \(remark)"
         }
-        return remarks.map(\.1) + errors.map(\.words)
+        return remarks + errors.map(\.words)
     }
 }

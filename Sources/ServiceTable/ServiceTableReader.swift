@@ -94,7 +94,7 @@ struct TableCheck {
             }
             for pair in pairs {
                 if let place = places[pair.key] {
-                    let other = "\(reading.files[place.file]):\(place.line)"
+                    let other = reading.words(for: place)
                     cursor.at(keyOf: pair).fault("a service of this name stands at \(other) already")
                 } else {
                     places[pair.key] = pair.place
@@ -132,7 +132,7 @@ struct TableCheck {
                 // What one host name stands for is one place in the table.
                 if place == placed.cursor.node.place { continue }
                 placed.cursor.fault(
-                    "\(placed.endpoint.address) is bound at \(reading.files[place.file]):\(place.line) already; "
+                    "\(placed.endpoint.address) is bound at \(reading.words(for: place)) already; "
                         + "reuse_port on both would share it")
             }
         }

@@ -12,14 +12,13 @@ import Testing
         #expect(report.outcome == .complete)
         report.note(Directive("b", at: place, .notExpressible("no")))
         #expect(report.outcome == .incomplete)
-        report.fail("rubbish", at: place, text: "c")
+        report.fail("rubbish", at: SourcePlace("inetd.conf", 4), text: "c")
         #expect(report.outcome == .unparsed)
         #expect(report.directives.map(\.fidelity.kind) == [.approximated, .notExpressible, .notExpressible])
         #expect(
             report.warnings == [
                 "inetd.conf:3: warning: a: approximated: nearly", "inetd.conf:3: warning: b: not expressible: no",
-                "inetd.conf:3: warning: c: not expressible: it does not parse: rubbish",
-                "inetd.conf:3: error: rubbish",
+                "inetd.conf:4: error: rubbish",
             ])
     }
 

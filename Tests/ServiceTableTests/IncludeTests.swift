@@ -52,7 +52,7 @@ struct IncludeTests {
     func faulty() throws {
         try directory.write(
             "top",
-            "include: [no-such, top, twice, twice, empty, {inetd: /x}, {inetd: /x, xinetd: /y}, 5, '']\n"
+            "include: [no-such, top, twice, twice, empty, {inetd: ''}, {inetd: /x, xinetd: /y}, 5, '']\n"
                 + YAMLTests.good)
         try directory.write("twice", "services: {t: {listen: 2, internal: echo}}")
         try directory.write("empty", "")
@@ -61,7 +61,7 @@ struct IncludeTests {
                 "top:1:11: error: include: no-such: cannot be read: No such file or directory",
                 "top:1:20: error: include: top includes itself",
                 "top:1:32: error: include: twice is included already",
-                "top:1:46: error: include: including inetd configuration is not supported yet",
+                "top:1:54: error: include.inetd: expected a path, not \"\"",
                 "top:1:59: error: include: expected a path, or one of inetd, xinetd and systemd with a path, not a mapping",
                 "top:1:84: error: include: 5: cannot be read: No such file or directory",
                 "top:1:87: error: include: expected a path, or one of inetd, xinetd and systemd with a path, not \"\"",

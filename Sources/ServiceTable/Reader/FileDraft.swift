@@ -9,7 +9,7 @@ struct FileDraft: Sendable {
     enum Include: Hashable, Sendable {
         case table(String)
         /// `{inetd: PATH}` and its like.
-        case foreign(format: String)
+        case foreign(format: String, path: String)
     }
 
     /// What only the top file may say: it is about the supervisor as a whole.
@@ -85,11 +85,10 @@ struct FileDraft: Sendable {
             return .table(text)
         }
         guard foreign.read(cursor) != nil else { return nil }
-        guard let format = pairs.first?.key, pairs.count == 1 else {
+        guard let pair = pairs.first, let path = pair.value.text, pairs.count == 1 else {
             cursor.unexpected(expected)
             return nil
         }
-        cursor.fault("including \(format) configuration is not supported yet")
-        return .foreign(format: format)
+        return .foreign(format: pair.key, path: path)
     }
 }

@@ -92,9 +92,11 @@ struct FileReader {
         _ include: Placed<FileDraft.Include>, from name: String, chain: Set<FileContents.Identity>
     ) {
         let cursor = include.cursor(reading)
-        guard case .table(let pattern) = include.value else {
-            reading.namesAreComplete = false
-            return
+        let pattern: String
+        switch include.value {
+        case .table(let path): pattern = path
+        case .foreign(let format, let path):
+            return convert(format, Self.join(path, to: name), at: cursor)
         }
         let path = Self.join(pattern, to: name)
         let isPattern = pattern.contains { "*?[".contains($0) }
@@ -122,6 +124,25 @@ struct FileReader {
         } catch {
             reading.namesAreComplete = false
             cursor.fault("\(path.quotable): \(error.words)")
+        }
+    }
+
+    /// Has another super-server's configuration converted, and reads the table that comes of it.
+    private mutating func convert(_ format: String, _ path: String, at cursor: Cursor) {
+        guard files.count < Self.mostFiles else {
+            cursor.fault("a table has at most \(Self.mostFiles) files")
+            reading.namesAreComplete = false
+            return
+        }
+        do throws(ForeignTable.Failure) {
+            let table = try ForeignTable.read(format, path: path, resolving: reading.resolving)
+            let number = reading.add(file: path, origins: table.origins)
+            reading.report(table.faults, of: number)
+            if table.faults.contains(where: { $0.severity == .error }) { reading.namesAreComplete = false }
+            parse(table.text, name: path, number: number, chain: [])
+        } catch {
+            reading.namesAreComplete = false
+            cursor.fault("\(path.quotable): \(error.message)")
         }
     }
 

@@ -9,6 +9,8 @@ final class Reading {
     let resolving: Bool
     /// The files, by the numbers in `YAMLPlace`.
     private(set) var files: [String] = []
+    /// Lines of converted files, by file and line: where they come from.
+    private var origins: [Int: [Int: ForeignTable.Origin]] = [:]
     /// The names of all services of all files, for references between them.
     var serviceNames: Set<String> = []
     /// A file could not be read, so a name that is not known may well exist.
@@ -35,6 +37,19 @@ final class Reading {
         return files.count - 1
     }
 
+    /// A file that was converted; its faults are told where its lines come from.
+    func add(file: String, origins: [Int: ForeignTable.Origin]) -> Int {
+        let number = add(file: file)
+        self.origins[number] = origins
+        return number
+    }
+
+    /// `FILE:LINE` of a place, for faults that name two.
+    func words(for place: YAMLPlace) -> String {
+        let origin = origins[place.file]?[place.line]
+        return "\(origin?.file ?? files[place.file]):\(origin?.line ?? place.line)"
+    }
+
     /// The same fault at the same place counts once: what defaults and aliases bring to many services is
     /// wrong in one place only.
     func report(_ message: String, at place: YAMLPlace, key: String, severity: ConfigurationFault.Severity = .error) {
@@ -46,10 +61,21 @@ final class Reading {
             faults.append((YAMLPlace(file: files.count), ConfigurationFault(file: files[0], message: message)))
             return
         }
-        let fault = ConfigurationFault(
+        var fault = ConfigurationFault(
             file: files[place.file], line: place.line, column: place.column, key: key, message: message,
             severity: severity)
+        if let lines = origins[place.file] {
+            // A line without an origin is none of the source's; the file as a whole stands for it.
+            let origin = lines[place.line]
+            (fault.file, fault.line) = (origin?.file ?? fault.file, origin?.line ?? 0)
+            fault.column = fault.line > 0 ? 1 : 0
+        }
         faults.append((place, fault))
+    }
+
+    /// What a conversion has found, told before the faults of the table it made.
+    func report(_ found: [ConfigurationFault], of file: Int) {
+        for fault in found where faults.count < Self.mostFaults { faults.append((YAMLPlace(file: file), fault)) }
     }
 
     /// No fault more will be shown, so none need be worked out.

@@ -41,7 +41,7 @@ struct Import: BatonCommand {
             print(table.text, terminator: "")
         }
         if forInclude { print(table.placeLines, terminator: "") }
-        for warning in report.warnings { StandardError.write(warning) }
+        for warning in forInclude ? report.losses : report.warnings { StandardError.write(warning) }
         switch report.outcome {
         case .complete: break
         case .incomplete: throw Failure(.failed)
