@@ -46,7 +46,7 @@ let package = Package(
         .target(
             name: "ServiceTable", dependencies: ["CLibYAML", "LinuxSystem", system], swiftSettings: strict,
             linkerSettings: [.linkedLibrary(":libyaml.a")]),
-        .target(name: "Importers", dependencies: ["LinuxSystem", system], swiftSettings: strict),
+        .target(name: "Importers", dependencies: ["ServiceTable", "LinuxSystem", system], swiftSettings: strict),
         .target(name: "HandoffProtocol", swiftSettings: strict),
         .target(name: "ControlProtocol", swiftSettings: strict),
 

@@ -7,6 +7,8 @@ package struct ImportReport: Sendable {
     package private(set) var errors: [SourceError] = []
 
     private var seen: Set<Directive> = []
+    /// More mistakes than anybody reads.
+    private static let mostErrors = 1000
 
     package init() {}
 
@@ -49,8 +51,21 @@ package struct ImportReport: Sendable {
         table.add(service)
     }
 
+    /// Worsens what was said of the directive at a place.
+    mutating func downgrade(at place: SourcePlace, _ fidelity: Fidelity) -> Fidelity {
+        guard let index = directives.firstIndex(where: { $0.place == place }) else { return fidelity }
+        directives[index].fidelity = directives[index].fidelity.and(fidelity)
+        return directives[index].fidelity
+    }
+
     /// Something that does not parse. It is a directive that could not be expressed as well.
     package mutating func fail(_ message: String, at place: SourcePlace, text: String = "") {
+        guard errors.count <= Self.mostErrors else { return }
+        if errors.count == Self.mostErrors {
+            let rest = "more than \(Self.mostErrors) mistakes; the rest is left out"
+            errors.append(SourceError(place: SourcePlace(place.file, 0), message: rest))
+            return
+        }
         errors.append(SourceError(place: place, message: message))
         guard !text.isEmpty else { return }
         note(Directive(text, at: place, .notExpressible("it does not parse: \(message)")))

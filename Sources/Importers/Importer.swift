@@ -51,6 +51,7 @@ package enum Importers {
         var settings = settings
         report.table.comments.append("From \(paths.joined(separator: " ")), by baton import \(format.rawValue).")
         importer(of: format).read(paths, into: &report, settings: &settings)
+        TableProof.check(&report)
         return report
     }
 }

@@ -256,7 +256,7 @@ import Testing
     }
 
     @Test("every row of the guide says something, once")
-    func rows() throws {
+    func rows() {
         let table = Importers.table(of: .inetd)
         #expect(Set(table.rows.map(\.name)).count == table.rows.count)
         #expect(

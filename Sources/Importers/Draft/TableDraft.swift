@@ -29,6 +29,11 @@ package struct TableDraft: Sendable {
         items.append(.comment(comment))
     }
 
+    /// Puts something else in the place of an item.
+    mutating func replace(_ index: Int, with item: Item) {
+        items[index] = item
+    }
+
     /// Adds a service. Its name is made one that a table can have, and that no other service has.
     package mutating func add(_ service: DraftService) {
         var service = service

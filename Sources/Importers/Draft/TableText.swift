@@ -3,6 +3,8 @@ package struct TableText: Sendable {
     package private(set) var lines: [String] = []
     /// By line of the table, from 1.
     package private(set) var places: [Int: SourcePlace] = [:]
+    /// By line of the table, from 1: which item of the draft it belongs to.
+    private(set) var items: [Int: Int] = [:]
 
     /// Columns after which a list is written one element a line.
     private static let width = 110
@@ -15,7 +17,8 @@ package struct TableText: Sendable {
         lines.append(table.services.isEmpty ? "services: {}" : "services:")
         var isFirst = true
         var afterComment = false
-        for item in table.items {
+        for (index, item) in table.items.enumerated() {
+            let before = lines.count
             switch item {
             case .comment(let comment):
                 if !isFirst, !afterComment { lines.append("") }
@@ -26,6 +29,7 @@ package struct TableText: Sendable {
                 append(service)
                 afterComment = false
             }
+            for line in before..<lines.count { items[line + 1] = index }
             isFirst = false
         }
     }

@@ -27,6 +27,8 @@ struct InetdFields {
         var receiveBuffer: String?
     }
 
+    static let brokenLine = "has bytes that are not UTF-8, a NUL, or more than 16 KiB"
+
     /// Why an entry is none.
     struct Problem: Error {
         var message: String
@@ -34,7 +36,7 @@ struct InetdFields {
 
     /// Fields in their positions: `[host:]service type protocol wait user server [arguments]`.
     init(_ entry: InetdText.Entry, in file: String, defaultHosts: [String]) throws(Problem) {
-        if entry.isBroken { throw Problem(message: "the line has bytes that are not UTF-8, or NUL") }
+        if entry.isBroken { throw Problem(message: "the line \(Self.brokenLine)") }
         let split = InetdWords(entry.text)
         let words = split.words
         guard let first = words.first else { throw Problem(message: "an empty entry") }

@@ -23,48 +23,67 @@ struct InetdText {
 
     private(set) var items: [Item] = []
     private static let off = "#<off>#"
-    /// Bytes of an entry with the lines that continue it.
+    /// Bytes of a line, and of an entry with the lines that continue it. inetds read lines of 1 to 8 KiB.
     private static let longestEntry = 1 << 14
     private static let types: Set = ["stream", "dgram", "seqpacket", "raw", "rdm"]
 
     init(_ bytes: [UInt8]) {
-        for line in SourceLines(bytes).lines { add(line) }
-        if var keys {
-            keys.fail("the file ends before the ; of this entry")
-            items.append(.keys(keys))
+        for line in SourceLines(bytes).lines {
+            // Several entries in keys may stand on one line.
+            var rest: SourceLines.Line? = line.text.utf8.count <= Self.longestEntry ? line : Self.cut(line)
+            while let next = rest { rest = add(next) }
         }
+        closeKeys { $0.fail("the file ends before the ; of this entry") }
     }
 
     /// The entry in keys that has not ended.
     private var keys: InetdKeys?
 
-    private mutating func add(_ line: SourceLines.Line) {
-        if let keys { return take(line, line.text[...], into: keys) }
-        guard let first = line.text.first else { return closeEntry() }
+    /// A line that is too long, as far as it takes to tell which.
+    private static func cut(_ line: SourceLines.Line) -> SourceLines.Line {
+        SourceLines.Line(number: line.number, text: String(line.text.prefix(80)), isBroken: true)
+    }
+
+    /// Answers what is left of the line behind an entry in keys.
+    private mutating func add(_ line: SourceLines.Line) -> SourceLines.Line? {
+        if keys != nil {
+            let words = line.text.words
+            guard words.count >= 6, Self.types.contains(words[1]) else { return take(line, line.text[...]) }
+            // A missing semicolon must not swallow the rest of the file.
+            closeKeys { $0.fail("the ; at the end of this entry is missing") }
+        }
+        guard let first = line.text.first else {
+            closeEntry()
+            return nil
+        }
         if line.text.hasPrefix(Self.off) {
             return open(line, String(line.text.dropFirst(Self.off.count)).trimmed, isEnabled: false)
         }
         if first == "#" {
-            closeEntry()
-            let text = line.text.dropFirst()
-            if text.first == "@", Self.isPolicy(text.dropFirst()) {
-                items.append(.policy(text.dropFirst().trimmed, line: line.number))
-            } else if !text.trimmed.isEmpty {
-                items.append(.comment(text.trimmed))
-            }
-            return
+            comment(line)
+            return nil
         }
         guard first.isBlank else { return open(line, line.text, isEnabled: true) }
         let text = line.text.trimmed
-        if text.isEmpty { return }
+        if text.isEmpty { return nil }
         if text.hasPrefix("#") {
             items.append(.comment(text.dropFirst().trimmed))
-            return
+            return nil
         }
         let words = text.words
         // An entry of its own to busybox; the arguments of the one before to every other inetd.
         if words.count >= 6, Self.types.contains(words[1]) || isClosed { return open(line, text, isEnabled: true) }
-        continueEntry(with: text, of: line)
+        return continueEntry(with: text, of: line)
+    }
+
+    private mutating func comment(_ line: SourceLines.Line) {
+        closeEntry()
+        let text = line.text.dropFirst()
+        if text.first == "@", Self.isPolicy(text.dropFirst()) {
+            items.append(.policy(text.dropFirst().trimmed, line: line.number))
+        } else if !text.trimmed.isEmpty {
+            items.append(.comment(text.trimmed))
+        }
     }
 
     /// setkey(8)'s policies begin so; everything else behind `#@` is a comment.
@@ -77,40 +96,37 @@ struct InetdText {
 
     private mutating func closeEntry() { isClosed = true }
 
-    private mutating func take(_ line: SourceLines.Line, _ text: Substring, into keys: InetdKeys) {
-        var keys = keys
-        let words = text.words
-        // A missing semicolon must not swallow the rest of the file.
-        if words.count >= 6, Self.types.contains(words[1]) {
-            keys.fail("the ; at the end of this entry is missing")
-            items.append(.keys(keys))
-            self.keys = nil
-            return add(line)
-        }
-        if line.isBroken { keys.fail("line \(line.number) has bytes that are not UTF-8, or NUL") }
-        guard let rest = keys.take(text, line: line.number) else {
-            self.keys = keys
-            return
-        }
+    private mutating func closeKeys(_ body: (inout InetdKeys) -> Void = { _ in }) {
+        guard var keys else { return }
+        body(&keys)
         items.append(.keys(keys))
         self.keys = nil
         isClosed = true
-        let next = SourceLines.Line(number: line.number, text: rest.trimmed)
-        if !next.text.isEmpty { add(next) }
     }
 
-    private mutating func open(_ line: SourceLines.Line, _ text: String, isEnabled: Bool) {
-        if let keys = InetdKeys(text, line: line.number) {
-            return take(line, InetdKeys.body(of: text), into: keys)
+    /// Gives text to the entry in keys that is open.
+    private mutating func take(_ line: SourceLines.Line, _ text: Substring) -> SourceLines.Line? {
+        if line.isBroken { keys?.fail("line \(line.number) \(InetdFields.brokenLine)") }
+        guard let rest = keys?.take(text, line: line.number) else { return nil }
+        closeKeys()
+        let next = rest.trimmed
+        return next.isEmpty ? nil : SourceLines.Line(number: line.number, text: next)
+    }
+
+    private mutating func open(_ line: SourceLines.Line, _ text: String, isEnabled: Bool) -> SourceLines.Line? {
+        if isEnabled, let keys = InetdKeys(text, line: line.number) {
+            self.keys = keys
+            return take(line, InetdKeys.body(of: text))
         }
         var entry = Entry(line: line.number, text: text, isEnabled: isEnabled, isBroken: line.isBroken)
         if line.hasReturn { entry.fidelity = InetdRow.carriageReturn.outcome }
         items.append(.entry(entry))
         isClosed = false
+        return nil
     }
 
     /// White space at the start of a line continues the one before (4.4BSD).
-    private mutating func continueEntry(with text: String, of line: SourceLines.Line) {
+    private mutating func continueEntry(with text: String, of line: SourceLines.Line) -> SourceLines.Line? {
         let last = items.lastIndex { if case .entry = $0 { true } else { false } }
         guard !isClosed, let last, case .entry(var entry) = items[last] else {
             return open(line, text, isEnabled: true)
@@ -119,13 +135,14 @@ struct InetdText {
         guard entry.text.utf8.count < Self.longestEntry else {
             entry.isBroken = true
             items[last] = .entry(entry)
-            return
+            return nil
         }
         entry.text += " " + text
         entry.isBroken = entry.isBroken || line.isBroken
         entry.fidelity = entry.fidelity.and(InetdRow.continuation.outcome)
         if line.hasReturn { entry.fidelity = entry.fidelity.and(InetdRow.carriageReturn.outcome) }
         items[last] = .entry(entry)
+        return nil
     }
 }
 

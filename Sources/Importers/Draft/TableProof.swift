@@ -1,0 +1,40 @@
+internal import ServiceTable
+
+/// Reads a table as the supervisor will. What it would not take is left out or disabled, and told: an import never
+/// ends in a table with faults.
+enum TableProof {
+    /// Each round finds what the one before has hidden.
+    private static let mostRounds = 16
+
+    static func check(_ report: inout ImportReport) {
+        for _ in 0..<mostRounds {
+            let text = TableText(report.table)
+            let loaded = ServiceTableReader.read(text: Array(text.text.utf8), name: "table", resolving: false)
+            var faults: [Int: String] = [:]
+            // What a later version brings is no fault of the import.
+            for fault in loaded.faults where fault.severity == .error && !fault.message.hasSuffix("not supported yet") {
+                guard let item = text.items[fault.line], faults[item] == nil else { continue }
+                faults[item] = fault.message
+            }
+            if faults.isEmpty { return }
+            for (item, message) in faults { report.reject(item, message) }
+        }
+    }
+}
+
+extension ImportReport {
+    /// Takes back a service that the table cannot have.
+    fileprivate mutating func reject(_ item: Int, _ message: String) {
+        guard case .service(var service) = table.items[item] else { return }
+        // Two services of one address: the other super-server binds the first only.
+        let isTaken = message.contains("is bound at") && service["enabled"] == nil
+        let words =
+            isTaken ? "its address is another service's already; disabled" : "the table cannot say it: \(message)"
+        let fidelity = downgrade(at: service.place, .notExpressible(words))
+        let remark = "\(service.place.words): \(service.name): \(fidelity.kind.words): \(words)"
+        guard isTaken else { return table.replace(item, with: .comment(remark)) }
+        service["enabled"] = .bool(false)
+        service.comments.append(remark)
+        table.replace(item, with: .service(service))
+    }
+}
