@@ -17,9 +17,11 @@ final class Occupancy {
     var room: Int { Room.left(of: limit, taken: taken) }
 
     /// Takes a place, which is given back when the last reference to it goes.
-    func take() -> Place {
+    ///
+    /// - Parameter other: A place that is kept as long.
+    func take(beside other: Place? = nil) -> Place {
         taken += 1
-        return Place { [self] in
+        return Place(with: other) { [self] in
             taken -= 1
             tell()
         }

@@ -50,7 +50,7 @@ final class Intake {
             return Gate(Room.left(of: settings.connections, taken: taken), else: .connections).and(queue)
         }
         let taken = dispatcher.instanceCount + arrivals.count
-        let global = max(0, runtime.occupancy.room - (dispatcher.way == .handOff ? 0 : arrivals.count))
+        let global = max(0, runtime.occupancy.room - arrivals.count)
         return Gate(Room.left(of: definition.instances, taken: taken), else: .instances).and(
             Gate(global, else: .global))
     }
@@ -95,7 +95,9 @@ final class Intake {
     private func receiveHeader(_ candidate: Candidate) {
         guard let proxy = settings.proxyProtocol, candidate.origin.kind == .tcp else { return decide(candidate) }
         guard proxy.from.contains(where: { $0.contains(candidate.origin.peer) }) else {
-            guard proxy.others == .plain else { return refuse(candidate, .proxy, .silence, "not from its sender") }
+            guard proxy.others == .plain else {
+                return refuse(candidate, .proxy, .silence, "its sender is not in proxy_protocol.from")
+            }
             return decide(candidate)
         }
         let number = candidate.origin.number

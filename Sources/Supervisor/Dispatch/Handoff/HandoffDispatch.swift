@@ -178,7 +178,9 @@ final class HandoffDispatch {
         for baton in queue.removeAll(at: runtime.loop.now) {
             if let fallback {
                 record.connections.queued -= 1
-                fallback.dispatch(baton.connection, baton.origin)
+                var origin = baton.origin
+                origin.place = runtime.occupancy.take(beside: origin.place)
+                fallback.dispatch(baton.connection, origin)
             } else {
                 refuse(baton, .noHandler)
             }
