@@ -56,3 +56,8 @@ enum HostsRow {
     static let table = DirectiveTable(
         "hosts.allow and hosts.deny", [("Rules", files), ("Clients", clients), ("Options", options)])
 }
+
+extension Importers {
+    /// hosts.allow and hosts.deny, for the migration guide.
+    package static var wrapperTable: DirectiveTable { HostsRow.table }
+}

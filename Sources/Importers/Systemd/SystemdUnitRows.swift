@@ -9,7 +9,7 @@ extension SystemdRow {
         [
             DirectiveRow("Description", .exact, "", "It becomes a comment."),
             DirectiveRow("Documentation", .exact, "", "It becomes a comment."),
-            DirectiveRow("SourcePath", .exact),
+            DirectiveRow("SourcePath", .exact, "", "It says where a generated unit comes from."),
         ]
         + rows("Before After DefaultDependencies", .approximated, "", order)
         + rows(
