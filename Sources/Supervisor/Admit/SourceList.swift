@@ -74,12 +74,14 @@ struct SourceList {
     func answer(for address: AddressBlock, name: SourceName) -> Answer {
         if onlyFrom == nil, noAccess.isEmpty { return .admitted }
         let longest = trie.longest(for: address)
+        let known = name == .notAsked ? .none : name
+        let allowed = rank(longest.onlyFrom, allowedDomains, known, width: address.width)
+        let refused = rank(longest.noAccess, refusedDomains, known, width: address.width)
+        let isAdmitted = allowed.map { $0 > refused ?? -1 } ?? (onlyFrom == nil && refused == nil)
         let isExact = [longest.onlyFrom, longest.noAccess].contains(address.width)
-        if name == .notAsked, !isExact, !allowedDomains.isEmpty || !refusedDomains.isEmpty { return .nameNeeded }
-        let allowed = rank(longest.onlyFrom, allowedDomains, name, width: address.width)
-        let refused = rank(longest.noAccess, refusedDomains, name, width: address.width)
-        guard let allowed else { return onlyFrom != nil || refused != nil ? .refused : .admitted }
-        return allowed > refused ?? -1 ? .admitted : .refused
+        // Only a name that can turn the answer is asked for, so that the refused cost no look-up where they need none.
+        if name == .notAsked, !isExact, !(isAdmitted ? refusedDomains : allowedDomains).isEmpty { return .nameNeeded }
+        return isAdmitted ? .admitted : .refused
     }
 
     /// How exact the best match is; nil without any.

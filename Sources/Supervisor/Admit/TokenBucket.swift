@@ -16,8 +16,10 @@ struct TokenBucket: Equatable {
     /// How many tokens are there.
     func tokens(of limit: RateLimit, at now: Duration) -> Int {
         guard fullAt > now else { return limit.burst }
-        let used = Int(((fullAt - now) / limit.period).rounded(.up))
-        return max(0, limit.burst - used)
+        // In whole numbers: rounded, it could say that none is there when `wait` says that one is, and nobody would
+        // look again.
+        let (whole, rest) = (fullAt - now).attoseconds.quotientAndRemainder(dividingBy: limit.period.attoseconds)
+        return Int(max(0, Int128(limit.burst) - whole - (rest > 0 ? 1 : 0)))
     }
 
     /// Takes a token, there or not.

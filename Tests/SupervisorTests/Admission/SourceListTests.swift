@@ -107,20 +107,22 @@ struct SourceListTests {
         #expect(AddressBlock.covering(from: all, to: all) == [all])
     }
 
-    @Test("the trie answers as a search through all prefixes does")
+    @Test("the trie answers as a search through all prefixes does, and takes two nodes a prefix")
     func trie() {
         var random = SystemRandomNumberGenerator()
-        for _ in 0..<200 {
+        for round in 0..<400 {
+            let isIPv4 = round % 2 == 0
             var trie = PrefixTrie()
             var blocks: [(AddressBlock, PrefixTrie.Lists)] = []
             for _ in 0..<Int.random(in: 0...20, using: &random) {
-                let block = Self.random(length: Int.random(in: 0...32, using: &random))
+                let block = Self.random(isIPv4, length: Int.random(in: 0...(isIPv4 ? 32 : 128), using: &random))
                 let list: PrefixTrie.Lists = Bool.random(using: &random) ? .onlyFrom : .noAccess
                 blocks.append((block, list))
                 trie.insert(block, into: list)
             }
+            #expect(trie.nodeCount <= 2 + 2 * blocks.count)
             for _ in 0..<20 {
-                let address = Self.random(length: 32)
+                let address = Self.random(isIPv4, length: isIPv4 ? 32 : 128)
                 func longest(_ list: PrefixTrie.Lists) -> Int? {
                     blocks.filter { $0.1 == list && address.widened(to: $0.0.length) == $0.0 }.map(\.0.length).max()
                 }
@@ -130,10 +132,22 @@ struct SourceListTests {
         }
     }
 
+    @Test("the families have no prefix in common, not even that of length 0")
+    func roots() {
+        var trie = PrefixTrie()
+        trie.insert(four("0.0.0.0/0"), into: .onlyFrom)
+        trie.insert(six("::/0"), into: .noAccess)
+        #expect(trie.longest(for: four("0.0.0.0")) == PrefixTrie.Longest(onlyFrom: 0, noAccess: nil))
+        #expect(trie.longest(for: six("::")) == PrefixTrie.Longest(onlyFrom: nil, noAccess: 0))
+        #expect(trie.nodeCount == 2)
+    }
+
     /// Few addresses, so that prefixes meet.
-    private static func random(length: Int) -> AddressBlock {
-        let octet = { UInt64.random(in: 0...3) * 85 }
-        let bits = octet() << 24 | octet() << 16 | octet() << 8 | octet()
-        return AddressBlock(isIPv4: true, high: bits << 32, low: 0, length: length)
+    private static func random(_ isIPv4: Bool, length: Int) -> AddressBlock {
+        func bits(_ octets: Int) -> UInt64 {
+            (0..<octets).reduce(0) { bits, _ in bits << 8 | UInt64.random(in: 0...1) * 85 }
+        }
+        return AddressBlock(
+            isIPv4: isIPv4, high: isIPv4 ? bits(4) << 32 : bits(8), low: isIPv4 ? 0 : bits(2) << 48, length: length)
     }
 }
