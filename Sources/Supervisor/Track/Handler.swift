@@ -36,28 +36,28 @@ final class Handler {
     var instance: Instance?
     private(set) var pid: Int32
 
-    private var ledger = BatonLedger<UInt64>()
-    private var unacknowledged: [UInt64: Baton] = [:]
-    private var held: [UInt64: Baton] = [:]
-    private var traits: HandlerTraits = []
-    private var ownCapacity = 0
-    private(set) var served = 0
-    private var restsUntil = Duration.zero
+    var ledger = BatonLedger<UInt64>()
+    var unacknowledged: [UInt64: Baton] = [:]
+    var held: [UInt64: Baton] = [:]
+    var traits: HandlerTraits = []
+    var ownCapacity = 0
+    var served = 0
+    var restsUntil = Duration.zero
     /// The last suspect that was sent, which goes alone, and when.
     private var suspect: (baton: Baton, sent: Duration)?
     /// A baton met a full channel, which has not become writable since.
-    private var channelIsFull = false
+    var channelIsFull = false
     private var channelIsBroken = false
     /// When it last acknowledged, or was sent the first baton of those that stand unacknowledged.
-    private var lastProgress = Duration.zero
+    var lastProgress = Duration.zero
     /// Since when it has had nothing to do; nil while it has.
-    private(set) var idleSince: Duration?
+    var idleSince: Duration?
     var heartbeat: Heartbeat?
     var heartbeatTimer: TimerID?
     var deadlines: [HandlerMachine.Deadline: TimerID] = [:]
-    private(set) var statusText = ""
+    var statusText = ""
     let started = Timestamp.now
-    private(set) var lastSign: Duration
+    var lastSign: Duration
 
     /// What a handler that is gone leaves behind.
     struct Remains {
@@ -71,7 +71,7 @@ final class Handler {
     }
 
     /// How long a handler that could not take a baton gets none.
-    private static let rest = Duration.seconds(1)
+    static let rest = Duration.seconds(1)
     /// How long an acknowledgement is waited for before others are looked at.
     static let patience = Duration.seconds(1)
 
@@ -164,7 +164,7 @@ final class Handler {
     }
 
     /// Connections have left it.
-    private func rested() {
+    func rested() {
         if ledger.count == 0 { idleSince = runtime.loop.now }
     }
 
@@ -266,115 +266,5 @@ final class Handler {
         held = [:]
         suspect = nil
         owner?.handlerGone(self, departure, left)
-    }
-
-    // MARK: What it says
-
-    /// Whether the service can do with a handler of such traits: who sends no DONE can hold nothing until DONE.
-    static func fits(_ traits: HandlerTraits, _ settings: Handoff) -> Bool {
-        settings.hold != .done || !traits.contains(.sendsNoDone)
-    }
-
-    /// It has registered: the first message on its channel.
-    func registered(_ registration: HandlerMessage.Registration) {
-        traits = registration.traits
-        ownCapacity = Int(registration.capacity)
-        ledger = BatonLedger(traits: traits)
-        disarm(.start)
-        record.report(
-            .handler(.registered(id: id, pid: Int(pid), kind: kind, capacity: capacity)))
-        handle(.registered)
-        startHeartbeat()
-        idleSince = runtime.loop.now
-        owner?.handlerReady(self)
-    }
-
-    func take(_ message: HandlerMessage) throws(ProtocolError) {
-        heard()
-        switch message {
-        case .register(let registration):
-            guard machine.state == .starting, registration.service == record.name,
-                Self.fits(registration.traits, settings)
-            else {
-                throw .unexpected(.register)
-            }
-            registered(registration)
-        case _ where machine.state == .starting: throw .unexpected(message.type)
-        case .acknowledge(let id): acknowledged(try ledger.acknowledge(upTo: id))
-        case .done(let ids):
-            let completion = try ledger.done(ids)
-            acknowledged(completion.acknowledged)
-            ended(completion.ended)
-        case .negative(let id, let reason): returned(try ledger.negative(id), why: reason)
-        case .capacity(let capacity):
-            ownCapacity = Int(capacity)
-            owner?.handlerHasRoom(self)
-        case .drain: handle(.drainAnnounced)
-        case .status(let text): statusText = text
-        case .pong: break
-        case .pass(let pass):
-            channel?.post(.passed(id: pass.id, .refused(reason: RefusalReason.passed.rawValue)))
-        }
-    }
-
-    private func heard() {
-        lastSign = runtime.loop.now
-        if heartbeat?.heard() == true { scheduleHeartbeat(after: heartbeat?.interval) }
-        handle(.heard)
-    }
-
-    private func acknowledged(_ numbers: [UInt64]) {
-        guard !numbers.isEmpty else { return }
-        let batons = numbers.compactMap { unacknowledged.removeValue(forKey: $0) }
-        served += batons.count
-        lastProgress = runtime.loop.now
-        for baton in batons where !traits.contains(.sendsNoDone) { held[baton.origin.number] = baton }
-        owner?.handler(self, acknowledged: batons)
-        if traits.contains(.sendsNoDone) { owner?.handler(self, ended: batons) }
-        rested()
-        owner?.handlerHasRoom(self)
-    }
-
-    private func ended(_ numbers: [UInt64]) {
-        guard !numbers.isEmpty else { return }
-        owner?.handler(self, ended: numbers.compactMap { held.removeValue(forKey: $0) })
-        rested()
-        owner?.handlerHasRoom(self)
-    }
-
-    private func returned(_ number: UInt64, why: String) {
-        restsUntil = runtime.loop.now + Self.rest
-        _ = runtime.loop.schedule(after: Self.rest) { [weak self] in
-            guard let self else { return }
-            owner?.handlerHasRoom(self)
-        }
-        rested()
-        lastProgress = runtime.loop.now
-        guard let baton = unacknowledged.removeValue(forKey: number) else { return }
-        owner?.handler(self, returned: baton, why: why)
-    }
-}
-
-extension Handler: ChannelOwner {
-    func received(_ message: HandlerMessage, on channel: Channel) {
-        do {
-            try take(message)
-        } catch {
-            brokeProtocol(error.description, on: channel)
-        }
-    }
-
-    func brokeProtocol(_ error: String, on channel: Channel) {
-        record.report(.handler(.protocolError(id: id, pid: Int(pid), message: error)))
-        handle(.protocolError)
-    }
-
-    func hungUp(_ channel: Channel) {
-        channelEnded()
-    }
-
-    func writable(_ channel: Channel) {
-        channelIsFull = false
-        owner?.handlerHasRoom(self)
     }
 }
