@@ -91,7 +91,7 @@ extension ActiveService: ListenerOwner {
         guard let wait = dispatcher.waits.first(where: { $0.listeners.contains { $0 === listener } }) else { return }
         guard room > 0 || wait.count > 0 else { return roomChanged() }
         guard intake.admitsFirstDatagram(of: listener) else { return }
-        wait.start(takePlace: intake.takeStart)
+        wait.start { intake.takeStart(for: listener) }
     }
 
     func listenerChanged(_ listener: Listener, _ change: Listener.Change) {

@@ -179,9 +179,9 @@ extension Intake {
         return admission.decide(datagram: subject(source, kind, name), at: runtime.loop.now)
     }
 
-    /// What a process of a `wait` service counts against.
-    func takeStart() -> Place {
-        admission.takeStart(at: runtime.loop.now)
+    /// What a process of a `wait` service counts against. A datagram has taken its token already.
+    func takeStart(for listener: Listener) -> Place {
+        if !listener.endpoint.kind.isDatagram { admission.takeStart(at: runtime.loop.now) }
         return runtime.occupancy.take()
     }
 

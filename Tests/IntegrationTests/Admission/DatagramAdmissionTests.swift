@@ -34,6 +34,27 @@ import Testing
         }
     }
 
+    @Test("wait: each start takes one token of rate, and the others wait in the socket")
+    func startRate() throws {
+        let table = """
+            services:
+              one:
+                listen: "udp://127.0.0.1:0"
+                exec: [/bin/dd, bs=10, count=1, of=/dev/null]
+                stderr: null
+                wait: true
+                rate: {rate: 1/h, burst: 2}
+            """
+        try withSupervisor(table) { supervisor in
+            let client = try TestSocket.udp(port: supervisor.port("one"))
+            for _ in 0..<4 { try client.send("x") }
+            try supervisor.waitForService("one", "over its rate") {
+                $0.connections.spawned == 2 && $0.state == "limited" && $0.listeners[0].state == "paused"
+            }
+            #expect(try supervisor.service("one").connections.dropped.isEmpty)
+        }
+    }
+
     @Test("wait: a datagram of an unwanted source is eaten and starts nothing; a wanted one starts the handler")
     func wait() throws {
         let program = """
