@@ -81,7 +81,8 @@ let package = Package(
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
-            name: "ImportersTests", dependencies: ["Importers", "ServiceTable", "TestSupport"], swiftSettings: testing),
+            name: "ImportersTests", dependencies: ["Importers", "ServiceTable", "LinuxSystem", "TestSupport"],
+            swiftSettings: testing),
         .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
         .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
         .testTarget(
