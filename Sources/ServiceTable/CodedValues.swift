@@ -7,6 +7,10 @@ extension Int: Coded {
     mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
 }
 
+extension UInt8: Coded {
+    mutating func code(with coder: inout TableCoder) { coder.octet(&self) }
+}
+
 extension UInt32: Coded {
     mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
 }
@@ -89,7 +93,18 @@ extension Service: Coded {
         coder.enumeration(&unresponsive)
         coder.value(&process)
         coder.enumeration(&onStop)
+        coder.array(&banner)
+        var chooses = logOn != nil
+        var lines = LogLine.allCases.filter { logOn?.contains($0) ?? false }
+        coder.flag(&chooses)
+        coder.array(&lines)
+        logOn = chooses ? Set(lines) : nil
     }
+}
+
+extension LogLine: Coded {
+    init() { self = .start }
+    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
 }
 
 extension Backoff: Coded {

@@ -22,6 +22,10 @@ package struct Service: Hashable, Sendable {
     package var process = ProcessSettings()
     /// What becomes of running processes when the supervisor stops.
     package var onStop = OnStop.end
+    /// What a connection is told once it is admitted; empty is nothing.
+    package var banner: [UInt8] = []
+    /// The lines that it writes to the log; nil is all that the log's level lets through.
+    package var logOn: Set<LogLine>?
 }
 
 /// The way of a connection: exactly one of the table's dispatch keys.
@@ -56,6 +60,15 @@ package enum Style: String, Hashable, Sendable, CaseIterable {
 /// Services inside Baton (RFC 862, 863, 867, 868, 864, 865).
 package enum InternalService: String, Hashable, Sendable, CaseIterable {
     case echo, discard, daytime, time, chargen, qotd
+}
+
+/// What `log_on` chooses from.
+package enum LogLine: String, Hashable, Sendable, CaseIterable {
+    case start, exit, refuse
+    /// How long it took, in the line of the exit.
+    case duration
+    /// The bytes each way, in the line of the exit.
+    case traffic
 }
 
 package enum OnStop: String, Hashable, Sendable, CaseIterable {

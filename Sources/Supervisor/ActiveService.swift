@@ -23,6 +23,7 @@ final class ActiveService {
         self.runtime = runtime
         record = ServiceRecord(name: definition.name, events: runtime.events)
         refuser = Refuser(reply: definition.admission.busyReply, record: record, runtime: runtime)
+        runtime.events.choose(LogChoice(definition), for: definition.name)
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime, packets: packets)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
         guard definition.enabled else { return }

@@ -111,20 +111,7 @@ struct ServiceFaultTests {
     }
 
     @Test(
-        "what a later issue brings is checked, and then refused by name",
-        arguments: [
-            "banner: /etc/issue", "log_on: [start, exit]",
-        ])
-    func later(key: String) {
-        let name = String(key.prefix { $0 != ":" })
-        #expect(
-            serviceFaults("{listen: 1, exec: /bin/cat, \(key)}") == [
-                "1:\(45 + name.count): error: services.s.\(name): \(name) is not supported yet"
-            ])
-    }
-
-    @Test(
-        "what a later issue brings and is wrong too says what is wrong",
+        "who gets in, and how much: what is wrong is said",
         arguments: [
             ("only_from: [10.0.0.0/33]", "a prefix has at most 32 bits here"),
             ("only_from: [10.0.0.1/8]", "the address has bits behind its prefix of 8"),
@@ -134,10 +121,9 @@ struct ServiceFaultTests {
             ("access_times: Foo 08:00-09:00", "not \"Foo 08:00-09:00\""), ("max_load: -1", "not \"-1\""),
             ("rate: 50/d", "not \"50/d\""), ("rate: {burst: 5}", "rate is missing"), ("on_rate: drop", "not \"drop\""),
             ("proxy_protocol: {version: v1}", "from is missing"),
-            ("log_on: [strat]", "did you mean start?"),
             ("tcpmux: a b", "a tcpmux name is 1 to 255 printable ASCII characters without blanks"),
         ])
-    func laterAndWrong(key: String, ending: String) {
+    func admission(key: String, ending: String) {
         let found = serviceFaults("{listen: 1, exec: /bin/cat, \(key)}")
         #expect(found.count == 1)
         #expect(found.first?.hasSuffix(ending) == true, "\(found)")

@@ -13,6 +13,8 @@ struct TableCoderTests {
         exec.heartbeat = .seconds(6)
         exec.unresponsive = .wait
         exec.dispatch = .exec(Program(path: "/bin/cat", arguments: ["cat", "", "ü"]))
+        exec.banner = [1, 255]
+        exec.logOn = [.exit, .traffic]
         exec.process = ProcessSettings(
             credentials: Credentials(
                 user: UserAccount(name: "u", uid: 5, gid: 6, home: "/h", shell: "/s"), gid: 8, groups: [9, 10]),

@@ -13,9 +13,9 @@ package enum ConnectionEvent: Hashable, Sendable {
     case requeued(why: String)
     /// Another service has taken it over, and counts it from now on.
     case routed(to: String)
-    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted. `why`: what ended it,
+    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted; nil when it is not to be told. `why`: what ended it,
     /// where it was not the end of both ways.
-    case ended(duration: Duration, traffic: Traffic? = nil, why: String? = nil)
+    case ended(duration: Duration?, traffic: Traffic? = nil, why: String? = nil)
     case cut(why: String)
     case abandoned(deliveries: Int)
     case lost(why: String)
@@ -64,8 +64,9 @@ package enum ConnectionEvent: Hashable, Sendable {
         case .ended(let duration, let traffic, let why):
             let moved = traffic.map { ", \($0.received) bytes from the client, \($0.sent) to it" } ?? ""
             let words = why.map { ": \($0.printable())" } ?? ""
+            let time = duration.map { " after \($0.brief)" } ?? ""
             return EventDetails(
-                "ended", "ended after \(duration.brief)\(moved)\(words)", reason: why, duration: duration,
+                "ended", "ended\(time)\(moved)\(words)", reason: why, duration: duration,
                 more: traffic?.members ?? [:])
         case .cut(let why):
             return EventDetails("cut", "cut: \(why.printable())", reason: why)

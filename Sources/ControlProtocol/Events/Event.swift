@@ -7,6 +7,8 @@ package struct Event: Hashable, Sendable {
     /// The other end, as an address with its port.
     package var peer: String?
     package var kind: Kind
+    /// It matters as much at least: somebody asked for it.
+    package var leastLevel = EventLevel.debug
 
     package init(
         time: Timestamp, service: String? = nil, connection: UInt64? = nil, peer: String? = nil, _ kind: Kind
@@ -29,17 +31,7 @@ package struct Event: Hashable, Sendable {
     }
 
     /// How much it matters; cheap, so that what nobody logs is not rendered.
-    package var level: EventLevel {
-        switch kind {
-        case .supervisor(let event): event.level
-        case .listener(let event): event.level
-        case .connection(let event): event.level
-        case .process(let event): event.level
-        case .handler(let event): event.level
-        case .service(let event): event.level
-        case .control(let event): event.level
-        }
-    }
+    package var level: EventLevel { max(leastLevel, kind.level) }
 
     /// What its renderings are made of.
     package var details: EventDetails {
@@ -98,5 +90,19 @@ package struct EventDetails: Hashable, Sendable {
         self.status = status
         self.duration = duration
         self.more = more
+    }
+}
+
+extension Event.Kind {
+    fileprivate var level: EventLevel {
+        switch self {
+        case .supervisor(let event): event.level
+        case .listener(let event): event.level
+        case .connection(let event): event.level
+        case .process(let event): event.level
+        case .handler(let event): event.level
+        case .service(let event): event.level
+        case .control(let event): event.level
+        }
     }
 }

@@ -4,8 +4,8 @@ package enum ProcessEvent: Hashable, Sendable {
     case spawned(pid: Int, listener: String? = nil)
     /// `stage`: the step between clone and exec that failed.
     case spawnFailed(stage: String, error: String)
-    /// `duration`: since it was spawned.
-    case exited(pid: Int, ProcessEnd, duration: Duration)
+    /// `duration`: since it was spawned; nil when it is not to be told.
+    case exited(pid: Int, ProcessEnd, duration: Duration?)
     /// It was sent a signal by the supervisor: `runtime_limit`, a stop.
     case signalled(pid: Int, signal: String, why: String)
     /// What it said of itself, or that it was silent for so long.
@@ -39,8 +39,9 @@ package enum ProcessEvent: Hashable, Sendable {
                 "spawn_failed", "cannot start its program: \(stage.printable()): \(error.printable())", reason: error,
                 more: ["stage": .string(stage)])
         case .exited(let pid, let end, let duration):
+            let time = duration.map { " after \($0.brief)" } ?? ""
             return EventDetails(
-                "exited", "pid \(pid) \(end.words) after \(duration.brief)", pid: pid, status: end.status,
+                "exited", "pid \(pid) \(end.words)\(time)", pid: pid, status: end.status,
                 duration: duration, more: members("signal", end.signalName))
         case .signalled(let pid, let signal, let why):
             return EventDetails(

@@ -22,7 +22,7 @@ enum AdmissionReader {
         Key("busy_reply", \.admission.busyReply, Kind.text.map { $0 }),
         Key("trigger_limit", \.triggerLimit, triggerLimit),
         Key("proxy_protocol", \.admission.proxyProtocol, proxy.map { $0 }),
-        .later("banner", .text("a file or text")),
+        Key("banner", \.banner, BannerReader.kind),
     ]
 
     private static let triggerLimit = Section<TriggerLimit>([

@@ -23,7 +23,6 @@ enum ProcessReader {
         Key("cgroup", \.process.cgroup, ProcessSettingKind.cgroup.map { $0 }),
         Key("no_new_privileges", \.process.noNewPrivileges, .boolean),
         Key("capabilities", \.process.capabilities, ProcessSettingKind.boundingSet),
-        .later("log_on", .list(of: .word("start", "exit", "refuse", "duration", "traffic"))) { $0.isEmpty },
         Key("on_stop", \.onStop, .choice),
     ]
 

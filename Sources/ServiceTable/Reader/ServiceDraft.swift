@@ -21,6 +21,8 @@ struct ServiceDraft: Sendable {
     var group: UInt32?
     var groups: GroupsSetting?
     var argv0: String?
+    var banner: [UInt8] = []
+    var logOn: Set<LogLine>?
     var tcpmux: TCPMuxName?
 
     /// The value of `internal`.
@@ -53,6 +55,7 @@ struct ServiceDraft: Sendable {
         Key("tcpmux", \.tcpmux, tcpmuxName.map { TCPMuxName($0) }),
         Key("style", \.style, .choice),
         Key("wait", \.wait, .boolean),
+        Key("log_on", \.logOn, Kind<[LogLine]>.list(of: .choice).map { Set($0) }),
         Key("heartbeat", \.heartbeat, Kind<Duration?>.limit(.positiveDuration).or("false", nil)),
         Key("unresponsive", \.unresponsive, .choice),
     ]

@@ -90,7 +90,8 @@ struct ServiceReader {
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
             tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
             admission: draft.admission, triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
-            unresponsive: draft.unresponsive, process: process, onStop: draft.onStop)
+            unresponsive: draft.unresponsive, process: process, onStop: draft.onStop, banner: draft.banner,
+            logOn: draft.logOn)
         return PlacedService(
             service: service, cursor: nameCursor, endpoints: endpoints,
             targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
@@ -250,6 +251,14 @@ struct ServiceReader {
         }
         if let place = own["instances"], given["handoff"] != nil, given["exec"] == nil {
             place.warn("it has no effect on handoff; handoff.capacity says how much one handler takes")
+        }
+        if let place = own["log_on"], draft.logOn?.contains(.traffic) ?? false, given["internal"] == nil,
+            given["redirect"] == nil
+        {
+            place.fault("traffic goes with internal and redirect only: the bytes of others do not pass through Baton")
+        }
+        if let place = own["banner"], draft.wait {
+            place.fault("a wait handler accepts for itself, so there is no connection to send a banner on")
         }
         guard let inside = ["internal", "redirect"].first(where: { given[$0] != nil }), given["exec"] == nil else {
             return

@@ -17,6 +17,7 @@ final class Dispatcher {
     private var relays: RedirectDispatch?
     private var multiplexer: TCPMuxDispatch?
     private var router: RouteDispatch?
+    private let banner: Banner?
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
@@ -27,6 +28,7 @@ final class Dispatcher {
         self.definition = definition
         self.record = record
         self.runtime = runtime
+        banner = Banner(definition.banner, record: record, runtime: runtime)
         let startsProcesses =
             switch definition.dispatch {
             case .exec, .handoff: true
@@ -98,8 +100,21 @@ final class Dispatcher {
     /// Which way the next connection goes.
     var way: Way { Router.way(definition.dispatch, handoff?.availability) }
 
-    /// Carries out a decision for an admitted connection. Not for `refuse`.
+    /// Carries out a decision for an admitted connection, which is told the banner first. Not for `refuse`.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
+        guard let banner else { return carryOut(connection, origin, way) }
+        var told = origin
+        told.isTouched = true
+        let origin = told
+        banner.send(on: connection, origin) { [self] waited in
+            let way = waited ? self.way : way
+            if case .refuse(let reason) = way { return refuser.refuse(connection, origin, reason) }
+            carryOut(connection, origin, way)
+            if waited { changed() }
+        }
+    }
+
+    private func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
         switch way {
         case .spawn: exec?.dispatch(connection, origin)
         case .handOff: handoff?.dispatch(connection, origin)
@@ -112,7 +127,7 @@ final class Dispatcher {
     }
 
     /// Connections that handlers hold, and those that wait for one: what `connections` limits.
-    var heldCount: Int { handoff?.heldCount ?? 0 }
+    var heldCount: Int { (handoff?.heldCount ?? 0) + (banner?.count ?? 0) }
 
     /// Processes, or connections served inside or relayed: what `instances` limits.
     var instanceCount: Int {
@@ -122,6 +137,7 @@ final class Dispatcher {
     /// Connections that no process serves.
     private var insideCount: Int {
         (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) + (router?.count ?? 0)
+            + (banner?.count ?? 0)
     }
 
     /// The running processes of exec.
@@ -156,12 +172,13 @@ final class Dispatcher {
         relays?.endAll()
         multiplexer?.endAll()
         router?.endAll()
+        banner?.end()
     }
 
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool {
         let processes = definition.onStop == .leave ? startingCount : instanceCount
-        return processes == 0 && handoff?.isDone ?? true
+        return processes == 0 && (banner?.count ?? 0) == 0 && handoff?.isDone ?? true
     }
 
     private var startingCount: Int { instanceCount - instances.count - insideCount }

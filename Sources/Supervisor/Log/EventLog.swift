@@ -5,15 +5,25 @@ internal import LinuxSystem
 final class EventLog {
     private let output: LogOutput
     var level: EventLevel
+    private var choices: [String: LogChoice] = [:]
 
     init(output: LogOutput, level: EventLevel) {
         self.output = output
         self.level = level
     }
 
+    /// What a service's `log_on` says; nil where it says nothing.
+    func choose(_ choice: LogChoice?, for service: String) {
+        choices[service] = choice
+    }
+
     func report(_ kind: Event.Kind, service: String? = nil, _ origin: ConnectionOrigin? = nil) {
-        let event = Event(
+        var event = Event(
             time: Timestamp.now, service: service, connection: origin?.number, peer: origin?.peer.description, kind)
+        if let service, let choice = choices[service] {
+            guard let shown = choice.shown(event) else { return }
+            event = shown
+        }
         guard event.level >= level else { return }
         output.write(event.text)
     }

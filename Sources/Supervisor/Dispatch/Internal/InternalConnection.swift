@@ -17,6 +17,7 @@ final class InternalConnection: EventSource {
     /// When bytes moved last, by `EventLoop.now`.
     private var lastMove: Duration
     private var isLingering = false
+    private(set) var traffic = Traffic()
 
     /// - Parameter ended: Called once, when the connection is closed.
     init(
@@ -111,6 +112,7 @@ extension InternalConnection {
             return false
         }
         // An empty seqpacket message cannot be told from the end, and is taken for it.
+        traffic.received += UInt64(buffer.count)
         if buffer.isEmpty { exchange.receivedEnd() } else { exchange.received(buffer) }
         return true
     }
@@ -118,7 +120,9 @@ extension InternalConnection {
     /// One write of what is to be sent. False when the socket takes nothing now.
     private func send(on socket: FileDescriptor) throws(Errno) -> Bool {
         do {
-            exchange.sent(try DescriptorPassing.send(exchange.output, on: socket))
+            let count = try DescriptorPassing.send(exchange.output, on: socket)
+            traffic.sent += UInt64(count)
+            exchange.sent(count)
             return true
         } catch .wouldBlock {
             return false

@@ -50,10 +50,10 @@ final class InternalDispatch {
     }
 
     private func ended(_ origin: ConnectionOrigin) {
-        connections[origin.number] = nil
+        let traffic = connections.removeValue(forKey: origin.number)?.traffic
         record.connections.active -= 1
         record.connections.ended += 1
-        record.report(.ended(duration: runtime.loop.now - origin.accepted), origin)
+        record.report(.ended(duration: runtime.loop.now - origin.accepted, traffic: traffic), origin)
         changed()
     }
 }
