@@ -7,10 +7,6 @@ extension Int: Coded {
     mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
 }
 
-extension UInt8: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.octet(&self) }
-}
-
 extension UInt32: Coded {
     mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
 }
