@@ -23,6 +23,7 @@ import Testing
             ["socket_type = dgram", "wait = yes", "server = /usr/sbin/in.tftpd", "server_args = -t 1 -s DIRECTORY/srv"]
         ),
         ("relay", ["redirect = 127.0.0.1 PORT-echo"]),
+        ("welcome", ["server = /bin/cat", "banner_success = DIRECTORY/welcome"]),
         ("refused", ["server = /bin/cat", "only_from = 10.0.0.1", "banner_fail = DIRECTORY/sorry"]),
         ("admitted", ["server = /bin/cat", "only_from = 127.0.0.0", "no_access = 127.0.0.9"]),
         ("excepted", ["server = /bin/cat", "only_from = 127.0.0.0", "no_access = 127.0.0.1"]),
@@ -71,7 +72,7 @@ import Testing
             }
             return try directory.write(
                 "\(name).conf",
-                "defaults\n{\n bind = 127.0.0.1\n}\n"
+                "defaults\n{\n bind = 127.0.0.1\n log_on_success = PID HOST EXIT DURATION\n log_on_failure = HOST\n}\n"
                     + "includedir \(directory.path(name))\n")
         }
 
@@ -87,6 +88,7 @@ import Testing
             "script",
             "echo \"$0 $# $1 $2 $COLOUR $REMOTE_HOST\"; umask; nice; id -Gn; echo loud >&2; read line; echo \"got $line\"\n"
         )
+        try directory.write("welcome", "Welcome\r\n")
         try directory.write("sorry", "Go away\r\n")
         try directory.write("srv/file", String(repeating: "content\n", count: 500))
     }
@@ -152,6 +154,7 @@ import Testing
                 return String(decoding: try client.receive(exactly: 8), as: UTF8.self)
             }
         ),
+        ("welcome", { site, _ in try exchange(site.tcp("welcome"), "hello\n") }),
         ("refused", { site, _ in try site.tcp("refused").receiveText() }),
         ("admitted", { site, _ in try exchange(site.tcp("admitted"), "in\n") }),
         ("excepted", { site, _ in try site.tcp("excepted").receiveText() }),
@@ -219,6 +222,7 @@ import Testing
         }
         // What xinetd answered is what this test is about, and no accident.
         #expect(expected["refused"] == "Go away\r\n")
+        #expect(expected["welcome"] == "Welcome\r\nhello\n")
         #expect(expected["excepted"] == "")
         #expect(expected["single"] == "[97] || again")
         #expect(expected["limits"] == "99\n")
