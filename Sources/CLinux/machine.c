@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <stdint.h>
+#include <sys/mman.h>
 #include <sys/sysinfo.h>
+#include <unistd.h>
 
 long baton_load_average(void)
 {
@@ -9,4 +12,16 @@ long baton_load_average(void)
     if (sysinfo(&info) != 0)
         return 0;
     return (long)(info.loads[0] * 100 >> SI_LOAD_SHIFT);
+}
+
+/* Set by the linker: where the file's code is mapped. */
+extern const char __executable_start[], etext[];
+
+void baton_let_code_go(void)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)__executable_start & ~(page - 1);
+    uintptr_t end = ((uintptr_t)etext + page - 1) & ~(page - 1);
+    /* Nothing in it was written to (no text relocations): what is needed again is mapped again from the page cache. */
+    madvise((void *)begin, end - begin, MADV_DONTNEED);
 }

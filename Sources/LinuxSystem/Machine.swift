@@ -9,6 +9,15 @@ package enum Machine {
     }
 }
 
+extension CurrentProcess {
+    /// Lets go of the pages of code that only the start needed: the kernel maps them around every first call, 64 KiB at
+    /// a time, and they count as resident for as long as the process lives (madvise(2), MADV_DONTNEED). Costs a minor
+    /// fault for each that is needed again.
+    package static func letCodeGo() {
+        baton_let_code_go()
+    }
+}
+
 /// The clock on the wall, by the time zone of this machine (tzset(3)).
 package enum LocalTime {
     /// Reads the time zone's file, once; it is not looked at again. `minuteOfWeek` does it by itself when nobody has.

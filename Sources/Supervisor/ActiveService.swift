@@ -91,7 +91,7 @@ extension ActiveService: ListenerOwner {
         guard definition.wait else { return dispatcher.datagrams?.serve(listener, drop: intake.drop) ?? () }
         guard let wait = dispatcher.waits.first(where: { $0.listeners.contains { $0 === listener } }) else { return }
         guard room > 0 || wait.count > 0 else { return roomChanged() }
-        guard intake.admitsFirstDatagram(of: listener) else { return }
+        guard intake.admitsFirst(of: listener) else { return }
         wait.start { intake.takeStart(for: listener) }
     }
 

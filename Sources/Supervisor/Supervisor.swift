@@ -168,6 +168,7 @@ package final class Supervisor {
                 services: services.count, listening: listeners.count - missing, retrying: missing,
                 after: Clock.now() - began))
         Readiness.announce(descriptor: options.readyDescriptor, environment: runtime.environment)
+        loop.afterThisRound { CurrentProcess.letCodeGo() }
     }
 
     private func fail(_ status: Int32) {

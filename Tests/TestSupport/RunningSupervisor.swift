@@ -162,8 +162,17 @@ package final class RunningSupervisor {
     }
 
     /// Takes what is open and running now as what must be so at the end: after a persistent handler has started.
+    ///
+    /// Looked at until two looks agree, with an answer of the supervisor before each: what came to it earlier has been
+    /// dealt with by then.
     package func markBaseline() {
-        baseline = resources
+        var last: Resources?
+        _ = eventually {
+            _ = try? status()
+            last = baseline
+            baseline = resources
+            return baseline == last
+        }
     }
 
     /// Waits until descriptors and children are what they were at the baseline.

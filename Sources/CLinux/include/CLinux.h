@@ -62,6 +62,8 @@ struct baton_tcp_counts {
 };
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 
+/* Unmaps the pages of this program's code; those that are executed again come back by themselves. */
+void baton_let_code_go(void);
 long baton_load_average(void); /* of the last minute, in hundredths; sysinfo(2) */
 
 /* A nonblocking socket on which the kernel tells of addresses that come and go (rtnetlink(7)). */

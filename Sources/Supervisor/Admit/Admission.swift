@@ -41,7 +41,8 @@ struct Admission {
 
     // MARK: Connections
 
-    mutating func decide(_ subject: AdmissionSubject, at now: Duration) -> Verdict {
+    /// - Parameter unserved: Why nobody could serve it now; nil when somebody can.
+    mutating func decide(_ subject: AdmissionSubject, unserved: RefusalReason? = nil, at now: Duration) -> Verdict {
         switch sourceAnswer(subject) {
         case .admitted: break
         case .nameNeeded: return .askName
@@ -52,10 +53,12 @@ struct Admission {
         if let key, let reason = overSourceLimit(key, at: now) {
             return .refuse(reason, settings.onSourceLimit.manner)
         }
-        if let rate = settings.rate {
-            guard bucket.wait(for: rate, at: now) == nil else { return .refuse(.rate, settings.onRate.manner) }
-            bucket.take(from: rate, at: now)
+        if let rate = settings.rate, bucket.wait(for: rate, at: now) != nil {
+            return .refuse(.rate, settings.onRate.manner)
         }
+        if let unserved { return .refuse(unserved, .close) }
+        // Nothing refuses it any more: what it takes is taken from here on.
+        if let rate = settings.rate { bucket.take(from: rate, at: now) }
         if let key {
             census.enter(key)
             if let rate = settings.ratePerSource { census.takeToken(key, of: rate, at: now) }
@@ -122,7 +125,8 @@ struct Admission {
         }
     }
 
-    private func closed(_ subject: AdmissionSubject) -> RefusalReason? {
+    /// `access_times` and `max_load`: nil when both let it in.
+    func closed(_ subject: AdmissionSubject) -> RefusalReason? {
         if !AccessSchedule.isOpen(settings.accessTimes, at: subject.minuteOfWeek) { return .time }
         if let most = settings.maxLoad, subject.load > most { return .load }
         return nil

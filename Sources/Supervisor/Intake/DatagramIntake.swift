@@ -9,6 +9,7 @@ internal import SystemPackage
 extension Intake {
     /// Unwanted datagrams eaten in one round of the loop.
     private static let datagramBudget = 64
+    private static let closedInterval = Duration.seconds(5)
 
     /// Why a datagram from `source` is dropped; nil lets it in, and takes its tokens.
     ///
@@ -29,8 +30,9 @@ extension Intake {
 
     /// Whether a handler may be started for what waits first at `listener`. Unwanted datagrams are eaten, for the
     /// handler would take whatever comes.
-    func admitsFirstDatagram(of listener: Listener) -> Bool {
-        guard listener.endpoint.kind.isDatagram, let socket = listener.descriptor else { return true }
+    func admitsFirst(of listener: Listener) -> Bool {
+        guard listener.endpoint.kind.isDatagram else { return waitsUntilOpen(listener) }
+        guard let socket = listener.descriptor else { return true }
         for _ in 0..<Self.datagramBudget {
             guard let first = try? Datagrams.receive(from: socket, most: 0, peeking: true) else { return false }
             switch decide(datagramFrom: first.source, known(first.source)) {
@@ -45,6 +47,15 @@ extension Intake {
                 return false
             }
         }
+        return false
+    }
+
+    /// The handler would accept whoever comes: outside of `access_times`, and above `max_load`, clients wait in the
+    /// backlog. It is looked at again only while some are there.
+    private func waitsUntilOpen(_ listener: Listener) -> Bool {
+        if isOpen { return true }
+        listener.hold(.closed)
+        _ = runtime.loop.schedule(after: Self.closedInterval) { [weak listener] in listener?.release(.closed) }
         return false
     }
 

@@ -39,7 +39,8 @@ final class Intake {
 
     /// Whether connections may be taken now; the others wait in the backlog.
     var gate: Gate {
-        let limits = settings.onLimit == .wait ? limit : queue
+        // Of a `wait` service no connection is known that could be refused.
+        let limits = settings.onLimit == .wait || definition.wait ? limit : queue
         return limits.and(rate).and(Gate(arrivals.room, else: .proxy))
     }
 
@@ -134,18 +135,18 @@ final class Intake {
 
 extension Intake {
     private func decide(_ candidate: Candidate, name: SourceName = .notAsked) {
-        switch admission.decide(subject(candidate, name), at: runtime.loop.now) {
-        case .admit(let token): admit(candidate, token)
+        let way = dispatcher.way
+        let unserved: RefusalReason? = if case .refuse(let reason) = way { reason } else { nil }
+        switch admission.decide(subject(candidate, name), unserved: unserved, at: runtime.loop.now) {
+        case .admit(let token): admit(candidate, token, way)
         case .refuse(let reason, let manner): refuse(candidate, reason, manner)
         case .askName: askName(candidate)
         }
     }
 
-    private func admit(_ candidate: Candidate, _ token: Admission.Token) {
+    private func admit(_ candidate: Candidate, _ token: Admission.Token, _ way: Way) {
         var origin = candidate.origin
-        let way = dispatcher.way
         origin.place = place(token, way)
-        if case .refuse(let reason) = way { return refuse(candidate, reason) }
         guard let answer = candidate.answer else { return dispatcher.dispatch(candidate.connection, origin, way) }
         answer(
             .admitted { [self] in
@@ -171,6 +172,11 @@ extension Intake {
             source: source, kind: kind, name: name,
             minuteOfWeek: settings.accessTimes.isEmpty ? 0 : LocalTime.minuteOfWeek(at: Clock.wall().seconds),
             load: settings.maxLoad == nil ? 0 : Machine.load())
+    }
+
+    /// Whether a handler may be given its listening socket now, by `access_times` and `max_load`.
+    var isOpen: Bool {
+        admission.closed(subject(.unix(path: ""), .unix, .notAsked)) == nil
     }
 
     func decide(datagramFrom source: SocketAddress?, _ name: SourceName) -> Admission.DatagramVerdict {

@@ -46,6 +46,8 @@ final class Listener: EventSource {
         static let stopping = Holds(rawValue: 16)
         /// The name of who sent the first datagram is being looked up.
         static let name = Holds(rawValue: 32)
+        /// `access_times`, `max_load`.
+        static let closed = Holds(rawValue: 64)
     }
 
     enum Change {

@@ -72,11 +72,17 @@ import Testing
             services:
               open: {listen: "127.0.0.1:0", internal: echo, access_times: "\(span(from: minute - 60, to: minute + 60))"}
               shut: {listen: "127.0.0.1:0", internal: echo, access_times: ["\(span(from: minute + 60, to: minute + 120))"]}
+              wait: {listen: "127.0.0.1:0", exec: [/bin/cat], wait: true, access_times: "\(span(from: minute + 60, to: minute + 120))"}
             """
         try withSupervisor(table) { supervisor in
             #expect(try TestSocket.tcp(port: supervisor.port("open")).isServed())
             #expect(try TestSocket.tcp(port: supervisor.port("shut")).end() == .closed)
             try expectRefused("time", supervisor, service: "shut")
+            // Its handler would accept whoever comes: they stay in the backlog.
+            let client = try TestSocket.tcp(port: supervisor.port("wait"))
+            let wait = try supervisor.waitForService("wait", "paused") { $0.listeners[0].state == "paused" }
+            #expect(wait.connections.spawned == 0)
+            client.close()
         }
     }
 

@@ -100,6 +100,14 @@ struct AdmissionEngineTests {
         #expect(reason(admission.decide(subject(), at: .seconds(11))) == nil)
     }
 
+    @Test("a connection that nobody can serve takes no token")
+    func unserved() {
+        var admission = admission { $0.rate = RateLimit(count: 1, per: .seconds(1)) }
+        #expect(reason(admission.decide(subject(), unserved: .noHandler, at: .zero)) == .noHandler)
+        #expect(reason(admission.decide(subject(), at: .zero)) == nil)
+        #expect(reason(admission.decide(subject(), unserved: .noHandler, at: .zero)) == .rate)
+    }
+
     @Test("where the rate makes clients wait, it says until when")
     func waiting() {
         var admission = admission { $0.rate = RateLimit(count: 2, per: .seconds(1)) }
