@@ -131,4 +131,34 @@ struct AdmissionTests {
                 " warning: services.s.per_source: it has no effect with wait: true; trigger_limit says how often a handler may fail"
             ])
     }
+    @Test(
+        "a key that changes nothing where it stands is warned of",
+        arguments: [
+            ("listen: 1, exec: /bin/cat, on_rate: refuse", ["on_rate"]),
+            ("listen: 1, exec: /bin/cat, rate: 5/s, on_rate: refuse", []),
+            ("listen: 1, exec: /bin/cat, per_source: unlimited, on_source_limit: reset", ["on_source_limit"]),
+            ("listen: 1, exec: /bin/cat, per_source: unlimited, source_prefix: {ipv4: 24}", ["source_prefix"]),
+            ("listen: 1, exec: /bin/cat, per_source: unlimited, rate_per_source: 5/s, on_source_limit: reset", []),
+            ("listen: 'udp://*:1', internal: echo, per_source: 5, busy_reply: x", ["per_source", "busy_reply"]),
+            ("listen: 'udp://*:1', internal: echo, rate: 5/s, rate_per_source: 5/s, source_prefix: {ipv4: 24}", []),
+            ("listen: [1, 'udp://*:1'], internal: echo, per_source: 5, busy_reply: x", []),
+            ("listen: 1, wait: true, exec: /bin/cat, rate: 5/s, access_times: '08:00-18:00', max_load: 4", []),
+            ("listen: 1, wait: true, exec: /bin/cat, rate_per_source: 5/s", ["rate_per_source"]),
+            ("listen: 'udp://*:1', wait: true, exec: /bin/cat, rate_per_source: 5/s", []),
+            ("listen: 'udp://*:1', wait: true, exec: /bin/cat, on_limit: refuse", ["on_limit"]),
+        ])
+    func effects(keys: String, warned: [String]) {
+        let faults = serviceFaults("{\(keys)}")
+        #expect(faults.allSatisfy { $0.contains("warning: services.s.") && $0.contains("it has no effect") })
+        #expect(warned.allSatisfy { key in faults.contains { $0.contains(" services.s.\(key): ") } })
+        #expect(faults.count == warned.count)
+    }
+
+    @Test("one key is said to be misplaced once, however many endpoints say so")
+    func once() {
+        #expect(serviceFaults("{listen: ['@a', '@b'], exec: /bin/cat, only_from: [10.0.0.1]}").count == 1)
+        #expect(
+            serviceFaults("{listen: ['@a', 1], wait: true, exec: /bin/cat, proxy_protocol: {from: [::1]}}").count == 1)
+        #expect(serviceFaults("{listen: [1, 2], exec: /bin/cat, only_users: [root]}").count == 1)
+    }
 }

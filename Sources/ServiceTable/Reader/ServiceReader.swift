@@ -83,8 +83,9 @@ struct ServiceReader {
         if let fault = Self.faultOfTCPMuxTarget(isWait: draft.wait, isMultiplexer: dispatch == .tcpmux) {
             given["tcpmux"]?.fault(fault)
         }
-        checkWait(endpoints)
+        checkWait()
         for endpoint in endpoints { check(endpoint) }
+        AdmissionCheck(draft: draft, given: given, own: own, endpoints: endpoints).check()
         checkEffects()
         let service = Service(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
@@ -166,33 +167,13 @@ struct ServiceReader {
         if let place = own["send_proxy"], given["redirect"] == nil { place.fault("it goes with redirect only") }
     }
 
-    private func checkWait(_ endpoints: [PlacedEndpoint]) {
+    private func checkWait() {
         guard draft.wait, given.sound("wait") else { return }
         for key in ServiceDraft.dispatchKeys where key != "exec" && given[key] != nil {
             given["wait"]?.fault("it goes with exec only; \(key) takes connections one by one")
             return
         }
         if given["listen"] == nil { given["wait"]?.fault("a wait service needs listen: it is given the socket itself") }
-        if let place = own["only_from"] ?? own["no_access"], endpoints.contains(where: { !$0.endpoint.kind.isDatagram })
-        {
-            place.fault("no peer is known yet when a wait handler gets a listening socket; let the handler check")
-        }
-        warnOfInheritedSources(endpoints.filter { !$0.endpoint.kind.isDatagram })
-        let hasStreams = endpoints.contains { !$0.endpoint.kind.isDatagram }
-        for place in draft.admission.keysForConnections(streams: hasStreams).compactMap({ own[$0] }) {
-            place.warn("it has no effect with wait: true; trigger_limit says how often a handler may fail")
-        }
-    }
-
-    /// Source lists of the defaults that cannot be asked here.
-    private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
-        guard own["only_from"] == nil, own["no_access"] == nil, given["only_from"] ?? given["no_access"] != nil,
-            let place = endpoints.first
-        else { return }
-        place.cursor.warn(
-            draft.wait
-                ? "only_from and no_access of the defaults do not guard it: its handler accepts by itself"
-                : "only_from and no_access of the defaults do not guard it: it has no internet address")
     }
 
     private func check(_ placed: PlacedEndpoint) {
@@ -213,17 +194,6 @@ struct ServiceReader {
         }
         if kind != .tcp, let hold = draft.handoff?.holdsUntilDone {
             hold.cursor(cursor.reading).fault("hold: done is for tcp endpoints only; use ack")
-        }
-        if kind.isUnix || kind == .vsock, !draft.wait { warnOfInheritedSources([placed]) }
-        if kind.isUnix || kind == .vsock, let place = own["only_from"] ?? own["no_access"] {
-            let instead = kind.isUnix ? "use only_users or only_groups" : "its source is a CID"
-            place.fault("a \(name) has no internet address; \(instead)")
-        }
-        if let place = own["proxy_protocol"], kind != .tcp || draft.wait {
-            place.fault("a \(draft.wait ? "wait service" : name) has no PROXY header; it is for tcp connections only")
-        }
-        if !kind.isUnix, let place = own["only_users"] ?? own["only_groups"] {
-            place.fault("the users of a \(name) are not known; it is for Unix sockets only")
         }
     }
 
@@ -267,17 +237,5 @@ struct ServiceReader {
         for place in names.filter({ own.sound($0) }).compactMap({ own[$0] }) {
             place.warn("it has no effect on \(inside == "internal" ? "an internal service" : "redirect")")
         }
-    }
-}
-
-extension AdmissionSettings {
-    /// Keys that ask for something that needs a connection of its own. `rate` counts starts there; a datagram can
-    /// be dropped, but whoever waits at a listening socket can only wait on.
-    fileprivate func keysForConnections(streams: Bool) -> [String] {
-        let asked = [
-            "per_source": perSource != nil, "rate_per_source": streams && ratePerSource != nil,
-            "on_limit": onLimit != .wait, "on_rate": streams && onRate != .wait, "busy_reply": busyReply != nil,
-        ]
-        return asked.filter(\.value).keys.sorted()
     }
 }

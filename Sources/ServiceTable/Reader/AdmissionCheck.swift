@@ -1,0 +1,96 @@
+/// What must hold between the keys of who gets in and the rest of a service.
+struct AdmissionCheck {
+    let draft: ServiceDraft
+    let given: Given
+    /// The keys that stand in the service itself: those of the defaults are for the services that they fit.
+    let own: Given
+    let endpoints: [PlacedEndpoint]
+
+    func check() {
+        checkEndpoints()
+        if draft.wait, given.sound("wait") { checkWait() }
+        checkEffects()
+    }
+
+    // MARK: By endpoint
+
+    private func checkEndpoints() {
+        if let kind = first({ $0.isUnix || $0 == .vsock }) {
+            let instead = kind.isUnix ? "use only_users or only_groups" : "its source is a CID"
+            lists?.fault("a \(kind.rawValue):// endpoint has no internet address; \(instead)")
+            if !draft.wait { warnOfInheritedSources(endpoints.filter { $0.endpoint.kind == kind }) }
+        }
+        if let place = own["proxy_protocol"],
+            let kind = draft.wait ? endpoints.first?.endpoint.kind : first({ $0 != .tcp })
+        {
+            let name = draft.wait ? "wait service" : "\(kind.rawValue):// endpoint"
+            place.fault("a \(name) has no PROXY header; it is for tcp connections only")
+        }
+        if let place = own["only_users"] ?? own["only_groups"], let kind = first({ !$0.isUnix }) {
+            place.fault("the users of a \(kind.rawValue):// endpoint are not known; it is for Unix sockets only")
+        }
+    }
+
+    private func first(_ condition: (Endpoint.Kind) -> Bool) -> Endpoint.Kind? {
+        endpoints.map(\.endpoint.kind).first(where: condition)
+    }
+
+    private var lists: Cursor? { own["only_from"] ?? own["no_access"] }
+
+    /// Source lists of the defaults that cannot be asked here.
+    private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
+        guard lists == nil, given["only_from"] ?? given["no_access"] != nil, let place = endpoints.first else { return }
+        place.cursor.warn(
+            draft.wait
+                ? "only_from and no_access of the defaults do not guard it: its handler accepts by itself"
+                : "only_from and no_access of the defaults do not guard it: it has no internet address")
+    }
+
+    // MARK: Wait
+
+    private var streams: [PlacedEndpoint] { endpoints.filter { !$0.endpoint.kind.isDatagram } }
+
+    private func checkWait() {
+        if streams.contains(where: { $0.endpoint.kind == .tcp }) {
+            lists?.fault("no peer is known yet when a wait handler gets a listening socket; let the handler check")
+        }
+        warnOfInheritedSources(streams)
+        var keys = ["per_source", "on_limit", "on_source_limit", "busy_reply"]
+        // The first datagram tells its source, a listening socket none.
+        if streams.count == endpoints.count { keys += ["rate_per_source", "source_prefix", "on_rate"] }
+        warn(keys, "it has no effect with wait: true; trigger_limit says how often a handler may fail")
+    }
+
+    // MARK: Keys that change nothing
+
+    private func checkEffects() {
+        let settings = draft.admission
+        if settings.rate == nil, given.sound("rate") { warn(["on_rate"], "it has no effect without rate") }
+        if settings.perSource == nil, settings.ratePerSource == nil, given.sound("per_source", "rate_per_source") {
+            warn(["on_source_limit", "source_prefix"], "it has no effect without per_source and rate_per_source")
+        }
+        if !endpoints.isEmpty, streams.isEmpty, !draft.wait {
+            warn(
+                ["instances", "per_source", "on_limit", "on_rate", "on_source_limit", "busy_reply"],
+                "it has no effect on datagrams; rate and rate_per_source limit them")
+        }
+    }
+
+    private func warn(_ keys: [String], _ words: String) {
+        for place in keys.filter({ own.sound($0) && asks($0) }).compactMap({ own[$0] }) { place.warn(words) }
+    }
+
+    /// Whether the key wants anything: `unlimited` and the ways that are usual do not.
+    private func asks(_ key: String) -> Bool {
+        let settings = draft.admission
+        return switch key {
+        case "instances": draft.instances != nil
+        case "per_source": settings.perSource != nil
+        case "rate_per_source": settings.ratePerSource != nil
+        case "on_limit": settings.onLimit != .wait
+        case "on_rate": settings.onRate != .wait
+        case "on_source_limit": settings.onSourceLimit != .refuse
+        default: true
+        }
+    }
+}
