@@ -1,4 +1,4 @@
-# make build | run | test | lint | format | install | deps | clean
+# make build | run | test | lint | format | bench | install | deps | clean
 #
 # Each target installs the Debian packages it needs and misses, and asks nothing.
 
@@ -14,7 +14,7 @@ release_dir   := $(BUILD_DIR)/release
 
 swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
 
-.PHONY: build run test lint format install deps clean
+.PHONY: build run test lint format bench install deps clean
 .DEFAULT_GOAL := build
 
 build:
@@ -43,6 +43,11 @@ lint:
 
 format:
 	@$(SWIFT) format --in-place --parallel --recursive $(swift_sources)
+
+# Some minutes, on a machine that is quiet. relay.py compares with socat and xinetd where they are installed.
+bench: build
+	@$(SWIFT) build $(release) --product baton-example-handler
+	@for each in idle storm flood relay; do echo; echo "$$each:"; Benchmarks/$$each.py || exit; done
 
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton
