@@ -135,6 +135,16 @@ extension AddressBlock {
     private static let mappedPrefix: UInt64 = 0xffff
     private static let mappedLength = 96
 
+    /// The block of this length around it; itself where it is the wider one.
+    package func widened(to length: Int) -> AddressBlock {
+        AddressBlock(isIPv4: isIPv4, high: high, low: low, length: min(length, self.length))
+    }
+
+    /// Every address of `other` is in this one, too.
+    package func contains(_ other: AddressBlock) -> Bool {
+        length <= other.length && other.widened(to: length) == self
+    }
+
     /// One address.
     package init?(_ address: SocketAddress) {
         switch address {

@@ -8,7 +8,7 @@ internal import SystemPackage
 /// The supervisor: one thread, one loop, all state. Read this file first: it is the one that names every
 /// stage of a connection's way.
 ///
-///     Listener ─accept→ Intake: PROXY header ─→ Admission ─→ Router ─→ Dispatch: Exec │ Handoff │ Internal
+///     Listener ─accept→ Intake: PROXY header ─→ Admission ─→ Router ─→ Dispatch: Exec │ Handoff │ Internal │ …
 ///        ↑ poll set                                                        │         │
 ///        └──────── room again ←────────────────────────────────────── Track: InstanceTable │ Handler
 ///

@@ -1,3 +1,5 @@
+internal import ServiceTable
+
 /// `a b EXCEPT c d`: patterns, and the list of what is excepted from them.
 struct HostList: Sendable {
     var patterns: [HostPattern] = []

@@ -1,4 +1,5 @@
 internal import LinuxSystem
+internal import ServiceTable
 
 /// A pattern for clients (hosts_access(5), Patterns and Wildcards).
 enum HostPattern: Hashable, Sendable {
@@ -67,24 +68,28 @@ enum HostPattern: Hashable, Sendable {
         guard rest.hasPrefix("/"), let length = number(rest.dropFirst(), upTo: 128) else {
             return .nobody("a length from 0 to 128 is expected behind the bracket")
         }
-        return aligned(AddressBlock(address, length: length))
+        return aligned(AddressBlock(address, length: length), AddressBlock(address, length: 128))
     }
 
     /// `n.n.n.n/m.m.m.m`, and with a length.
     private static func masked(_ net: Substring, _ mask: Substring) -> HostPattern {
         guard let address = IPv4Address(net) else { return .nobody("an IPv4 address is expected before the slash") }
-        if let length = number(mask, upTo: 32) { return aligned(AddressBlock(address, length: length)) }
+        if let length = number(mask, upTo: 32) {
+            return aligned(AddressBlock(address, length: length), AddressBlock(address))
+        }
         guard let bits = IPv4Address(mask)?.bits else { return .nobody("a mask is expected behind the slash") }
         let length = (~bits).leadingZeroBitCount
         // Ones, then zeros: the complement and its successor share no bit.
         guard ~bits & (~bits &+ 1) == 0 else {
             return .other("a mask that has a zero before a one makes no block of addresses")
         }
-        return aligned(AddressBlock(address, length: length))
+        return aligned(AddressBlock(address, length: length), AddressBlock(address))
     }
 
-    private static func aligned(_ block: AddressBlock) -> HostPattern {
-        block.isAligned ? .block(block) : .nobody("the address has bits behind its mask, so it matches no client")
+    /// `block` if `address` has no bit behind its prefix.
+    private static func aligned(_ block: AddressBlock, _ address: AddressBlock) -> HostPattern {
+        (block.high, block.low) == (address.high, address.low)
+            ? .block(block) : .nobody("the address has bits behind its mask, so it matches no client")
     }
 
     /// `131.155.`, and without its last dot.

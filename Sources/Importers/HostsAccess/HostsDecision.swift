@@ -1,3 +1,5 @@
+internal import ServiceTable
+
 /// A rule of a list in which the first match decides.
 struct SourceRule: Sendable {
     var clients: HostList
@@ -35,7 +37,7 @@ struct HostsDecision {
             seen.formUnion(beside)
             for name in mentioned { names.append((name, Array(beside.prefix(16)))) }
         }
-        blocks = seen.sorted()
+        blocks = seen.sorted(by: AddressBlock.comesFirst)
     }
 
     /// Names and addresses both decide.
@@ -69,10 +71,10 @@ struct HostsDecision {
             if let outer = around.last {
                 // What fares as the block around it need not be said.
                 if verdict != outer.grants {
-                    if verdict { admitted.append("\(block)") } else { refused.append("\(block)") }
+                    if verdict { admitted.append(block.text) } else { refused.append(block.text) }
                 }
             } else if verdict {
-                admitted.append("\(block)")
+                admitted.append(block.text)
             } else {
                 isWhole = false
             }

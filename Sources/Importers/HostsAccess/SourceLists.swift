@@ -1,4 +1,5 @@
 internal import LinuxSystem
+internal import ServiceTable
 
 /// `only_from` and `no_access` of one service.
 struct SourceLists: Equatable {
@@ -16,7 +17,7 @@ struct SourceLists: Equatable {
         if other.isOpen || self == other { return self }
         if isOpen || other.onlyFrom == [] { return other }
         guard let mine = Decision(self), let others = Decision(other) else { return nil }
-        let blocks = Set(mine.blocks + others.blocks + AddressBlock.everyone).sorted()
+        let blocks = Set(mine.blocks + others.blocks + AddressBlock.everyone).sorted(by: AddressBlock.comesFirst)
         guard blocks.count <= Self.mostBlocks else { return nil }
         var lists = SourceLists(onlyFrom: [], noAccess: [])
         // Wider blocks come before those inside them, so the innermost open one is the parent.
@@ -25,11 +26,11 @@ struct SourceLists: Equatable {
             let admits = mine.admits(block) && others.admits(block)
             while let last = open.last, !last.block.contains(block) { open.removeLast() }
             let outside = open.last?.admits ?? false
-            if admits, !outside { lists.onlyFrom?.append("\(block)") }
-            if !admits, outside { lists.noAccess.append("\(block)") }
+            if admits, !outside { lists.onlyFrom?.append(block.text) }
+            if !admits, outside { lists.noAccess.append(block.text) }
             open.append((block, admits))
         }
-        let everyone = AddressBlock.everyone.map { "\($0)" }
+        let everyone = AddressBlock.everyone.map(\.text)
         if everyone.allSatisfy({ lists.onlyFrom?.contains($0) == true }), lists.onlyFrom?.count == 2 {
             lists.onlyFrom = nil
         }

@@ -22,13 +22,7 @@ enum SourceKey: Hashable {
 }
 
 extension AddressBlock {
-    /// The block of this length around it.
-    func widened(to length: Int) -> AddressBlock {
-        AddressBlock(isIPv4: isIPv4, high: high, low: low, length: min(length, self.length))
-    }
-
     func contains(_ address: SocketAddress) -> Bool {
-        guard let other = AddressBlock(address), other.isIPv4 == isIPv4 else { return false }
-        return other.widened(to: length) == self
+        AddressBlock(address).map { contains($0) } ?? false
     }
 }
