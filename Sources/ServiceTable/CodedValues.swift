@@ -179,6 +179,7 @@ extension Handoff: Coded {
         coder.optional(&restart.burst)
         coder.value(&restart.interval)
         coder.optional(&idleExit)
+        coder.array(&passTo)
     }
 }
 

@@ -33,6 +33,8 @@ package struct Handoff: Hashable, Sendable {
     package var restart = Restart()
     /// A handler that has had nothing to do for so long is drained. Nil: never.
     package var idleExit: Duration?
+    /// The services that its handlers may PASS connections to.
+    package var passTo: [String] = []
 
     package enum Start: String, Hashable, Sendable, CaseIterable {
         case eager

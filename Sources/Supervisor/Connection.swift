@@ -17,6 +17,10 @@ struct ConnectionOrigin {
     var statedLocal: SocketAddress?
     /// Bytes have moved on it already: a header, a line, a banner.
     var isTouched = false
+    /// Bytes that were read from the stream and stand before what is still in it.
+    var drained: [UInt8] = []
+    /// How often handlers have passed it on.
+    var passes = 0
     /// What it counts against in its service. Whoever keeps the origin keeps the place: it is given back when the
     /// last copy goes, whatever way the connection took.
     var place: Place?

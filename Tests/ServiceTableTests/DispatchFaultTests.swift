@@ -16,7 +16,7 @@ struct DispatchFaultTests {
                     "1:47: error: services.s.handoff.capacity: expected a number from 1 to 4294967295, or unlimited, not \"0\""
                 ]
             ),
-            ("pass_to: [s]", ["1:46: error: services.s.handoff.pass_to: pass_to is not supported yet"]),
+            ("pass_to: [t]", ["1:47: error: services.s.handoff.pass_to: there is no service \"t\"; known here: s"]),
             (
                 "register: true",
                 [

@@ -92,7 +92,7 @@ struct GrammarTests {
             {listen: 1, exec: /bin/false, handoff: {exec: /bin/cat -u, start: eager, handlers: 3, capacity: unlimited,
              balance: round_robin, register: {users: [0, root], groups: [7]}, queue: {size: unlimited, timeout: 2m},
              max_deliveries: unlimited, hold: done, drain: unlimited, heartbeat: {interval: 1s, timeout: 3s},
-             unresponsive: wait, start_timeout: 1d, stop_grace: unlimited, idle_exit: 5m, pass_to: [],
+             unresponsive: wait, start_timeout: 1d, stop_grace: unlimited, idle_exit: 5m, pass_to: [s],
              restart: {policy: on_failure, backoff: {first: 1s, longest: 1m}, burst: 5, interval: 2m}}}
             """)
         var expected = Handoff(
@@ -105,6 +105,7 @@ struct GrammarTests {
             startTimeout: .seconds(86400))
         expected.stopGrace = Kind<Duration>.endless
         expected.idleExit = .seconds(300)
+        expected.passTo = ["s"]
         expected.restart = Handoff.Restart(
             policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(60)), burst: 5,
             interval: .seconds(120))

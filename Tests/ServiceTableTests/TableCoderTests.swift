@@ -51,7 +51,7 @@ struct TableCoderTests {
                 startTimeout: nil, stopGrace: .seconds(3),
                 restart: Handoff.Restart(
                     policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(2)), burst: nil,
-                    interval: .seconds(3)), idleExit: .seconds(8)))
+                    interval: .seconds(3)), idleExit: .seconds(8), passTo: ["app", "b"]))
         var plain = Service(name: "plain")
         plain.dispatch = .handoff(Handoff(register: .nobody, heartbeat: nil))
         var echo = Service(name: "echo")

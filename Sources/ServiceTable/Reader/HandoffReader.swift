@@ -74,9 +74,9 @@ enum HandoffReader {
         Key("restart", \.handoff.restart, restart),
         Key("idle_exit", \.handoff.idleExit, Kind<Duration?>.limit(.positiveDuration).or("never", nil)),
         Key("pass_to", Kind<[Placed<String>]>.list(of: Kind<String>.text("the name of a service").placed())) {
-            names, cursor, draft in
+            names, _, draft in
             draft.passTo = names
-            if !names.isEmpty { cursor.fault("pass_to is not supported yet") }
+            draft.handoff.passTo = names.map(\.value)
         },
     ])
 

@@ -1,17 +1,17 @@
-/// What must hold of routes between the services of a table.
+/// What must hold of the ways between the services of a table: `route` and `pass_to`.
 struct RouteCheck {
     let reading: Reading
 
-    /// Whom a route leads to can be given a connection, and no route leads back to itself.
+    /// Whom a way leads to can be given a connection, and no route leads back to itself. (PASS may: it is counted.)
     func check(_ services: [PlacedService]) {
         let byName = Dictionary(services.map { ($0.service.name, $0) }) { first, _ in first }
-        for service in services where service.service.isRoute {
+        for service in services {
             for target in service.targets {
                 guard let other = byName[target.value]?.service else { continue }
                 if other.wait {
                     target.cursor(reading).fault(
                         "\(other.name) is a wait service: its handler takes connections itself and cannot be given one")
-                } else if leads(from: other, to: service.service.name, byName) {
+                } else if service.service.isRoute, leads(from: other, to: service.service.name, byName) {
                     target.cursor(reading).fault("that leads back here")
                 }
             }
