@@ -70,8 +70,9 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
     size_t room = received->descriptors;
     int wants_pid = received->pid != 0;
     message.msg_control = control.bytes;
+    /* CMSG_SPACE would round up, and the kernel would use the place for a descriptor that nobody asked for. */
     message.msg_controllen =
-        (room > 0 ? CMSG_SPACE(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) : 0);
+        (room > 0 ? CMSG_LEN(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) : 0);
     if (message.msg_controllen == 0) message.msg_control = NULL;
     ssize_t count = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     received->descriptors = 0;
@@ -86,16 +87,9 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
             received->pid = writer.pid;
         } else if (header->cmsg_type == SCM_RIGHTS) {
             size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            const unsigned char *from = CMSG_DATA(header);
-            for (size_t i = 0; i < passed; i++) {
-                int descriptor;
-                memcpy(&descriptor, from + i * sizeof(int), sizeof(int));
-                /* CMSG_SPACE rounds up: an odd room leaves place for one more, which nobody asked for. */
-                if (received->descriptors < room)
-                    descriptors[received->descriptors++] = descriptor;
-                else
-                    close(descriptor);
-            }
+            if (passed > room) passed = room;
+            memcpy(descriptors, CMSG_DATA(header), passed * sizeof(int));
+            received->descriptors = passed;
         }
     }
     return count;

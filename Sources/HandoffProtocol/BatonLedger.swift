@@ -16,6 +16,8 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
     /// By rising id; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
     private var waiting: [Entry] = []
     private var taken: [UInt64: Connection] = [:]
+    /// Whose PASS has not been answered: nobody's to end, and given to nobody when the handler goes.
+    private var passing: [UInt64: Connection] = [:]
 
     /// With trait 2 (`sendsNoDone`) a connection counts only until ACK.
     package init(traits: HandlerTraits = []) {
@@ -24,8 +26,8 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
 
     package var unacknowledgedCount: Int { waiting.count }
     package var heldCount: Int { taken.count }
-    /// Unacknowledged and held: what counts against the handler's capacity.
-    package var count: Int { waiting.count + taken.count }
+    /// Unacknowledged, held and being passed on: what counts against the handler's capacity.
+    package var count: Int { waiting.count + taken.count + passing.count }
 
     /// The id that the next baton will have: a BATON is encoded with it, and `sent` follows once the
     /// kernel has taken the message.
@@ -108,6 +110,47 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
         waiting = []
         taken = [:]
         return remains
+    }
+
+    // MARK: PASS
+
+    /// A connection that the handler gives on.
+    package struct Passing: Sendable {
+        package var connection: Connection
+        /// PASS was its acknowledgement.
+        package var wasUnacknowledged: Bool
+    }
+
+    /// PASS: takes the connection out of the handler's hands until `passed` or `kept`.
+    ///
+    /// - Returns: Nil where it is over for us because the handler sends no DONE.
+    package mutating func pass(_ id: UInt64) throws(ProtocolError) -> Passing? {
+        guard id >= 1, id <= lastSent else { throw .notSent(.pass, id: id) }
+        if let connection = taken.removeValue(forKey: id) {
+            passing[id] = connection
+            return Passing(connection: connection, wasUnacknowledged: false)
+        }
+        if let index = waiting.firstIndex(where: { $0.id == id }) {
+            let connection = waiting.remove(at: index).connection
+            passing[id] = connection
+            return Passing(connection: connection, wasUnacknowledged: true)
+        }
+        guard !sendsDone, passing[id] == nil else { throw .notHeld(id: id) }
+        return nil
+    }
+
+    /// It was taken: it is over here.
+    package mutating func passed(_ id: UInt64) {
+        passing[id] = nil
+    }
+
+    /// It was refused: the handler holds it as before.
+    ///
+    /// - Returns: Whether it is held until DONE; else it is over here, as after any ACK.
+    package mutating func kept(_ id: UInt64) -> Bool {
+        guard let connection = passing.removeValue(forKey: id) else { return false }
+        if sendsDone { taken[id] = connection }
+        return sendsDone
     }
 
     private func isOutstanding(_ id: UInt64) -> Bool {

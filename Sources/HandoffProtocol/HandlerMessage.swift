@@ -44,6 +44,12 @@ package enum HandlerMessage: Hashable, Sendable {
             self.service = service
             self.drained = drained
         }
+
+        /// The top bit of the id: a connection that no BATON brought, numbered by the handler.
+        package static let elsewhere = UInt64(1) << 63
+
+        /// Whether no BATON brought the connection.
+        package var isFromElsewhere: Bool { id & Self.elsewhere != 0 }
     }
 
     package var type: MessageType {

@@ -40,6 +40,15 @@ package enum MessageType: UInt16, Hashable, Sendable, CaseIterable {
     }
 
     /// The flags that may be set.
+    /// The same of what one call has received.
+    package func check<Descriptor>(_ carried: CarriedDescriptor<Descriptor>) throws(ProtocolError) {
+        switch (carriesDescriptor, carried) {
+        case (.exactlyOne, .none): throw .missingDescriptor(self)
+        case (.none, .one), (.none, .dropped): throw .surplusDescriptor(self)
+        case (.none, .none), (.exactlyOne, _), (.optional, _): break
+        }
+    }
+
     var knownFlags: UInt16 {
         switch self {
         case .baton, .passed: 1

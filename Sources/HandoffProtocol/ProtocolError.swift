@@ -31,6 +31,8 @@ package enum ProtocolError: Error, Hashable, Sendable {
     case negativeAfterAcknowledge(id: UInt64)
     /// DONE of an id that is done, or that was given back by NACK.
     case alreadyDone(id: UInt64)
+    /// PASS of a connection that has ended, or is being passed already.
+    case notHeld(id: UInt64)
 
     /// A field of a message that has a limit of its own.
     package enum Field: String, Hashable, Sendable {
@@ -70,6 +72,7 @@ extension ProtocolError: CustomStringConvertible {
         case .notSent(let type, let id): "\(type) of \(id), which was not sent"
         case .negativeAfterAcknowledge(let id): "NACK of \(id), which is acknowledged"
         case .alreadyDone(let id): "DONE of \(id), which is done already"
+        case .notHeld(let id): "PASS of \(id), which the handler does not hold"
         }
     }
 }

@@ -1,5 +1,4 @@
 internal import ControlProtocol
-internal import HandoffProtocol
 internal import LinuxSystem
 internal import ServiceTable
 
@@ -10,7 +9,7 @@ final class ActiveService {
     let dispatcher: Dispatcher
     let intake: Intake
     private let refuser: Refuser
-    private let runtime: Runtime
+    let runtime: Runtime
     private(set) var listeners: [Listener] = []
     private(set) var isStopping = false
     private var reopening: TimerID?
@@ -18,13 +17,13 @@ final class ActiveService {
     /// Told when the last of it is over after `stop`.
     var stopped: () -> Void = {}
 
-    init(_ definition: Service, runtime: Runtime, packets: PacketBuffer) {
+    init(_ definition: Service, runtime: Runtime) {
         self.definition = definition
         self.runtime = runtime
         record = ServiceRecord(name: definition.name, events: runtime.events)
         refuser = Refuser(reply: definition.admission.busyReply, record: record, runtime: runtime)
         runtime.events.choose(LogChoice(definition), for: definition.name)
-        dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime, packets: packets)
+        dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
         guard definition.enabled else { return }
         dispatcher.changed = { [unowned self] in roomChanged() }
@@ -110,43 +109,6 @@ extension ActiveService: ListenerOwner {
             case .shutDown: .closed(address: address)
             }
         record.report(.listener(event))
-    }
-}
-
-// MARK: Handlers from outside
-
-extension ActiveService {
-    /// Registered handlers at a time.
-    private static let mostRegistered = 64
-
-    /// Who may join; nil when it has no handlers.
-    var registration: RegistrationPolicy? {
-        guard case .handoff(let settings) = definition.dispatch else { return nil }
-        let user = settings.program == nil ? definition.process.credentials?.user?.uid : nil
-        return RegistrationPolicy(
-            settings.register, serviceUser: user, supervisor: CurrentProcess.uid, overflow: runtime.overflowUID)
-    }
-
-    /// Takes over the channel of a handler that has registered, or says why not.
-    func join(
-        _ registration: HandlerMessage.Registration, _ credentials: PeerCredentials, channel: Channel
-    ) -> String? {
-        guard case .handoff(let settings) = definition.dispatch, let handoff = dispatcher.handoff, !isStopping else {
-            return "\(definition.name) takes no handlers now"
-        }
-        guard handoff.handlers.lazy.filter({ $0.machineKind == .registered }).count < Self.mostRegistered else {
-            return "\(definition.name) has \(Self.mostRegistered) registered handlers already"
-        }
-        guard Handler.fits(registration.traits, settings) else {
-            return "hold: done needs a handler that sends DONE (trait 2 is set)"
-        }
-        let handler = Handler(
-            .registered, pid: credentials.pid, process: Socket.peerProcess(of: channel.descriptor), settings: settings,
-            record: record, runtime: runtime, owner: handoff)
-        handler.take(channel)
-        handoff.add(handler)
-        handler.registered(registration)
-        return nil
     }
 }
 

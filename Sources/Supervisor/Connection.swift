@@ -19,14 +19,26 @@ struct ConnectionOrigin {
     var isTouched = false
     /// Bytes that were read from the stream and stand before what is still in it.
     var drained: [UInt8] = []
+    /// What the drained bytes count against.
+    var drainedRoom: Place?
     /// How often handlers have passed it on.
     var passes = 0
+    /// Handlers that died while it was the only one that they had not acknowledged.
+    var deliveries = 0
     /// What it counts against in its service. Whoever keeps the origin keeps the place: it is given back when the
     /// last copy goes, whatever way the connection took.
     var place: Place?
 
     enum Kind {
         case tcp, unix, vsock
+
+        init(_ peer: SocketAddress) {
+            switch peer {
+            case .ipv4, .ipv6: self = .tcp
+            case .unix, .abstract: self = .unix
+            case .vsock: self = .vsock
+            }
+        }
     }
 
     /// What tells a handler who the client is, where the socket does not.

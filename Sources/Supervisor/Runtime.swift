@@ -25,6 +25,9 @@ final class Runtime {
     let occupancy: Occupancy
     /// What relays borrow while bytes are on their way.
     let pipes = PipePool()
+    let drained = DrainedBudget()
+    /// What channels receive into.
+    let packets = PacketBuffer()
     private(set) lazy var names = NameResolver(runtime: self)
     private var lastConnection: UInt64 = 0
     private var lastHandler: UInt64 = 0
@@ -56,6 +59,21 @@ final class Runtime {
     /// Closes a connection that a handler has had: where the close may wait, a child waits in our place.
     func close(_ descriptor: consuming OwnedDescriptor) {
         if Socket.mayBlockInClose(descriptor.borrowed) { launchers.close(descriptor) }
+    }
+
+    /// Closes our copy of a connection that a handler keeps. If it has closed its own, ours is the last.
+    func closeCopy(_ box: DescriptorBox) {
+        guard let socket = box.borrowed else { return }
+        if Socket.mayBlockInClose(socket) || Socket.isUnix(socket) || !Socket.isSocket(socket) {
+            closeForeign(box)
+        } else {
+            _ = box.take()
+        }
+    }
+
+    /// Closes a descriptor that came from outside: whatever it is, its close may wait, and a child does it.
+    func closeForeign(_ box: DescriptorBox) {
+        if let descriptor = box.take() { launchers.close(descriptor) }
     }
 
     /// Closes a connection that no handler has had. Unread messages of a Unix-domain socket may hold descriptors,

@@ -19,14 +19,13 @@ package final class Supervisor {
     private let began = Clock.now()
     private let loop: EventLoop
     private let log: LogOutput
-    private let runtime: Runtime
+    let runtime: Runtime
     private let signals: SignalSource
-    private let packets = PacketBuffer()
     private var files: RuntimeFiles?
     private var control: ControlServer?
     private var registrar: Registrar?
     private var table = ServiceTable()
-    private var services: [ActiveService] = []
+    private(set) var services: [ActiveService] = []
     private var hosts: HostWatch?
     private var stopBegan: Duration?
     private var stopTimer: TimerID?
@@ -137,7 +136,12 @@ package final class Supervisor {
             if let group = table.controlGroup { try files?.open(RuntimeDirectory.controlSocket, to: group) }
             control = try ControlServer(
                 controlSocket, admitsGroup: table.controlGroup != nil, runtime: runtime, target: self)
-            registrar = try Registrar(registerSocket, packets: packets, runtime: runtime, target: self)
+            let registrar = Registrar(runtime: runtime, target: self)
+            try registrar.listen(registerSocket, .packets)
+            if let socket = try files?.listen(Registrar.streamSocketName, .stream, mode: 0o666) {
+                try registrar.listen(socket, .stream)
+            }
+            self.registrar = registrar
             if let socket = try files?.bind(NotifySocket.socketName, .datagram, mode: 0o666),
                 let path = files?.address(of: NotifySocket.socketName)
             {
@@ -151,7 +155,7 @@ package final class Supervisor {
     private func startServices() throws(RuntimeFiles.Failure) {
         // Now, so that the time zone's file is not read between two connections.
         if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
-        services = table.services.map { ActiveService($0, runtime: runtime, packets: packets) }
+        services = table.services.map { ActiveService($0, runtime: runtime) }
         for service in services {
             service.stopped = { [unowned self] in serviceStopped() }
             service.start()
@@ -225,7 +229,8 @@ package final class Supervisor {
         loop.afterThisRound { [unowned self] in
             runtime.instances.endOwn(patience: Self.patienceForOwn) { [unowned self] in
                 files.take()?.remove([
-                    RuntimeDirectory.controlSocket, Registrar.socketName, NotifySocket.socketName,
+                    RuntimeDirectory.controlSocket, Registrar.socketName, Registrar.streamSocketName,
+                    NotifySocket.socketName,
                 ])
                 loop.stop()
             }
@@ -289,23 +294,5 @@ extension Supervisor: ControlTarget {
             self?.serviceStopped()
         }
         serviceStopped()
-    }
-}
-
-extension Supervisor: RegistrarTarget {
-    func admitsHandler(_ credentials: PeerCredentials) -> Bool {
-        services.contains { $0.registration?.admits(credentials) == true }
-    }
-
-    func join(
-        _ registration: HandlerMessage.Registration, _ credentials: PeerCredentials, channel: Channel
-    ) -> String? {
-        guard let service = services.first(where: { $0.definition.name == registration.service }) else {
-            return "there is no service \(registration.service)"
-        }
-        guard service.registration?.admits(credentials) == true else {
-            return "uid \(credentials.uid) may not register for \(registration.service)"
-        }
-        return service.join(registration, credentials, channel: channel)
     }
 }

@@ -21,12 +21,12 @@ struct BatonQueueTests {
     @Test("first come, first passed")
     func order() throws {
         var queue = BatonQueue()
-        var first = queue.removeFirst(at: .zero)
+        var first = queue.take(0, at: .zero)
         #expect(queue.isEmpty && queue.first == nil && first == nil)
         for number: UInt64 in 1...3 { queue.append(try baton(number), at: .zero) }
         #expect(queue.count == 3)
         #expect(queue.first?.origin.number == 1)
-        first = queue.removeFirst(at: .zero)
+        first = queue.take(0, at: .zero)
         #expect(first?.origin.number == 1)
         #expect(numbers(queue) == [2, 3])
     }
@@ -45,7 +45,7 @@ struct BatonQueueTests {
     func beforeFreshOnes() throws {
         var queue = BatonQueue()
         for number: UInt64 in [20, 7] { queue.append(try baton(number), at: .zero) }
-        let removed = queue.removeFirst(at: .zero)
+        let removed = queue.take(0, at: .zero)
         let first = try #require(removed)
         first.wasSentBefore = true
         queue.requeue([first], at: .zero)
@@ -60,7 +60,7 @@ struct BatonQueueTests {
         queue.append(try baton(2), at: .seconds(5))
         #expect(queue.nextDeadline(.seconds(30)) == .seconds(30))
         // 10 s in the queue, then an hour with a handler that dies.
-        let removed = queue.removeFirst(at: .seconds(10))
+        let removed = queue.take(0, at: .seconds(10))
         let first = try #require(removed)
         #expect(queue.nextDeadline(.seconds(30)) == .seconds(35))
         queue.requeue([first], at: .seconds(3610))

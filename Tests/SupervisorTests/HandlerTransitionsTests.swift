@@ -18,8 +18,8 @@ struct HandlerTransitionsTests {
     ]
 
     private static let events: [Machine.Event] = [
-        .registered, .drainAsked, .drainAnnounced, .silent, .heard, .protocolError, .channelHungUp, .exited(died),
-        .deadline(.start), .deadline(.drain), .deadline(.remnant),
+        .registered, .drainAsked, .drainAnnounced, .silent, .heard, .protocolError, .lifelineEnded, .channelHungUp,
+        .exited(died), .deadline(.start), .deadline(.drain), .deadline(.remnant),
     ]
 
     /// A supervised handler that is killed when it is silent: the state after each event, in the order above.
@@ -27,23 +27,26 @@ struct HandlerTransitionsTests {
     func supervised() {
         let expected: [Machine.State: [Machine.State]] = [
             .starting: [
-                .ready, .ending, .starting, .starting, .starting, .ending, .ending, .ending, .ending, .starting, .gone,
+                .ready, .ending, .starting, .starting, .starting, .ending, .ending, .ending, .ending, .ending,
+                .starting, .gone,
             ],
             .ready: [
-                .ready, .draining, .draining, .unresponsive, .ready, .ending, .ending, .ending, .ready, .ready, .gone,
+                .ready, .draining, .draining, .unresponsive, .ready, .ending, .ending, .ending, .ending, .ready,
+                .ready, .gone,
             ],
             .unresponsive: [
-                .unresponsive, .draining, .draining, .unresponsive, .unresponsive, .ending, .ending, .ending,
+                .unresponsive, .draining, .draining, .unresponsive, .unresponsive, .ending, .ending, .ending, .ending,
                 .unresponsive, .unresponsive, .gone,
             ],
             .draining: [
-                .draining, .draining, .draining, .ending, .draining, .ending, .draining, .ending, .draining, .draining,
-                .gone,
+                .draining, .draining, .draining, .ending, .draining, .ending, .ending, .draining, .ending, .draining,
+                .draining, .gone,
             ],
             .ending: [
-                .ending, .ending, .ending, .ending, .ending, .ending, .gone, .ending, .ending, .ending, .gone,
+                .ending, .ending, .ending, .ending, .ending, .ending, .ending, .gone, .ending, .ending, .ending,
+                .gone,
             ],
-            .gone: [Machine.State](repeating: .gone, count: 11),
+            .gone: [Machine.State](repeating: .gone, count: 12),
         ]
         check(.supervised, expected)
     }
@@ -56,16 +59,21 @@ struct HandlerTransitionsTests {
         ]
         let events = Self.events.filter { if case .exited = $0 { false } else { true } }
         let expected: [Machine.State: [Machine.State]] = [
-            .ready: [.ready, .draining, .draining, .unresponsive, .ready, .ending, .gone, .ready, .ready, .gone],
+            .ready: [
+                .ready, .draining, .draining, .unresponsive, .ready, .ending, .ending, .gone, .ready, .ready, .gone,
+            ],
             .unresponsive: [
-                .unresponsive, .draining, .draining, .unresponsive, .ready, .ending, .gone, .unresponsive,
+                .unresponsive, .draining, .draining, .unresponsive, .ready, .ending, .ending, .gone, .unresponsive,
                 .unresponsive, .gone,
             ],
             .draining: [
-                .draining, .draining, .draining, .draining, .draining, .ending, .gone, .draining, .draining, .gone,
+                .draining, .draining, .draining, .draining, .draining, .ending, .ending, .gone, .draining, .draining,
+                .gone,
             ],
-            .ending: [.ending, .ending, .ending, .ending, .ending, .ending, .gone, .ending, .ending, .gone],
-            .gone: [Machine.State](repeating: .gone, count: 10),
+            .ending: [
+                .ending, .ending, .ending, .ending, .ending, .ending, .ending, .gone, .ending, .ending, .gone,
+            ],
+            .gone: [Machine.State](repeating: .gone, count: 11),
         ]
         for (state, way) in ways {
             for (event, after) in zip(events, expected[state] ?? []) {

@@ -32,6 +32,13 @@ package struct HandlerMessage {
             + .init(integer: id) + body
     }
 
+    package static func pass(_ id: UInt64, to service: String, drained: [UInt8] = []) -> HandlerMessage {
+        let name = Array(service.utf8)
+        let lengths: [UInt8] =
+            .init(integer: UInt16(name.count)) + .init(integer: UInt16(0)) + .init(integer: UInt32(drained.count))
+        return HandlerMessage(.pass, id: id, body: lengths + name + drained)
+    }
+
     /// The text of a REJECT, STATUS or NACK.
     package var text: String { String(decoding: body, as: UTF8.self) }
 }

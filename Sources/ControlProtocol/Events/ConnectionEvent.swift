@@ -13,6 +13,8 @@ package enum ConnectionEvent: Hashable, Sendable {
     case requeued(why: String)
     /// Another service has taken it over, and counts it from now on.
     case routed(to: String)
+    /// Its handler wanted to give it on, and holds it still. `to`: empty for another handler of its own service.
+    case notPassed(to: String, RefusalReason)
     /// Its handler has finished it, or Baton itself. `duration`: since it was accepted; nil when it is not to be told. `why`: what ended it,
     /// where it was not the end of both ways.
     case ended(duration: Duration?, traffic: Traffic? = nil, why: String? = nil)
@@ -24,7 +26,7 @@ package enum ConnectionEvent: Hashable, Sendable {
         switch self {
         case .accepted, .handedOff, .acknowledged, .ended, .routed: .debug
         case .dropped, .requeued: .info
-        case .refused, .refusedAgain: .notice
+        case .refused, .refusedAgain, .notPassed: .notice
         case .nacked, .cut: .warning
         case .abandoned, .lost: .error
         }
@@ -61,6 +63,11 @@ package enum ConnectionEvent: Hashable, Sendable {
             return EventDetails("requeued", "back in the queue: \(why.printable())", reason: why)
         case .routed(let service):
             return EventDetails("routed", "went to \(service.printable())", more: ["to": .string(service)])
+        case .notPassed(let service, let reason):
+            let target = service.isEmpty ? "another handler" : service.printable()
+            return EventDetails(
+                "not_passed", "not passed to \(target): \(reason.explanation)", reason: reason.rawValue,
+                more: ["to": .string(service)])
         case .ended(let duration, let traffic, let why):
             let moved = traffic.map { ", \($0.received) bytes from the client, \($0.sent) to it" } ?? ""
             let words = why.map { ": \($0.printable())" } ?? ""

@@ -21,7 +21,7 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
     case noHandler = "no_handler"
     case queueFull = "queue_full"
     case queueTimeout = "queue_timeout"
-    /// Passed on too often.
+    /// PASS that is not allowed: too often, to a service that `pass_to` does not name, of what is no connection.
     case passed
     /// Its process could not be started.
     case spawn
@@ -44,7 +44,7 @@ package enum RefusalReason: String, Hashable, Sendable, CaseIterable {
         case .noHandler: "no handler"
         case .queueFull: "the queue is full"
         case .queueTimeout: "too long in the queue"
-        case .passed: "passed on too often"
+        case .passed: "it may not be passed on: too often, not to there, or no connection"
         case .spawn: "its process could not be started"
         case .stopping: "the service is stopping"
         }

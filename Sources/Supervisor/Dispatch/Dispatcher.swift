@@ -22,7 +22,7 @@ final class Dispatcher {
     var changed: () -> Void = {}
 
     init(
-        _ definition: Service, refuser: Refuser, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer
+        _ definition: Service, refuser: Refuser, record: ServiceRecord, runtime: Runtime
     ) {
         self.refuser = refuser
         self.definition = definition
@@ -45,8 +45,7 @@ final class Dispatcher {
             exec = settings.fallback.map(makeExec)
             let start = settings.program.map { program in
                 HandlerStart(
-                    program: makeProgram(program), settings: settings, record: record, runtime: runtime,
-                    packets: packets)
+                    program: makeProgram(program), settings: settings, record: record, runtime: runtime)
             }
             let supply = HandlerSupply(settings: settings, start: start, record: record, runtime: runtime)
             handoff = HandoffDispatch(
@@ -167,6 +166,7 @@ final class Dispatcher {
                 if firmly { instance.kill(why: "stopping now") } else { instance.terminate(why: "stopping") }
             }
         }
+        exec?.endBridges()
         handoff?.end(firmly: firmly)
         inside?.endAll()
         relays?.endAll()
@@ -178,7 +178,8 @@ final class Dispatcher {
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool {
         let processes = definition.onStop == .leave ? startingCount : instanceCount
-        return processes == 0 && (banner?.count ?? 0) == 0 && handoff?.isDone ?? true
+        let waiting = (banner?.count ?? 0) + (exec?.bridgeCount ?? 0)
+        return processes == 0 && waiting == 0 && handoff?.isDone ?? true
     }
 
     private var startingCount: Int { instanceCount - instances.count - insideCount }

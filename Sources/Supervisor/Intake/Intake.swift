@@ -263,6 +263,10 @@ extension Intake: ConnectionTarget {
         candidate.origin.place = nil
         candidate.origin.isTouched = true
         if isStopping { return refuse(candidate, .stopping) }
+        // A bridge or a relay knows no borders between packets.
+        if !origin.drained.isEmpty, dispatcher.way != .handOff, connection.borrowed.map(Socket.keepsPackets) == true {
+            return refuse(candidate, .passed)
+        }
         // There is no backlog behind another service: who would wait is refused.
         if case .shut(let reason, _) = limit.and(rate) { return refuse(candidate, reason) }
         decide(candidate)

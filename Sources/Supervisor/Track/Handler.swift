@@ -14,6 +14,8 @@ protocol HandlerOwner: AnyObject {
     func handler(_ handler: Handler, ended batons: [Baton])
     /// The handler could not take it.
     func handler(_ handler: Handler, returned baton: Baton, why: String)
+    /// It gives a connection on, and is to be answered (`answer`).
+    func handler(_ handler: Handler, passes connection: PassedConnection)
     /// It takes no more, and will be gone.
     func handlerLeaving(_ handler: Handler)
     func handlerGone(_ handler: Handler, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains)
@@ -39,6 +41,8 @@ final class Handler {
     var ledger = BatonLedger<UInt64>()
     var unacknowledged: [UInt64: Baton] = [:]
     var held: [UInt64: Baton] = [:]
+    /// Given on and not answered, by the handler's id; they outlive it.
+    var passing: [UInt64: Baton] = [:]
     var traits: HandlerTraits = []
     var ownCapacity = 0
     var served = 0
@@ -141,10 +145,10 @@ final class Handler {
     /// is still the caller's.
     func deliver(_ baton: Baton) -> Channel.SendOutcome {
         guard let channel, let descriptor = baton.connection.borrowed else { return .broken }
-        baton.prepare()
+        baton.prepare(mayBePassed: channel.takesDescriptors)
         let message = SupervisorMessage.Baton(
             id: ledger.nextID, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
-            proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
+            drained: baton.origin.drained, proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
         let outcome = channel.send(.baton(message), passing: descriptor)
         switch outcome {
         case .sent: break

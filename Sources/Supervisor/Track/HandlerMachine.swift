@@ -31,6 +31,8 @@ struct HandlerMachine {
         /// A message came.
         case heard
         case protocolError
+        /// The connection that kept a datagram channel is closed, and somebody holds the channel still.
+        case lifelineEnded
         /// No process holds the other end of the channel.
         case channelHungUp
         case exited(ExitStatus)
@@ -136,6 +138,8 @@ struct HandlerMachine {
         case (_, .protocolError):
             brokeProtocol = true
             return end(kind == .supervised ? [.kill, .endChannel] : [.endChannel, .arm(.remnant)])
+        case (_, .lifelineEnded):
+            return end([.endChannel, .arm(.remnant)])
         case (_, .channelHungUp):
             channelEnded = true
             return channelGone()

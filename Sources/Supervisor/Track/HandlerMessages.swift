@@ -24,7 +24,9 @@ extension Handler {
         owner?.handlerReady(self)
     }
 
-    func take(_ message: HandlerMessage) throws(ProtocolError) {
+    func take(
+        _ message: HandlerMessage, _ carried: CarriedDescriptor<DescriptorBox>
+    ) throws(ProtocolError) {
         heard()
         switch message {
         case .register(let registration):
@@ -47,8 +49,7 @@ extension Handler {
         case .drain: handle(.drainAnnounced)
         case .status(let text): statusText = text
         case .pong: break
-        case .pass(let pass):
-            channel?.post(.passed(id: pass.id, .refused(reason: RefusalReason.passed.rawValue)))
+        case .pass(let request): try pass(request, carried)
         }
     }
 
@@ -91,10 +92,13 @@ extension Handler {
 }
 
 extension Handler: ChannelOwner {
-    func received(_ message: HandlerMessage, on channel: Channel) {
-        do {
-            try take(message)
+    func received(_ message: HandlerMessage, _ carried: CarriedDescriptor<DescriptorBox>, on channel: Channel) {
+        do throws(ProtocolError) {
+            // It has its channel, so REGISTER brings none.
+            guard carried.isNone || message.type == .pass else { throw ProtocolError.surplusDescriptor(message.type) }
+            try take(message, carried)
         } catch {
+            channel.discard(carried)
             brokeProtocol(error.description, on: channel)
         }
     }
@@ -102,6 +106,10 @@ extension Handler: ChannelOwner {
     func brokeProtocol(_ error: String, on channel: Channel) {
         record.report(.handler(.protocolError(id: id, pid: Int(pid), message: error)))
         handle(.protocolError)
+    }
+
+    func lostLifeline(of channel: Channel) {
+        handle(.lifelineEnded)
     }
 
     func hungUp(_ channel: Channel) {

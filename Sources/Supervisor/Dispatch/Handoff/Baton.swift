@@ -4,13 +4,15 @@ internal import SystemPackage
 /// A connection on its way to a handler, with everything that must come back when it does not arrive.
 final class Baton {
     let connection: DescriptorBox
-    let origin: ConnectionOrigin
-    /// Handlers that died while it was the only one that they had not acknowledged.
-    var deliveries = 0
+    private(set) var origin: ConnectionOrigin
     /// It was sent to a handler before; that handler is gone or could not take it.
     var wasSentBefore = false
     /// It came back from a handler that died: it goes out alone, so that the guilty one is found.
     var isSuspect = false
+    /// The handler that gave it back for another one to take.
+    var avoids: UInt64?
+    /// Which socket it is (`Socket.cookie`), where handlers may pass it on.
+    private(set) var socket: UInt64?
     /// Time spent in the queue before `queuedSince`.
     private var waited = Duration.zero
     private var queuedSince: Duration?
@@ -20,6 +22,12 @@ final class Baton {
     init(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         self.connection = connection
         self.origin = origin
+    }
+
+    /// Handlers that it has killed, as far as is known.
+    var deliveries: Int {
+        get { origin.deliveries }
+        set { origin.deliveries = newValue }
     }
 
     func entersQueue(at now: Duration) {
@@ -36,12 +44,14 @@ final class Baton {
         queuedSince.map { $0 + timeout - waited }
     }
 
-    /// Before each delivery: the mode that handlers are promised, whatever the last one has set.
-    func prepare() {
+    /// Before each delivery.
+    ///
+    /// - Parameter mayBePassed: The handler may give it on: then it is to be known again.
+    func prepare(mayBePassed: Bool) {
         guard let socket = connection.borrowed else { return }
+        if mayBePassed, self.socket == nil { self.socket = Socket.cookie(of: socket) }
         if wasSentBefore {
-            try? Socket.setNonblocking(socket, false)
-            try? Socket.set(.receiveLowWater, 1, on: socket)
+            Socket.restoreMode(socket)
         } else if origin.kind == .tcp {
             traffic = origin.isTouched ? StreamTraffic(of: socket) ?? .untouched : .untouched
         }

@@ -25,8 +25,11 @@ struct BatonQueue {
         }
     }
 
-    mutating func removeFirst(at now: Duration) -> Baton? {
-        guard let baton = batons.popFirst() else { return nil }
+    subscript(place: Int) -> Baton { batons[place] }
+
+    mutating func take(_ place: Int, at now: Duration) -> Baton? {
+        guard batons.indices.contains(place) else { return nil }
+        let baton = batons.remove(at: place)
         baton.leavesQueue(at: now)
         return baton
     }

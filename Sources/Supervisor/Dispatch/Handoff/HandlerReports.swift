@@ -91,7 +91,7 @@ extension HandoffDispatch: HandlerOwner {
         return back
     }
 
-    private func cut(_ baton: Baton, why: String) {
+    func cut(_ baton: Baton, why: String) {
         record.connections.cut += 1
         record.report(.cut(why: why), baton.origin)
         close(baton)

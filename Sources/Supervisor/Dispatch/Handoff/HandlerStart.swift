@@ -10,21 +10,17 @@ struct HandlerStart {
     private let settings: Handoff
     private let record: ServiceRecord
     private let runtime: Runtime
-    private let packets: PacketBuffer
 
     /// The number of the channel in the handler, the first after the standard ones.
     private static let channelNumber = 3
     /// Descriptors that a handler gets beyond its connections.
     private static let spareDescriptors: UInt64 = 64
 
-    init(
-        program: HandlerProgram, settings: Handoff, record: ServiceRecord, runtime: Runtime, packets: PacketBuffer
-    ) {
+    init(program: HandlerProgram, settings: Handoff, record: ServiceRecord, runtime: Runtime) {
         self.program = program
         self.settings = settings
         self.record = record
         self.runtime = runtime
-        self.packets = packets
     }
 
     /// What was not started, and why.
@@ -36,9 +32,8 @@ struct HandlerStart {
     /// - Parameter answer: Called once, later: nil when the process runs.
     /// - Returns: The handler, on its way.
     func begin(for owner: any HandlerOwner, answer: @escaping (Handler, Failure?) -> Void) throws(Errno) -> Handler {
-        // The handler's end is in blocking mode; ours waits for nothing.
+        // The handler's end stays in blocking mode.
         let pair = try Socket.pair(.sequencedPacket)
-        try Socket.setNonblocking(pair.ours.borrowed, true)
         Channel.widen(pair.theirs.borrowed)
         let handler = Handler(.supervised, pid: 0, settings: settings, record: record, runtime: runtime, owner: owner)
         launch(handler, ours: DescriptorBox(pair.ours), theirs: DescriptorBox(pair.theirs), answer)
@@ -72,7 +67,9 @@ struct HandlerStart {
 
     private func adopt(_ ours: DescriptorBox, for handler: Handler) {
         // Without memory for the registration the handler meets the end of its channel, and fails to start.
-        guard let socket = ours.take(), let channel = try? Channel(socket, packets: packets, loop: runtime.loop)
+        guard let socket = ours.take(),
+            let channel = try? Channel(
+                socket, .packets, takesDescriptors: !settings.passTo.isEmpty, runtime: runtime)
         else { return handler.handle(.channelHungUp) }
         handler.take(channel)
     }

@@ -90,6 +90,9 @@ final class HandlerSupply {
     private var count: Int { members.count - (rolling?.doubled ?? 0) }
     var starting: Int { members.lazy.filter { $0.state == .starting }.count }
 
+    /// Another handler comes when one is asked for.
+    var mayGrow: Bool { start != nil && !stopped && !isFailed && pool.mayGrow(count: count) }
+
     func fill() {
         guard start != nil, !stopped else { return }
         let missing: Int

@@ -13,12 +13,12 @@ final class HandoffDispatch {
     private let fallback: ExecDispatch?
     private let refuser: Refuser
     /// Told when the room in the queue may have changed.
-    private let changed: () -> Void
+    let changed: () -> Void
     var queue = BatonQueue()
     var handlers: [Handler] = []
     private var queueTimer: TimerID?
     private var retry: TimerID?
-    private var stopping = false
+    private(set) var isStopping = false
     /// The time to drain is over: what comes back now reaches nobody.
     private var ended = false
     private var balance: BalancePolicy
@@ -73,8 +73,8 @@ final class HandoffDispatch {
 
     /// Sends what can be sent, in order, and sees to it that somebody comes for the rest.
     func pump() {
-        while let baton = queue.first, let handler = handler(for: baton) {
-            _ = queue.removeFirst(at: runtime.loop.now)
+        while let (place, handler) = nextDelivery() {
+            guard let baton = queue.take(place, at: runtime.loop.now) else { break }
             let outcome = handler.deliver(baton)
             guard outcome != .sent else { continue }
             // Not sent, so still ours: at the head of the queue, and open. The handler has no room any more,
@@ -91,6 +91,16 @@ final class HandoffDispatch {
         drainIfDone()
     }
 
+    /// The first in the queue, and the handler that gets it. Only one that passes a handler over may be overtaken: as
+    /// far as that handler is concerned it is not in the queue.
+    private func nextDelivery() -> (place: Int, handler: Handler)? {
+        for place in 0..<queue.count {
+            if let handler = handler(for: queue[place]) { return (place, handler) }
+            guard queue[place].avoids != nil else { return nil }
+        }
+        return nil
+    }
+
     private func handler(for baton: Baton) -> Handler? {
         let spare = supply.spare
         return balance.choose(
@@ -98,17 +108,25 @@ final class HandoffDispatch {
         ) { index in
             let handler = handlers[index]
             return BalanceCandidate(
-                number: handler.number, slot: handler.slot, load: handler.load, room: handler.room(for: baton),
+                number: handler.number, slot: handler.slot, load: handler.load, room: room(on: handler, for: baton),
                 isSpare: handler.number == spare)
         }.map { handlers[$0] }
     }
 
+    /// The handler that gave it back gets it again only when there is no other.
+    private func room(on handler: Handler, for baton: Baton) -> HandlerRoom {
+        if baton.avoids == handler.number, handlers.contains(where: { $0.isExpected && $0 !== handler }) {
+            return .none
+        }
+        return handler.room(for: baton)
+    }
+
     /// Nobody could take the head of the queue.
     private func seek(for baton: Baton) {
-        if stopping {
+        if isStopping {
             // Nobody else comes any more.
             if ended || handlers.isEmpty && !supply.isStarting { refuseAll(.stopping) }
-        } else if handlers.allSatisfy({ $0.room(for: baton) == .none }) {
+        } else if handlers.allSatisfy({ room(on: $0, for: baton) == .none }) {
             supply.demand()
         } else {
             tryAgain(after: baton.isSuspect ? Self.shortDelay : Handler.patience)
@@ -178,6 +196,7 @@ final class HandoffDispatch {
         for baton in queue.removeAll(at: runtime.loop.now) {
             if let fallback {
                 record.connections.queued -= 1
+                if let socket = baton.connection.borrowed { Socket.restoreMode(socket) }
                 var origin = baton.origin
                 origin.place = runtime.occupancy.take(beside: origin.place)
                 fallback.dispatch(baton.connection, origin)
@@ -193,13 +212,13 @@ final class HandoffDispatch {
 
     /// Takes no more; handlers are drained once the queue has reached them.
     func stop() {
-        stopping = true
+        isStopping = true
         supply.stop()
         pump()
     }
 
     private func drainIfDone() {
-        guard stopping, queue.isEmpty || handlers.allSatisfy({ $0.state != .ready && $0.state != .starting })
+        guard isStopping, queue.isEmpty || handlers.allSatisfy({ $0.state != .ready && $0.state != .starting })
         else { return }
         for handler in handlers { handler.handle(.drainAsked) }
     }

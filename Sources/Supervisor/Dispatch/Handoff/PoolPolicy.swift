@@ -51,6 +51,9 @@ struct PoolPolicy {
         if wanted >= pool.least { isAsleep = false }
     }
 
+    /// Whether there may be one more than `count`.
+    func mayGrow(count: Int) -> Bool { count < most }
+
     // MARK: Ends
 
     /// One ended well by itself: it is not missed before the next connection.

@@ -31,7 +31,8 @@ final class InternalDispatch {
 
     /// Serves `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
-        let exchange = InternalExchange(service, at: .now, limits: limits)
+        var exchange = InternalExchange(service, at: .now, limits: limits)
+        if !origin.drained.isEmpty { exchange.received(origin.drained) }
         let served = InternalConnection(exchange, connection, origin, runtime: runtime, limits: limits) { [self] in
             ended(origin)
         }

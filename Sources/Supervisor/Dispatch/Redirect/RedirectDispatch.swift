@@ -87,7 +87,8 @@ final class RedirectDispatch {
         guard let client = waiting.client.take() else { return }
         let relay = Relay(
             client: RelayEnd(client, isUnix: origin.kind == .unix),
-            target: RelayEnd(target, isUnix: address.isUnix), header: header, runtime: runtime, limits: limits
+            target: RelayEnd(target, isUnix: address.isUnix), header: header + origin.drained, runtime: runtime,
+            limits: limits
         ) { [self] traffic, why in ended(origin, traffic, why) }
         relays[origin.number] = relay
         relay.start()

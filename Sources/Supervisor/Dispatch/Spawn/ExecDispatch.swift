@@ -12,6 +12,8 @@ final class ExecDispatch {
     private let changed: () -> Void
     private var starting = 0
     private var running: [Int32: Instance] = [:]
+    /// Between clients and processes, by connection.
+    private var bridges: [UInt64: DrainedBridge] = [:]
 
     init(
         program: HandlerProgram, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
@@ -27,28 +29,40 @@ final class ExecDispatch {
     /// Processes, running or being started: what `instances` limits.
     var count: Int { starting + running.count }
     var instances: [Instance] { Array(running.values) }
+    /// Connections that need the supervisor still.
+    var bridgeCount: Int { bridges.count }
 
     /// Starts a handler for `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         guard let socket = connection.borrowed else { return }
+        var bridge: DrainedBridge?
+        do {
+            if !origin.drained.isEmpty { bridge = try DrainedBridge(origin.drained, runtime: runtime) }
+        } catch {
+            return refuser.refuse(connection, origin, .global, detail: "socketpair: \(error)")
+        }
         record.connections.active += 1
         starting += 1
         let systemd = program.service.style == .systemd
         let start = program.start(
-            systemd ? .numbered : .standardInput, sockets: [connection], announcing: systemd ? ["connection"] : nil
+            systemd ? .numbered : .standardInput, sockets: [bridge?.theirs ?? connection],
+            announcing: systemd ? ["connection"] : nil
         ) { $0.describe(origin, socket: socket) }
         runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
             starting -= 1
-            settle(outcome, connection, origin)
+            settle(outcome, connection, origin, bridge)
         }
     }
 
-    private func settle(_ outcome: SpawnOutcome, _ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+    private func settle(
+        _ outcome: SpawnOutcome, _ connection: DescriptorBox, _ origin: ConnectionOrigin, _ bridge: DrainedBridge?
+    ) {
         switch outcome {
         case .running(let pid):
             record.connections.spawned += 1
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid))), origin)
+            if let bridge { start(bridge, connection, origin) }
             if let descriptor = connection.take() { runtime.close(descriptor) }
             running[pid] = Instance(
                 pid: pid, service: record.name, settings: program.service.process, origin: origin, runtime: runtime
@@ -60,6 +74,19 @@ final class ExecDispatch {
             refuser.refuse(connection, origin, .spawn)
             changed()
         }
+    }
+
+    private func start(_ bridge: DrainedBridge, _ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+        bridges[origin.number] = bridge
+        bridge.start(connection, origin) { [self] in
+            bridges[origin.number] = nil
+            changed()
+        }
+    }
+
+    /// Breaks off what goes through us, for the supervisor stops now.
+    func endBridges() {
+        for bridge in bridges.values { bridge.end() }
     }
 
     private func ended(_ pid: Int32) {

@@ -1,0 +1,40 @@
+internal import CLinux
+internal import Glibc
+package import SystemPackage
+
+// What a descriptor from outside is.
+extension Socket {
+    /// SO_COOKIE (Linux 4.12): a number that no other socket of this boot has, whichever descriptor it is asked by.
+    /// Nil where it is no socket.
+    package static func cookie(of socket: FileDescriptor) -> UInt64? {
+        var cookie: UInt64 = 0
+        var length = socklen_t(MemoryLayout<UInt64>.size)
+        let answered = unsafe getsockopt(socket.rawValue, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0
+        return answered ? cookie : nil
+    }
+
+    /// The peer of a connected stream or seqpacket socket; nil for anything else: a file, a socket that listens, a
+    /// datagram socket, one whose peer has reset it, a family that is not served.
+    package static func peerOfConnection(_ descriptor: FileDescriptor) -> SocketAddress? {
+        guard let type = try? value(.kind, of: descriptor),
+            type == Int(Kind.stream.native) || type == Int(Kind.sequencedPacket.native),
+            (try? value(.acceptsConnections, of: descriptor)) == 0
+        else { return nil }
+        return try? peerAddress(of: descriptor)
+    }
+
+    /// The mode that whoever gets a connection is promised, whatever somebody who had it has set: blocking, and readable
+    /// at the first byte.
+    package static func restoreMode(_ socket: FileDescriptor) {
+        try? setNonblocking(socket, false)
+        try? set(.receiveLowWater, 1, on: socket)
+    }
+
+    /// Whether it is one end of a socketpair(AF_UNIX, SOCK_DGRAM): connected to a socket without a name, and
+    /// without a name itself. What has a name others can send to, or take it over.
+    package static func isDatagramPair(_ descriptor: FileDescriptor) -> Bool {
+        guard isUnix(descriptor), (try? value(.kind, of: descriptor)) == Int(Kind.datagram.native) else { return false }
+        let nobody = SocketAddress.unix(path: "")
+        return (try? localAddress(of: descriptor)) == nobody && (try? peerAddress(of: descriptor)) == nobody
+    }
+}

@@ -1,0 +1,345 @@
+internal import ControlProtocol
+internal import DequeModule
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Who is told what comes over a channel.
+protocol ChannelOwner: AnyObject {
+    /// - Parameter carried: As the message's type allows. It is the owner's now; what is not kept is given to
+    ///   `Runtime.closeForeign`.
+    func received(_ message: HandlerMessage, _ carried: CarriedDescriptor<DescriptorBox>, on channel: Channel)
+    func brokeProtocol(_ error: String, on channel: Channel)
+    /// The sign of life of a datagram channel has ended, and somebody still holds its other end.
+    func lostLifeline(of channel: Channel)
+    /// The other end is closed, by everybody who held it. Told once, after everything that was sent before.
+    func hungUp(_ channel: Channel)
+    /// What could not be sent may be tried again.
+    func writable(_ channel: Channel)
+}
+
+/// Our end of a handler's Unix-domain socket: whole messages in and out, nothing decided.
+///
+/// Where no descriptor is wanted it is read without room for one, so that the kernel drops what is sent.
+final class Channel: EventSource {
+    private let socket: OwnedDescriptor
+    private let runtime: Runtime
+    private weak var owner: (any ChannelOwner)?
+    private var registration: RegistrationID?
+    /// Of a stream; nil where a packet is a message.
+    private var framer: MessageFramer<DescriptorBox>?
+    /// Of a datagram channel.
+    private var lifeline: Lifeline?
+    /// Whether descriptors are taken from the handler.
+    var takesDescriptors: Bool
+    /// What met a full socket, in order; of a stream, first the rest of a message that went out in part.
+    private var unsent: Deque<[UInt8]> = []
+    private var encoded: [UInt8] = []
+    private var waitsForRoom = false
+    private var retry: TimerID?
+    private var ended = false
+
+    enum Kind {
+        /// Of a seqpacket or datagram socket: each is a message.
+        case packets
+        case stream
+    }
+
+    enum SendOutcome {
+        case sent
+        /// The socket's buffer is full: `writable` will be told.
+        case full
+        /// Kernel memory or descriptors in flight are short: try after a moment.
+        case short
+        /// Nobody holds the other end; its hang-up follows.
+        case broken
+    }
+
+    /// Calls that read in one round of the loop.
+    private static let budget = 64
+    /// Bytes: room for the batons of a whole window.
+    private static let sendBuffer = 256 * 1024
+    /// Messages that wait for room. A handler that does not read what it asks for (PASSED) is not read any more.
+    private static let mostUnsent = 64
+    /// After a send that failed for lack of kernel memory.
+    static let shortDelay = Duration.milliseconds(20)
+
+    /// Takes over a connected Unix-domain socket. Somebody has to `adopt` it before the loop turns.
+    init(_ socket: consuming OwnedDescriptor, _ kind: Kind, takesDescriptors: Bool, runtime: Runtime) throws(Errno) {
+        self.socket = socket
+        self.takesDescriptors = takesDescriptors
+        self.runtime = runtime
+        framer = kind == .stream ? MessageFramer() : nil
+        try Socket.setNonblocking(self.socket.borrowed, true)
+        Self.widen(self.socket.borrowed)
+        registration = try runtime.loop.watch(self.socket.borrowed, for: [.readable, .peerClosed], self)
+    }
+
+    /// Gives one end of a channel its buffer.
+    static func widen(_ socket: FileDescriptor) {
+        // Past net.core.wmem_max only root may go; the plain option does what it can.
+        if (try? Socket.set(.sendBufferForce, sendBuffer, on: socket)) == nil {
+            try? Socket.set(.sendBuffer, sendBuffer, on: socket)
+        }
+    }
+
+    /// What tells who the handler is, and whether it is there.
+    var descriptor: FileDescriptor { lifeline?.connection.descriptor ?? socket.borrowed }
+
+    /// Makes `owner` the one who is told; it is not held.
+    func adopt(_ owner: any ChannelOwner) {
+        self.owner = owner
+    }
+
+    /// Lets the handler read the end of the channel after what was sent, and listens on for its hang-up only.
+    func end() {
+        guard !ended else { return }
+        ended = true
+        unsent = []
+        if let registration { runtime.loop.change(registration, to: []) }
+        // The end of a datagram pair is not seen at the other one.
+        guard let lifeline else { return Socket.shutdown(socket.borrowed, reading: false, writing: true) }
+        lifeline.connection.end()
+    }
+
+    func close() {
+        ended = true
+        if let registration { runtime.loop.forget(registration) }
+        registration = nil
+        if let retry { runtime.loop.cancel(retry) }
+        retry = nil
+        lifeline?.close()
+        for box in framer?.takeRest() ?? [] { runtime.closeForeign(box) }
+    }
+
+    func ready(_ interest: Epoll.Interest) {
+        if interest.contains(.writable) { flush() }
+        if interest.contains(.hangUp) {
+            read(atMost: .max)
+            finish()
+        } else if !interest.isDisjoint(with: [.readable, .peerClosed, .error]) {
+            read(atMost: Self.budget)
+        }
+    }
+
+    private func finish() {
+        guard registration != nil else { return }
+        close()
+        owner?.hungUp(self)
+    }
+
+    /// The handler has broken the protocol.
+    func refuse(_ error: String) {
+        guard !ended else { return }
+        owner?.brokeProtocol(error, on: self)
+    }
+
+    /// A descriptor that nobody wants.
+    func discard(_ carried: CarriedDescriptor<DescriptorBox>) {
+        if case .one(let box) = carried { runtime.closeForeign(box) }
+    }
+}
+
+// MARK: - Sending
+
+extension Channel {
+    /// Sends a message that must not be lost while the channel lives: what does not fit now goes out first
+    /// when there is room.
+    func post(_ message: SupervisorMessage) {
+        guard !ended, let bytes = try? MessageCoder.encode(message) else { return }
+        if !unsent.isEmpty {
+            unsent.append(bytes)
+            updateInterest()
+        } else {
+            settle(bytes, write(bytes, passing: []))
+        }
+    }
+
+    /// Sends a baton, or says why it is still the caller's.
+    func send(_ baton: SupervisorMessage, passing descriptor: FileDescriptor) -> SendOutcome {
+        guard !ended else { return .broken }
+        guard unsent.isEmpty else { return .full }
+        guard (try? MessageCoder.encode(baton, into: &encoded)) != nil else { return .broken }
+        let outcome = write(encoded, passing: [descriptor])
+        if outcome == .full { wait() }
+        return outcome
+    }
+
+    /// On a stream a message may go out in part. Its descriptor is on its way then, with the first byte, and the rest
+    /// goes before all else.
+    private func write(_ bytes: [UInt8], passing descriptors: [FileDescriptor]) -> SendOutcome {
+        do {
+            let count = try DescriptorPassing.send(bytes, passing: descriptors, on: socket.borrowed)
+            if count < bytes.count {
+                unsent.prepend(Array(bytes[count...]))
+                wait()
+            }
+            return .sent
+        } catch {
+            switch error {
+            case .wouldBlock: return .full
+            case .noBufferSpace, .noMemory, .tooManyReferences: return .short
+            default: return .broken
+            }
+        }
+    }
+
+    /// Keeps what could not be sent. False when nothing can be sent now.
+    @discardableResult
+    private func settle(_ bytes: [UInt8], _ outcome: SendOutcome) -> Bool {
+        switch outcome {
+        case .sent, .broken: return true
+        case .full: wait()
+        case .short: tryLater()
+        }
+        unsent.prepend(bytes)
+        return false
+    }
+
+    private func flush() {
+        waitsForRoom = false
+        while let bytes = unsent.popFirst() {
+            guard settle(bytes, write(bytes, passing: [])) else { return updateInterest() }
+        }
+        updateInterest()
+        owner?.writable(self)
+    }
+
+    private func wait() {
+        waitsForRoom = true
+        updateInterest()
+    }
+
+    /// The kernel does not tell when it has memory again.
+    private func tryLater() {
+        guard retry == nil else { return }
+        retry = runtime.loop.schedule(after: Self.shortDelay) { [weak self] in
+            self?.retry = nil
+            self?.flush()
+        }
+    }
+
+    private func updateInterest() {
+        guard let registration, !ended else { return }
+        var interest: Epoll.Interest = unsent.count < Self.mostUnsent ? [.readable, .peerClosed] : []
+        if waitsForRoom { interest.insert(.writable) }
+        runtime.loop.change(registration, to: interest)
+    }
+}
+
+// MARK: - Receiving
+
+extension Channel {
+    /// Reads everything that has come so far.
+    func drain() {
+        read(atMost: .max)
+    }
+
+    private func read(atMost budget: Int) {
+        var taken = 0
+        while taken < budget, !ended {
+            taken += 1
+            do {
+                let room = takesDescriptors ? 1 : 0
+                guard
+                    take(
+                        try DescriptorPassing.receive(into: &runtime.packets.bytes, room: room, on: socket.borrowed))
+                else { return }
+            } catch .connectionReset {
+                continue  // told once, when the other end closed with something unread; what it sent is still there
+            } catch {
+                return
+            }
+        }
+    }
+
+    /// Whether reading goes on.
+    private func take(_ received: DescriptorPassing.Received) -> Bool {
+        guard received.count > 0 else {
+            for box in received.descriptors { runtime.closeForeign(box) }
+            // The end, or a handler that sends nothing any more but still holds the channel: poll tells
+            // which. A message without bytes looks the same and is as wrong.
+            if !socket.borrowed.hasHungUp { refuse("an empty message, or the end of its messages before its end") }
+            return false
+        }
+        do throws(ProtocolError) {
+            let carried = try carried(by: received)
+            let bytes = runtime.packets.bytes
+            guard framer != nil else {
+                try deliver(bytes.span.extracting(0..<received.count), carried)
+                return true
+            }
+            framer?.append(bytes[..<received.count], carried)
+            while !ended, let frame = try framer?.next() { try deliver(frame.bytes.span, frame.carried) }
+            return true
+        } catch {
+            refuse(error.description)
+            return false
+        }
+    }
+
+    private func carried(
+        by received: DescriptorPassing.Received
+    ) throws(ProtocolError) -> CarriedDescriptor<DescriptorBox> {
+        guard let first = received.descriptors.first else { return received.descriptorsTruncated ? .dropped : .none }
+        guard !received.descriptorsTruncated else {
+            runtime.closeForeign(first)
+            throw .surplusDescriptor(.pass)
+        }
+        return .one(first)
+    }
+
+    private func deliver(
+        _ bytes: Span<UInt8>, _ carried: CarriedDescriptor<DescriptorBox>
+    ) throws(ProtocolError) {
+        do throws(ProtocolError) {
+            let message = try MessageCoder.decodeHandlerMessage(bytes)
+            try message.type.check(carried)
+            owner?.received(message, carried, on: self)
+        } catch {
+            discard(carried)
+            throw error
+        }
+    }
+}
+
+// MARK: - Datagrams
+
+extension Channel {
+    /// How often is looked whether a datagram channel without its sign of life is still held by somebody.
+    private static let firstLook = Duration.milliseconds(10)
+    private static let longestLook = Duration.seconds(1)
+
+    /// Makes `connection`, on which this datagram channel was registered, its sign of life.
+    func hang(on connection: Channel) {
+        lifeline = Lifeline(connection, of: self)
+    }
+
+    /// Nothing keeps its holder from reading on what lies in it: it has hung up only when nobody holds it.
+    func lifelineEnded() {
+        read(atMost: .max)
+        guard !isAbandoned else { return finish() }
+        owner?.lostLifeline(of: self)
+        lookAgain(after: Self.firstLook)
+    }
+
+    private func lookAgain(after delay: Duration) {
+        guard registration != nil else { return }
+        retry = runtime.loop.schedule(after: delay) { [weak self] in
+            guard let self else { return }
+            retry = nil
+            if isAbandoned { finish() } else { lookAgain(after: min(delay * 2, Self.longestLook)) }
+        }
+    }
+
+    /// ECONNREFUSED tells that the other end is closed (unix(7)). Whoever holds it reads that it is to finish.
+    private var isAbandoned: Bool {
+        guard let drain = try? MessageCoder.encode(SupervisorMessage.drain) else { return false }
+        do {
+            try DescriptorPassing.send(drain, on: socket.borrowed)
+            return false
+        } catch {
+            return error == .connectionRefused
+        }
+    }
+}

@@ -1,0 +1,119 @@
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+/// Who knows the services that handlers join.
+protocol RegistrarTarget: AnyObject {
+    /// Whether somebody of these credentials may join any service at all, or pass a connection to one.
+    func admitsHandler(_ credentials: PeerCredentials) -> Bool
+    /// Takes over the channel of a handler that has registered, or says why not.
+    func join(
+        _ registration: HandlerMessage.Registration, _ credentials: PeerCredentials, channel: Channel
+    ) -> String?
+    /// Takes over a connection from a process that is no handler. `answer` is called once, now or later: nil when it
+    /// was taken, else the reason.
+    func pass(
+        _ pass: HandlerMessage.Pass, _ socket: DescriptorBox, _ credentials: PeerCredentials,
+        answer: @escaping (RefusalReason?) -> Void)
+}
+
+/// The registration sockets: handlers that Baton did not start connect here and send REGISTER; scripts that pass a
+/// connection send PASS.
+final class Registrar {
+    private let runtime: Runtime
+    private weak var target: (any RegistrarTarget)?
+    private var listeners: [RegistrationListener] = []
+    private var applicants: [Applicant] = []
+
+    /// The names of the sockets in the runtime directory.
+    static let socketName = "register.sock"
+    static let streamSocketName = "register.stream.sock"
+    private static let mostApplicants = 256
+    private static let mostOfOneUser = 16
+
+    init(runtime: Runtime, target: any RegistrarTarget) {
+        self.runtime = runtime
+        self.target = target
+    }
+
+    /// Takes applicants from `socket`, which listens.
+    func listen(_ socket: consuming OwnedDescriptor, _ kind: Channel.Kind) throws(Errno) {
+        listeners.append(
+            try RegistrationListener(socket, kind, loop: runtime.loop) { [unowned self] in admit($0, $1) })
+    }
+
+    func close() {
+        for listener in listeners { listener.close() }
+        listeners = []
+        for applicant in applicants { applicant.close() }
+        applicants = []
+    }
+
+    private func admit(_ accepted: consuming AcceptedSocket, _ kind: Channel.Kind) {
+        guard let target, let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else {
+            return
+        }
+        guard target.admitsHandler(credentials) else { return refuse(credentials, "it is on no service's list") }
+        let ofUser = applicants.lazy.filter { $0.credentials.uid == credentials.uid }.count
+        guard ofUser < Self.mostOfOneUser, applicants.count < Self.mostApplicants else {
+            return refuse(credentials, "too many processes are registering")
+        }
+        guard
+            let applicant = try? Applicant(
+                accepted.descriptor, kind, credentials: credentials, runtime: runtime, registrar: self)
+        else { return }
+        applicants.append(applicant)
+    }
+
+    // MARK: What applicants say
+
+    /// - Parameter channel: The connection itself, or the datagram channel that came over it.
+    func decide(_ registration: HandlerMessage.Registration, _ applicant: Applicant, _ channel: Channel) {
+        guard let refusal = target?.join(registration, applicant.credentials, channel: channel) else {
+            return remove(applicant)
+        }
+        if channel !== applicant.channel {
+            // Who cannot read the one reads the other.
+            channel.post(.reject(reason: refusal))
+            channel.close()
+        }
+        refuse(applicant, refusal)
+    }
+
+    func pass(_ pass: HandlerMessage.Pass, _ carried: CarriedDescriptor<DescriptorBox>, _ applicant: Applicant) {
+        guard pass.isFromElsewhere else {
+            applicant.channel.discard(carried)
+            return refuse(applicant, ProtocolError.notSent(.pass, id: pass.id).description)
+        }
+        applicant.stopWaiting()
+        guard case .one(let socket) = carried else { return answer(pass, .global, applicant) }
+        target?.pass(pass, socket, applicant.credentials) { [weak self, weak applicant] reason in
+            guard let self, let applicant else { return }
+            answer(pass, reason, applicant)
+        }
+    }
+
+    private func answer(_ pass: HandlerMessage.Pass, _ reason: RefusalReason?, _ applicant: Applicant) {
+        applicant.channel.post(.passed(id: pass.id, reason.map { .refused(reason: $0.rawValue) } ?? .taken))
+        applicant.close()
+        remove(applicant)
+    }
+
+    func refuse(_ applicant: Applicant, _ why: String) {
+        applicant.channel.post(.reject(reason: why))
+        refuse(applicant.credentials, why)
+        applicant.close()
+        remove(applicant)
+    }
+
+    func remove(_ applicant: Applicant) {
+        applicant.stopWaiting()
+        applicants.removeAll { $0 === applicant }
+    }
+
+    private func refuse(_ credentials: PeerCredentials, _ why: String) {
+        runtime.events.report(
+            .handler(.registrationRefused(pid: Int(credentials.pid), uid: credentials.uid, why: why)))
+    }
+}
