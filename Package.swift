@@ -63,7 +63,9 @@ let package = Package(
             swiftSettings: strict),
         .executableTarget(
             name: "baton",
-            dependencies: ["ServiceTable", "Importers", "ControlProtocol", "LinuxSystem", system, arguments],
+            dependencies: [
+                "ServiceTable", "Importers", "ControlProtocol", "HandoffProtocol", "LinuxSystem", system, arguments,
+            ],
             swiftSettings: strict),
 
         // What people build handlers with.

@@ -19,6 +19,8 @@ package struct MessageFramer<Descriptor> {
     private var start = 0
     private var arrived: [CarriedDescriptor<Descriptor>] = []
     private var last = MessageType.register
+    /// The call that received last had no room for more: what it brought may be for what follows.
+    private var isCutShort = false
 
     package init() {}
 
@@ -30,8 +32,13 @@ package struct MessageFramer<Descriptor> {
 
     /// Takes the bytes that one call has received.
     ///
-    /// - Parameter carried: What came with them; a call brings at most one.
-    package mutating func append(_ piece: ArraySlice<UInt8>, _ carried: CarriedDescriptor<Descriptor>) {
+    /// - Parameters:
+    ///   - carried: What came with them; a call brings at most one.
+    ///   - filled: The bytes filled the buffer.
+    package mutating func append(
+        _ piece: ArraySlice<UInt8>, _ carried: CarriedDescriptor<Descriptor>, filled: Bool = false
+    ) {
+        isCutShort = filled
         if start > 0 {
             bytes.removeSubrange(..<start)
             start = 0
@@ -82,8 +89,8 @@ package struct MessageFramer<Descriptor> {
     ///
     /// - Parameter type: Nil while its header is not complete.
     private func checkArrived(for type: MessageType?) throws(ProtocolError) {
-        let hasBegun = bytes.count > start
-        let room = hasBegun && type?.carriesDescriptor != MessageType.Descriptors.none ? 1 : 0
+        let isExpected = bytes.count > start && type?.carriesDescriptor != MessageType.Descriptors.none
+        let room = isExpected || isCutShort ? 1 : 0
         if arrived.count > room { throw .surplusDescriptor(type ?? last) }
     }
 }

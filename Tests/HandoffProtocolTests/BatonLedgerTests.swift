@@ -149,3 +149,63 @@ import Testing
         }
     }
 }
+
+/// PASS: a connection between two owners.
+@Suite("a ledger and PASS")
+struct PassingLedgerTests {
+    private func ledger(_ traits: HandlerTraits = [], sent: Int = 2) -> BatonLedger<Int> {
+        var ledger = BatonLedger<Int>(traits: traits)
+        for connection in 1...sent { ledger.sent(connection * 10) }
+        return ledger
+    }
+
+    @Test("what is being passed can be neither ended nor passed again, and counts until it is answered")
+    func passing() throws {
+        var ledger = ledger()
+        _ = try ledger.acknowledge(upTo: 1)
+        let passing = try ledger.pass(1)
+        #expect(passing?.connection == 10 && passing?.wasUnacknowledged == false)
+        #expect(ledger.count == 2)
+        #expect(throws: ProtocolError.notHeld(id: 1)) { try ledger.pass(1) }
+        #expect(throws: ProtocolError.alreadyDone(id: 1)) { try ledger.done([1]) }
+        ledger.passed(1)
+        #expect(ledger.count == 1)
+        #expect(throws: ProtocolError.notHeld(id: 1)) { try ledger.pass(1) }
+    }
+
+    @Test("what was refused is held as before")
+    func refused() throws {
+        var ledger = ledger()
+        let passing = try ledger.pass(2)
+        #expect(passing?.wasUnacknowledged == true)
+        let isHeld = ledger.kept(2)
+        #expect(isHeld)
+        #expect(try ledger.done([2]).ended == [20])
+    }
+
+    @Test("PASS of what was not sent is an error")
+    func notSent() {
+        var ledger = ledger()
+        #expect(throws: ProtocolError.notSent(.pass, id: 3)) { try ledger.pass(3) }
+        #expect(throws: ProtocolError.notSent(.pass, id: 0)) { try ledger.pass(0) }
+    }
+
+    @Test("of a handler that goes, what was being passed is nobody's to give to another")
+    func gone() throws {
+        var ledger = ledger()
+        _ = try ledger.pass(1)
+        let remains = ledger.gone()
+        #expect(remains.unacknowledged == [20] && remains.held.isEmpty)
+    }
+
+    @Test("a handler without DONE may pass what its ACK has ended for us")
+    func withoutDone() throws {
+        var ledger = ledger(.sendsNoDone)
+        _ = try ledger.acknowledge(upTo: 1)
+        #expect(try ledger.pass(1) == nil)
+        let passing = try ledger.pass(2)
+        #expect(passing?.connection == 20)
+        let isHeld = ledger.kept(2)
+        #expect(!isHeld && ledger.count == 0)
+    }
+}

@@ -215,7 +215,7 @@ private func passBody(service: UInt16, reserved: UInt16 = 0, drained: UInt32, re
 }
 
 /// Steele, Lea, Flood: SplitMix64. The same sequence on every machine.
-struct SplitMix {
+struct SplitMix: RandomNumberGenerator {
     var state: UInt64
 
     mutating func next() -> UInt64 {

@@ -10,33 +10,17 @@ struct ControlClient: ~Copyable {
     private let process: ProcessDescriptor?
     private var framer = LineFramer(limit: JSONLimits.reply.bytes)
 
-    /// A supervisor that is stopped or stuck does not hold its client for longer.
-    private static let patience = Duration.seconds(10)
-
     init(_ directory: RuntimeDirectory) throws(Failure) {
         self.directory = directory
-        let opened: OwnedDescriptor
-        do throws(RuntimeDirectoryError) { opened = try directory.open() } catch { throw Self.failure(error) }
-        do throws(Errno) { socket = try Self.connected(in: opened.borrowed) } catch {
-            throw Self.failure(error, directory)
-        }
+        socket = try SupervisorSocket.connected(to: RuntimeDirectory.controlSocket, .stream, in: directory)
         process = Socket.peerProcess(of: socket.borrowed)
-    }
-
-    private static func connected(in directory: FileDescriptor) throws(Errno) -> OwnedDescriptor {
-        let address = SocketAddress.unix(path: "/proc/self/fd/\(directory.rawValue)/\(RuntimeDirectory.controlSocket)")
-        let socket = try Socket.make(family: address.family, .stream)
-        // Of connect, too: it waits while the supervisor's backlog is full.
-        try Socket.setSendTimeout(patience, on: socket.borrowed)
-        try Socket.connect(socket.borrowed, to: address)
-        return socket
     }
 
     /// Sends `method` and waits for its result.
     ///
     /// - Parameter patience: Nil waits for ever.
     mutating func call(
-        _ method: ControlRequest.Method, patience: Duration? = ControlClient.patience
+        _ method: ControlRequest.Method, patience: Duration? = SupervisorSocket.patience
     ) throws(Failure) -> JSON {
         try send(ControlRequest(method, id: "1").json.line)
         guard let line = try nextLine(patience: patience) else {
@@ -68,7 +52,7 @@ struct ControlClient: ~Copyable {
                 rest = rest.dropFirst(try DescriptorPassing.send(Array(rest), on: socket.borrowed, blocking: true))
             }
         } catch {
-            throw Self.failure(error, directory)
+            throw SupervisorSocket.failure(error, "\(directory.path)/\(RuntimeDirectory.controlSocket)")
         }
     }
 
@@ -102,27 +86,6 @@ struct ControlClient: ~Copyable {
 
 // What went wrong, as the exit codes have it.
 extension ControlClient {
-    private static func failure(_ error: RuntimeDirectoryError) -> Failure {
-        switch error {
-        case .missing(let path): Failure(.unavailable, "no supervisor answers: \(path) does not exist")
-        case .noDirectory, .foreign, .openToAll: Failure(.notAllowed, "\(error)")
-        case .failed(_, .permissionDenied): Failure(.notAllowed, "\(error)")
-        case .failed: Failure(.unavailable, "\(error)")
-        }
-    }
-
-    private static func failure(_ error: Errno, _ directory: RuntimeDirectory) -> Failure {
-        let socket = "\(directory.path)/\(RuntimeDirectory.controlSocket)"
-        return switch error {
-        case .noSuchFileOrDirectory, .connectionRefused:
-            Failure(.unavailable, "no supervisor answers at \(socket): \(error)")
-        case .permissionDenied, .notPermitted:
-            Failure(.notAllowed, "\(socket): \(error); only root and the supervisor's own user are let in")
-        case .wouldBlock: Failure(.unavailable, "\(socket): the supervisor does not answer")
-        default: Failure(.unavailable, "\(socket): \(error)")
-        }
-    }
-
     private static func failure(_ error: ControlError) -> Failure {
         let lines = error.faults.map { fault in
             "\n\(fault.file):\(fault.line):\(fault.column): \(fault.severity.rawValue): \(fault.key): \(fault.message)"

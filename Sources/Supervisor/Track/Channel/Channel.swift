@@ -269,7 +269,7 @@ extension Channel {
                 try deliver(bytes.span.extracting(0..<received.count), carried)
                 return true
             }
-            framer?.append(bytes[..<received.count], carried)
+            framer?.append(bytes[..<received.count], carried, filled: received.count == bytes.count)
             while !ended, let frame = try framer?.next() { try deliver(frame.bytes.span, frame.carried) }
             return true
         } catch {

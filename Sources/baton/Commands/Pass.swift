@@ -1,0 +1,61 @@
+internal import ArgumentParser
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import SystemPackage
+
+struct Pass: BatonCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Hand the connection on standard input over to a service.",
+        discussion: """
+            For scripts that Baton starts for a connection, and for any program that holds one on descriptor 0. When \
+            the service has taken it, it is the service's: end without another byte. Else the exit code is 1, and the \
+            connection is yours still.
+            """)
+
+    @OptionGroup var supervisor: SupervisorOptions
+
+    @Option(
+        help: ArgumentHelp(
+            "What you have read of the connection already; the service gets it first. At most 61,440 bytes.",
+            valueName: "file"))
+    var drained: String?
+
+    @Flag(help: "Print the answer as JSON.")
+    var json = false
+
+    @Argument(help: "The service.")
+    var service: String
+
+    func execute() throws(Failure) {
+        let answer = try RegistrationClient(supervisor.directory).pass(
+            FileDescriptor.standardInput, to: service, drained: try readDrained())
+        if json {
+            var object: JSONObject = ["passed": .bool(answer == nil)]
+            object.append("reason", answer.map { .string($0) })
+            print(JSON.object(object).text)
+        }
+        guard let answer else { return }
+        let words = RefusalReason(rawValue: answer)?.explanation ?? answer.printable()
+        throw Failure(.failed, "\(service.printable()) does not take the connection: \(words)")
+    }
+
+    private func readDrained() throws(Failure) -> [UInt8] {
+        guard let drained else { return [] }
+        var bytes: [UInt8] = []
+        do {
+            let file = try FileDescriptor.open(FilePath(drained), .readOnly, options: .closeOnExec)
+            defer { try? file.close() }
+            var buffer = [UInt8](repeating: 0, count: ProtocolLimits.drained + 1)
+            while bytes.count <= ProtocolLimits.drained, let count = try file.readOnce(into: &buffer), count > 0 {
+                bytes += buffer.prefix(count)
+            }
+        } catch {
+            throw Failure(.failed, "\(drained.printable()): \(error)")
+        }
+        guard bytes.count <= ProtocolLimits.drained else {
+            throw Failure(.failed, "\(drained.printable()) has more than \(ProtocolLimits.drained) bytes")
+        }
+        return bytes
+    }
+}
