@@ -4,6 +4,21 @@ import Testing
 
 @Suite("the order of a relay's reads and writes")
 struct RelayMachineTests {
+    @Test("a side that has left both ways with something unread: what it said arrives, and its end is no reset")
+    func left() {
+        var machine = RelayMachine(held: 8)
+        machine.left(.target)
+        #expect(machine.step == .receive(.target))
+        machine.received(from: .target, .moved(5))
+        #expect(machine.step == .send(.client))
+        machine.sent(to: .client, .moved(5))
+        #expect(machine.step == .receive(.target))
+        machine.received(from: .target, .ended)
+        #expect(machine.step == .finish(.client))
+        machine.finished(.client)
+        #expect(machine.step == .end(reset: false))
+    }
+
     @Test("what was read is written before more is read")
     func inTurns() {
         var machine = RelayMachine()

@@ -51,4 +51,82 @@ import Testing
             held.front.die()
         }
     }
+
+    @Test("a program that leaves drained bytes unread when it exits is no reset: its client gets all that it wrote")
+    func unreadByProgram() throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [deaf]}}
+              deaf: {exec: [head, -c, "3000000", /dev/zero]}
+            """
+        try withSupervisor(table) { supervisor in
+            let held = try HeldConnection(supervisor)
+            try held.front.pass(held.baton.id, to: "deaf", drained: Array("never read".utf8), held.baton.socket)
+            #expect(try held.front.receivePassed(held.baton.id) == nil)
+            held.baton.socket.close()
+            #expect(try held.client.receiveToEnd().count == 3_000_000)
+            try supervisor.waitForService("deaf", "ended") { $0.connections.ended == 1 }
+            held.front.die()
+        }
+    }
+
+    @Test("when its client goes away, a program behind drained bytes reads the end")
+    func clientLeaves() throws {
+        try withSupervisor(HeldConnection.table) { supervisor in
+            let held = try HeldConnection(supervisor)
+            try held.front.pass(held.baton.id, to: "cat", drained: [65], held.baton.socket)
+            #expect(try held.front.receivePassed(held.baton.id) == nil)
+            held.baton.socket.close()
+            #expect(try held.client.receive(exactly: 1) == [65])
+            held.client.close()
+            try supervisor.waitForService("cat", "ended") { $0.connections.ended == 1 }
+            held.front.die()
+        }
+    }
+
+    @Test("drained bytes reach the service's own exec when its handlers have failed")
+    func fallback() throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [app]}}
+              app:
+                exec: [cat]
+                handoff: {exec: [/bin/false], restart: {burst: 1}}
+            """
+        try withSupervisor(table) { supervisor in
+            let held = try HeldConnection(supervisor)
+            try held.front.pass(held.baton.id, to: "app", drained: Array("kept ".utf8), held.baton.socket)
+            #expect(try held.front.receivePassed(held.baton.id) == nil)
+            held.baton.socket.close()
+            try held.client.send("and sent")
+            try held.client.finishSending()
+            #expect(try held.client.receiveText() == "kept and sent")
+            try supervisor.waitForService("app", "ended") { $0.connections.ended == 1 }
+            held.front.die()
+        }
+    }
+
+    @Test("hold: done in the service that passes: the connection is the target's alone")
+    func holdDone() throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, hold: done, pass_to: [app]}}
+              app: {handoff: {heartbeat: false}}
+            """
+        try withSupervisor(table) { supervisor in
+            let app = try RegisteredHandler("app", at: supervisor)
+            let held = try HeldConnection(supervisor)
+            try held.front.pass(held.baton.id, to: "app", held.baton.socket)
+            #expect(try held.front.receivePassed(held.baton.id) == nil)
+            held.baton.socket.close()
+            let baton = try app.receiveBaton()
+            try app.acknowledge(baton.id)
+            try supervisor.waitForService("app", "acknowledged") { $0.connections.handed_off == 1 }
+            baton.socket.close()
+            #expect(try held.client.receiveToEnd().isEmpty, "nobody holds a copy")
+            try app.done(baton.id)
+            held.front.die()
+            app.die()
+        }
+    }
 }

@@ -64,7 +64,8 @@ final class Relay {
             side, readable: isGone || !interest.isDisjoint(with: [.readable, .peerClosed]),
             writable: isGone || interest.contains(.writable))
         // A reset that comes when there is nothing to read or write would show nowhere else.
-        if interest.contains(.error), let error = self[side].takeError() { broke(side, error) }
+        if interest.contains(.error), let error = self[side].takeError() { failed(side, error) }
+        if interest.contains(.hangUp), self[side].isProgram { left(side) }
         work()
     }
 
@@ -93,6 +94,16 @@ final class Relay {
         }
     }
 
+    private func failed(_ side: RelayMachine.Side, _ error: Errno) {
+        let hasLeft = error == .connectionReset || error == .brokenPipe
+        if self[side].isProgram, hasLeft { left(side) } else { broke(side, error) }
+    }
+
+    private func left(_ side: RelayMachine.Side) {
+        machine.left(side)
+        self[to: side].discard()
+    }
+
     private func broke(_ side: RelayMachine.Side, _ error: Errno) {
         if failure == nil { failure = "\(side == .client ? "the client" : "the target"): \(error)" }
         machine.broke(side)
@@ -107,6 +118,8 @@ final class Relay {
         } catch .wouldBlock {
             machine.received(from: side, .blocked)
         } catch {
+            // The kernel tells of a program's reset once; then comes what it wrote.
+            if self[side].isProgram, error == .connectionReset { return left(side) }
             machine.received(from: side, .failed)
             broke(side, error)
         }
@@ -122,7 +135,7 @@ final class Relay {
         } catch .wouldBlock {
             machine.sent(to: side, .blocked)
         } catch {
-            broke(side, error)
+            failed(side, error)
         }
     }
 

@@ -4,12 +4,16 @@ internal import SystemPackage
 /// One socket of a relay: connected and nonblocking.
 final class RelayEnd: EventSource {
     let isUnix: Bool
+    /// A program at the other end of a socketpair. When it exits the kernel tells of a reset if it has left something
+    /// unread; its client is to have all that it wrote all the same.
+    let isProgram: Bool
     private var socket: OwnedDescriptor?
     private var registration: RegistrationID?
     private var isReady: (Epoll.Interest) -> Void = { _ in }
 
-    init(_ socket: consuming OwnedDescriptor, isUnix: Bool) {
+    init(_ socket: consuming OwnedDescriptor, isUnix: Bool, isProgram: Bool = false) {
         self.socket = consume socket
+        self.isProgram = isProgram
         self.isUnix = isUnix
     }
 

@@ -115,6 +115,13 @@ struct RelayMachine {
         settle(side)
     }
 
+    /// This side has closed both ways, and that it left something unread is no reset. What it said before still arrives.
+    mutating func left(_ side: Side) {
+        self[side].isReadable = true
+        self[wayFrom: side.other].held = 0
+        self[wayFrom: side.other].isOver = true
+    }
+
     private mutating func endInput(of side: Side) {
         self[wayFrom: side].inputEnded = true
         settle(side)
