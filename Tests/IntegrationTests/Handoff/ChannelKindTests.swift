@@ -195,9 +195,16 @@ import Testing
     @Test("a refused datagram registration hears REJECT on the pair and on its connection")
     func refusedDatagram() throws {
         try withSupervisor(Self.table) { supervisor in
-            #expect(throws: TestFailure.self) {
-                try RegisteredHandler.register("nowhere", over: .datagram, at: supervisor)
+            let connection = try TestSocket.unix(
+                supervisor.runtimeDirectory + "/register.stream.sock", type: TestSocket.stream)
+            let (ours, theirs) = try TestSocket.pair(TestSocket.datagram)
+            let registration = RegisteredHandler.registration("nowhere")
+            try connection.send(registration.packet, passing: theirs.descriptor)
+            for bytes in [try ours.receivePacket().bytes, try connection.receiveMessage().bytes] {
+                let answer = try HandlerMessage(packet: bytes)
+                #expect(answer.kind == .reject && answer.text.contains("nowhere"))
             }
+            #expect(try connection.receiveMessage().bytes.isEmpty)
         }
     }
 

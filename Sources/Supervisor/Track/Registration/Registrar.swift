@@ -73,12 +73,10 @@ final class Registrar {
         guard let refusal = target?.join(registration, applicant.credentials, channel: channel) else {
             return remove(applicant)
         }
-        if channel !== applicant.channel {
-            // Who cannot read the one reads the other.
-            channel.post(.reject(reason: refusal))
-            channel.close()
-        }
+        // Of a datagram channel, on both: the connection ends with it.
+        if channel !== applicant.channel { channel.post(.reject(reason: refusal)) }
         refuse(applicant, refusal)
+        channel.close()
     }
 
     func pass(_ pass: HandlerMessage.Pass, _ carried: CarriedDescriptor<DescriptorBox>, _ applicant: Applicant) {
