@@ -27,8 +27,11 @@ extension Route.Match: Coded {
             case .tls: 1
             case .http: 2
             case .prefix: 3
+            case .courier: 4
             }
-        coder.choice(&self, number: number, of: [.ssh, .tls(Route.TLS()), .http(Route.HTTP()), .prefix([])])
+        coder.choice(
+            &self, number: number,
+            of: [.ssh, .tls(Route.TLS()), .http(Route.HTTP()), .prefix([]), .courier(Route.Courier())])
         switch self {
         case .ssh: break
         case .tls(var tls):
@@ -43,6 +46,14 @@ extension Route.Match: Coded {
         case .prefix(var bytes):
             coder.array(&bytes)
             self = .prefix(bytes)
+        case .courier(var courier):
+            coder.optional(&courier.program)
+            var (lowest, highest) = (UInt32(courier.versions.lowerBound), UInt32(courier.versions.upperBound))
+            coder.integer(&lowest)
+            coder.integer(&highest)
+            guard lowest <= highest, let highest = UInt16(exactly: highest) else { return coder.reject() }
+            courier.versions = UInt16(lowest)...highest
+            self = .courier(courier)
         }
     }
 }

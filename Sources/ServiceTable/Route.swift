@@ -30,6 +30,17 @@ package struct Route: Hashable, Sendable {
         /// An HTTP/1 request with all of this in it; without anything, HTTP/2's preface as well.
         case http(HTTP)
         case prefix([UInt8])
+        /// The first call of a Courier client (XSIS 038112).
+        case courier(Courier)
+    }
+
+    package struct Courier: Hashable, Sendable {
+        /// Nil: any.
+        package var program: UInt32?
+        /// Of the program.
+        package var versions: ClosedRange<UInt16> = 0...UInt16.max
+
+        package init() {}
     }
 
     package struct TLS: Hashable, Sendable {

@@ -68,7 +68,11 @@ struct TableCoderTests {
         (tls.serverName, tls.alpn) = ("*.a", "h2")
         (http.host, http.path, http.method) = ("b", "/c", "GET")
         (rules.timeout, rules.mostBytes, rules.standard) = (nil, 5, "d")
-        rules.rules = [.ssh, .tls(tls), .http(http), .prefix([0, 255])].map { Route.Rule(match: $0, target: "t") }
+        var courier = Route.Courier()
+        (courier.program, courier.versions) = (2, 3...65535)
+        rules.rules = [.ssh, .tls(tls), .http(http), .prefix([0, 255]), .courier(courier)].map {
+            Route.Rule(match: $0, target: "t")
+        }
         route.dispatch = .route(rules)
         var table = ServiceTable()
         table.file = "f"

@@ -246,7 +246,7 @@ private struct World {
 }
 
 /// The same numbers on every run.
-private struct SplitMix: RandomNumberGenerator {
+struct SplitMix: RandomNumberGenerator {
     private var state: UInt64
     init(seed: UInt64) { state = seed &+ 1 }
     mutating func next() -> UInt64 {

@@ -43,18 +43,18 @@ enum RouteReader {
         from: RouteDraft.Rule(), required: "match", "to")
 
     private static let words: [String: Route.Match] = [
-        "ssh": .ssh, "tls": .tls(Route.TLS()), "http": .http(Route.HTTP()),
+        "ssh": .ssh, "tls": .tls(Route.TLS()), "http": .http(Route.HTTP()), "courier": .courier(Route.Courier()),
     ]
 
     /// What a rule looks for: a protocol, or a mapping of exactly one to what is to be in it.
     private static let match = Kind<Route.Match>.mapping(
         Kind<Route.Match?>.mapping(protocols, from: nil).one.map { $0 ?? .ssh },
-        or: Kind<String>.word("ssh", "tls", "http").map { words[$0] ?? .ssh })
+        or: Kind<String>.word("ssh", "tls", "http", "courier").map { words[$0] ?? .ssh })
 
     private static let protocols = Section<Route.Match?>([
         Key("tls", tls) { value, _, match in match = .tls(value) },
         Key("http", http) { value, _, match in match = .http(value) },
-        Key("courier", courier) { _, cursor, _ in cursor.fault("courier is not supported yet") },
+        Key("courier", courier) { value, _, match in match = .courier(value) },
         Key("prefix", Kind<String>.text("the first bytes")) { text, _, match in match = .prefix(Array(text.utf8)) },
     ])
 
@@ -67,16 +67,21 @@ enum RouteReader {
             Key("method", \.method, method),
         ]), from: Route.HTTP())
 
-    private struct Courier: Sendable {
-        var program: UInt32?
-        var version: UInt32?
-    }
-
-    private static let courier = Kind<Courier>.mapping(
+    private static let courier = Kind<Route.Courier>.mapping(
         Section([
-            Key("program", \.program, Kind.number(0...UInt32.max).map { $0 }),
-            Key("version", \.version, Kind.number(0...65535).map { $0 }),
-        ]), from: Courier(), required: "program")
+            Key("program", \.program, Kind.number(0...UInt32.max).map { $0 }), Key("version", \.versions, versions),
+        ]), from: Route.Courier(), required: "program")
+
+    /// One, or a range as in 4.3BSD's Courierservices file.
+    private static let versions = Kind<ClosedRange<UInt16>>.scalar("a version from 0 to 65535, or a range such as 2-3")
+    {
+        text, _ in
+        let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
+        guard (1...2).contains(ends.count), let low = ends.first ?? nil, let high = ends.last ?? nil, low <= high else {
+            return nil
+        }
+        return low...high
+    }
 
     /// A host name whose first label may be `*`.
     private static let pattern = Kind<String>.scalar("a host name, or a pattern such as *.example.org") { text, _ in

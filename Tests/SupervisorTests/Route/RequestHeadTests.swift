@@ -47,4 +47,11 @@ struct RequestHeadTests {
         #expect(
             read("GET / HTTP/1.1\r\n", fields: false) == .found(RequestHead(method: "GET", path: "/", host: nil)))
     }
+
+    @Test("regression: a control character is refused in a whole request line as in a part of one")
+    func controlCharacter() {
+        let line = Array("GET /v1\u{1b} HTTP/1.1\r\n".utf8)
+        #expect(RequestHead.read(Array(line.prefix(9)), fields: false) == .other)
+        #expect(RequestHead.read(line, fields: false) == .other)
+    }
 }

@@ -41,8 +41,8 @@ struct RouteRulesTests {
         let rules = rules((.ssh, "sshd"))
         #expect(rules.decide(Array("SS".utf8), isAll: false) == .more(atLeast: 4))
         #expect(rules.decide(Array("SSH-".utf8), isAll: false) == .to("sshd"))
-        #expect(rules.decide(Array("ssh-".utf8), isAll: false) == .nowhere)
-        #expect(rules.decide(Array("SSH".utf8), isAll: true) == .nowhere)
+        #expect(rules.decide(Array("ssh-".utf8), isAll: false) == .nowhere())
+        #expect(rules.decide(Array("SSH".utf8), isAll: true) == .nowhere())
     }
 
     @Test("so many bytes are looked at and no more")
@@ -61,7 +61,7 @@ struct RouteRulesTests {
         ])
     func paths(_ top: String, _ target: String, _ matches: Bool) {
         let request = Array("GET \(target) HTTP/1.0\r\n".utf8)
-        #expect(rules((path(top), "a")).decide(request, isAll: false) == (matches ? .to("a") : .nowhere))
+        #expect(rules((path(top), "a")).decide(request, isAll: false) == (matches ? .to("a") : .nowhere()))
     }
 
     @Test(

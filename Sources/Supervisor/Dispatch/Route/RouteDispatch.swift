@@ -5,29 +5,26 @@ internal import ServiceTable
 /// Chooses another service for each connection by its first bytes (`route`), and leaves them in it.
 final class RouteDispatch {
     private let rules: RouteRules
-    private let refuser: Refuser
-    private let record: ServiceRecord
     private let runtime: Runtime
-    /// Told whenever a connection left, so that there may be room again.
-    private let changed: () -> Void
-    private var guests: [UInt64: Guest] = [:]
+    private let guests: FrontConnections<Stage>
 
-    /// A connection, until its service has it.
-    private struct Guest {
-        let connection: DescriptorBox
-        let origin: ConnectionOrigin
-        /// Nil once it is decided on: its service is being asked.
-        var look: RouteLook?
+    private enum Stage {
+        case looking(RouteLook)
+        /// It is decided on: its service is being asked.
+        case offered
+        /// Nobody is there for it, and its own protocol has words for that.
+        case answering(InternalConnection)
     }
+
+    /// To read them.
+    private static let answerPatience = Duration.seconds(10)
 
     init(
         _ route: Route, refuser: Refuser, record: ServiceRecord, runtime: Runtime, changed: @escaping () -> Void
     ) {
         rules = RouteRules(route)
-        self.refuser = refuser
-        self.record = record
         self.runtime = runtime
-        self.changed = changed
+        guests = FrontConnections(refuser: refuser, record: record, runtime: runtime, changed: changed)
     }
 
     /// Connections that have not found their service: what `instances` limits.
@@ -35,70 +32,50 @@ final class RouteDispatch {
 
     /// Looks at `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
-        record.connections.active += 1
-        let look = RouteLook(connection, rules, loop: runtime.loop) { [self] in decided($0, origin.number) }
-        guests[origin.number] = Guest(connection: connection, origin: origin, look: look)
+        let look = RouteLook(connection, origin, rules, loop: runtime.loop) { [self] in decided($0, origin.number) }
+        guests.enter(connection, origin, .looking(look))
         look.start()
     }
 
     private func decided(_ outcome: RouteLook.Outcome, _ number: UInt64) {
         switch outcome {
         case .to(let service): offer(number, service)
-        case .nowhere: refuse(number, .route, "no rule matches")
-        case .ended: end(number)
-        case .failed(let error): refuse(number, .global, "epoll: \(error)")
+        case .nowhere(let answer) where answer.isEmpty: guests.refuse(number, .route, "no rule matches")
+        case .nowhere(let answer): reject(number, answer)
+        case .ended: guests.end(number)
+        case .failed(let error): guests.refuse(number, .global, "epoll: \(error)")
         }
     }
 
     private func offer(_ number: UInt64, _ service: String) {
-        guard let guest = guests[number] else { return }
-        guests[number]?.look = nil
         guard let target = runtime.services[service] else {
-            return refuse(number, .route, "\(service) is disabled")
+            return guests.refuse(number, .route, "\(service) is disabled")
         }
-        // Its place here is kept here, until it has one there.
-        var origin = guest.origin
-        origin.place = nil
-        target.offer(guest.connection, origin) { [self] offer in
-            guard guests[number] != nil else { return }
+        guests.setStage(.offered, of: number)
+        guests.offer(number, to: target) { [self] offer in
             switch offer {
-            case .admitted(let enter): pass(number, to: service, enter)
-            case .refused(let reason): refuse(number, .route, "\(service): \(reason.explanation)")
+            case .admitted(let enter): guests.pass(number, to: service, enter)
+            case .refused(let reason): guests.refuse(number, .route, "\(service): \(reason.explanation)")
             }
         }
     }
 
-    private func pass(_ number: UInt64, to service: String, _ enter: () -> Void) {
-        guard let guest = guests.removeValue(forKey: number) else { return }
-        record.connections.active -= 1
-        record.connections.ended += 1
-        record.report(.routed(to: service), guest.origin)
-        enter()
-        changed()
-    }
-
-    /// The client has gone.
-    private func end(_ number: UInt64) {
-        guard let guest = guests.removeValue(forKey: number) else { return }
-        record.connections.active -= 1
-        record.connections.ended += 1
-        record.report(.ended(duration: runtime.loop.now - guest.origin.accepted), guest.origin)
-        if let descriptor = guest.connection.take() { runtime.closeUnread(descriptor) }
-        changed()
-    }
-
-    private func refuse(_ number: UInt64, _ reason: RefusalReason, _ why: String) {
-        guard let guest = guests.removeValue(forKey: number) else { return }
-        record.connections.active -= 1
-        refuser.refuse(guest.connection, guest.origin, reason, detail: why)
-        changed()
+    private func reject(_ number: UInt64, _ answer: [UInt8]) {
+        guests.note(number, .route, "no rule matches its call")
+        guard let answering = guests.answer(number, answer, patience: Self.answerPatience) else { return }
+        guests.setStage(.answering(answering), of: number)
     }
 
     /// Closes every connection, for the supervisor stops now.
     func endAll() {
-        for (number, guest) in guests {
-            guest.look?.cancel()
-            refuse(number, .stopping, "nobody had been found to serve it")
+        for (number, stage) in guests.stages {
+            switch stage {
+            case .looking(let look):
+                look.cancel()
+                guests.refuse(number, .stopping, "nobody had been found to serve it")
+            case .offered: guests.refuse(number, .stopping, "nobody had been found to serve it")
+            case .answering(let answering): answering.end()
+            }
         }
     }
 }

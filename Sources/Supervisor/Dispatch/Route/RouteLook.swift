@@ -2,10 +2,11 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// Looks at the first bytes of a connection, which stay in it, until the rules have decided.
-final class RouteLook: EventSource {
+final class RouteLook {
     enum Outcome: Equatable {
         case to(String)
-        case nowhere
+        /// Nobody serves it. `answer`: what its own protocol says then.
+        case nowhere(answer: [UInt8])
         /// The client has gone without a word.
         case ended
         /// The kernel has no memory for it.
@@ -14,75 +15,63 @@ final class RouteLook: EventSource {
 
     private let connection: DescriptorBox
     private let rules: RouteRules
-    private let loop: EventLoop
+    private let first: FirstBytes
     private let done: (Outcome) -> Void
-    private var registration: RegistrationID?
-    private var timer: TimerID?
-    private var isDone = false
+    private var beginning: RouteRules.Beginning
 
     /// - Parameters:
     ///   - connection: Stays the caller's.
     ///   - done: Called once, possibly from within `start`; not after `cancel`.
-    init(_ connection: DescriptorBox, _ rules: RouteRules, loop: EventLoop, done: @escaping (Outcome) -> Void) {
+    init(
+        _ connection: DescriptorBox, _ origin: ConnectionOrigin, _ rules: RouteRules, loop: EventLoop,
+        done: @escaping (Outcome) -> Void
+    ) {
         self.connection = connection
         self.rules = rules
-        self.loop = loop
         self.done = done
+        beginning = RouteRules.Beginning(bytes: [], isContinued: !origin.drained.isEmpty)
+        var hear: (FirstBytes.News) -> Void = { _ in }
+        first = FirstBytes(connection, behind: origin.drained, most: rules.mostBytes, loop: loop) { hear($0) }
+        hear = { [unowned self] in take($0) }
     }
 
     func start() {
-        guard let socket = connection.borrowed else { return }
-        if let timeout = rules.timeout {
-            timer = loop.schedule(after: timeout) { [weak self] in
-                self?.timer = nil
-                self?.look(isAll: true)
-            }
-        }
-        do {
-            // Edge-triggered: what is looked at and left in the socket must not wake us again and again.
-            registration = try loop.watch(socket, for: [.readable, .peerClosed, .edgeTriggered], self)
-        } catch {
-            return finish(.failed(error))
-        }
-        look(isAll: false)
+        if rules.greetsFirst, !beginning.isContinued, !greet() { return finish(.ended) }
+        first.start(timeout: rules.timeout)
     }
 
     func cancel() {
-        isDone = true
-        if let registration { loop.forget(registration) }
-        registration = nil
-        if let timer { loop.cancel(timer) }
-        timer = nil
+        first.stop()
     }
 
-    func ready(_ interest: Epoll.Interest) {
-        look(isAll: !interest.isDisjoint(with: [.peerClosed, .hangUp]))
-    }
-
-    /// - Parameter isAll: No more will come, or in time.
-    private func look(isAll: Bool) {
-        guard !isDone, let socket = connection.borrowed else { return }
-        var bytes: [UInt8] = []
-        var hasEnded = false
-        do {
-            bytes = try Socket.peek(socket, most: rules.mostBytes)
-            hasEnded = bytes.isEmpty
-        } catch .wouldBlock {
-            // Nothing has come: rules may still have a default for those who wait to be spoken to.
-        } catch {
-            return finish(.ended)
+    private func take(_ news: FirstBytes.News) {
+        switch news {
+        case .ended: finish(.ended)
+        case .failed(let error): finish(.failed(error))
+        case .bytes(let bytes, let isAll):
+            (beginning.bytes, beginning.isAll) = (bytes, isAll)
+            decide()
         }
-        if hasEnded { return finish(.ended) }
-        switch rules.decide(bytes, isAll: isAll) {
+    }
+
+    private func decide() {
+        switch rules.decide(beginning) {
         case .to(let service): finish(.to(service))
-        case .nowhere: finish(.nowhere)
+        case .nowhere(let answer): finish(.nowhere(answer: answer))
         case .more: break
+        case .greet: if greet() { decide() } else { finish(.ended) }
         }
+    }
+
+    /// A socket that was never written to has room for it.
+    private func greet() -> Bool {
+        beginning.isGreeted = true
+        guard let socket = connection.borrowed else { return false }
+        return (try? DescriptorPassing.send(CourierCall.greeting, on: socket)) == CourierCall.greeting.count
     }
 
     private func finish(_ outcome: Outcome) {
-        guard !isDone else { return }
-        cancel()
+        first.stop()
         done(outcome)
     }
 }

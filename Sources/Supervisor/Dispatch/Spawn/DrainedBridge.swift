@@ -26,7 +26,8 @@ final class DrainedBridge {
         guard let client = connection.take(), let process = ours.take() else { return ended() }
         try? Socket.setNonblocking(client.borrowed, true)
         let relay = Relay(
-            client: RelayEnd(client, isUnix: origin.kind == .unix), target: RelayEnd(process, isUnix: true, isProgram: true),
+            client: RelayEnd(client, isUnix: origin.kind == .unix),
+            target: RelayEnd(process, isUnix: true, isProgram: true),
             header: drained, runtime: runtime, limits: .standard
         ) { _, _ in ended() }
         self.relay = relay

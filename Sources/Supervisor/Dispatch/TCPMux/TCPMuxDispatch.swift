@@ -6,25 +6,12 @@ internal import ServiceTable
 ///
 /// The line is taken off the connection byte for byte, so that what the client sends behind it reaches the service.
 final class TCPMuxDispatch {
-    private let refuser: Refuser
-    private let record: ServiceRecord
     private let runtime: Runtime
     private let lineTimeout: Duration
-    /// Told whenever a connection left, so that there may be room again.
-    private let changed: () -> Void
-    private var guests: [UInt64: Guest] = [:]
+    private let guests: FrontConnections<Stage>
 
     /// As long as inetd gives (FreeBSD's and the GNU one).
     static let standardLineTimeout = Duration.seconds(10)
-
-    /// A connection, until its service has it or its answer is read.
-    private struct Guest {
-        let connection: DescriptorBox
-        let origin: ConnectionOrigin
-        var stage: Stage
-        /// It is counted as refused; only its answer is still to be read.
-        var isRefused = false
-    }
 
     private enum Stage {
         case naming(TCPMuxReception)
@@ -37,11 +24,9 @@ final class TCPMuxDispatch {
         refuser: Refuser, record: ServiceRecord, runtime: Runtime,
         lineTimeout: Duration = TCPMuxDispatch.standardLineTimeout, changed: @escaping () -> Void
     ) {
-        self.refuser = refuser
-        self.record = record
         self.runtime = runtime
         self.lineTimeout = lineTimeout
-        self.changed = changed
+        guests = FrontConnections(refuser: refuser, record: record, runtime: runtime, changed: changed)
     }
 
     /// Connections that have not found their service: what `instances` limits.
@@ -49,9 +34,11 @@ final class TCPMuxDispatch {
 
     /// Reads the name from `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
-        record.connections.active += 1
-        let reception = TCPMuxReception(connection, runtime: runtime) { [self] in named($0, origin.number) }
-        guests[origin.number] = Guest(connection: connection, origin: origin, stage: .naming(reception))
+        let reception = TCPMuxReception(connection, origin, runtime: runtime) { [self] outcome, drained in
+            guests.setDrained(drained, of: origin.number)
+            named(outcome, origin.number)
+        }
+        guests.enter(connection, origin, .naming(reception))
         reception.start(timeout: lineTimeout)
     }
 
@@ -59,27 +46,21 @@ final class TCPMuxDispatch {
         switch outcome {
         case .name(let name): offer(number, name)
         case .help: answer(number, runtime.services.multiplexed.list)
-        case .malformed(let why): refuse(number, .route, why)
-        case .late: refuse(number, .route, "no service was named in time")
-        case .ended: end(number)
-        case .failed(let error): refuse(number, .global, "epoll: \(error)")
+        case .malformed(let why): refuse(number, why)
+        case .late: refuse(number, "no service was named in time")
+        case .ended: guests.end(number)
+        case .failed(let error): guests.refuse(number, .global, "epoll: \(error)")
         }
     }
 
     // MARK: The service that was named
 
     private func offer(_ number: UInt64, _ name: String) {
-        let entry = runtime.services.multiplexed[name]
-        guard let guest = guests[number] else { return }
-        guard let entry, let target = runtime.services[entry.service] else {
-            return refuse(number, .route, "there is no service \(name)")
+        guard let entry = runtime.services.multiplexed[name], let target = runtime.services[entry.service] else {
+            return refuse(number, "there is no service \(name)")
         }
-        guests[number]?.stage = .offered
-        // Its place here is kept here, until it has one there.
-        var origin = guest.origin
-        origin.place = nil
-        target.offer(guest.connection, origin) { [self] offer in
-            guard guests[number] != nil else { return }
+        guests.setStage(.offered, of: number)
+        guests.offer(number, to: target) { [self] offer in
             switch offer {
             case .admitted(let enter): pass(number, to: entry, enter)
             case .refused(let reason): answer(number, Self.negative(reason.explanation))
@@ -88,17 +69,14 @@ final class TCPMuxDispatch {
     }
 
     private func pass(_ number: UInt64, to entry: TCPMuxNames.Entry, _ enter: () -> Void) {
-        guard let guest = guests[number], let socket = guest.connection.borrowed else { return }
+        guard let socket = guests.connection(number)?.connection.borrowed else { return }
         if entry.answers {
             // A socket that was never written to has room for it; the service's own words follow.
-            guard (try? DescriptorPassing.send(Array("+Go\r\n".utf8), on: socket)) == 5 else { return end(number) }
+            guard (try? DescriptorPassing.send(Array("+Go\r\n".utf8), on: socket)) == 5 else {
+                return guests.end(number)
+            }
         }
-        guests[number] = nil
-        record.connections.active -= 1
-        record.connections.ended += 1
-        record.report(.routed(to: entry.service), guest.origin)
-        enter()
-        changed()
+        guests.pass(number, to: entry.service, enter)
     }
 
     // MARK: Answers
@@ -107,59 +85,26 @@ final class TCPMuxDispatch {
         Array("-\(why)\r\n".utf8)
     }
 
-    /// Says `words`, waits for the client to have read them, and ends the connection.
     private func answer(_ number: UInt64, _ words: [UInt8]) {
-        guard let guest = guests[number] else { return }
-        var limits = InternalLimits.standard
-        limits.idleTimeout = lineTimeout
-        let exchange = InternalExchange(saying: words, limits: limits)
-        let answering = InternalConnection(exchange, guest.connection, guest.origin, runtime: runtime, limits: limits) {
-            [self] in end(number)
-        }
-        guests[number]?.stage = .answering(answering)
-        do {
-            try answering.start()
-        } catch {
-            end(number)
-        }
+        guard let answering = guests.answer(number, words, patience: lineTimeout) else { return }
+        guests.setStage(.answering(answering), of: number)
     }
 
-    private func end(_ number: UInt64) {
-        guard let guest = guests.removeValue(forKey: number) else { return }
-        if !guest.isRefused {
-            record.connections.active -= 1
-            record.connections.ended += 1
-            record.report(.ended(duration: runtime.loop.now - guest.origin.accepted), guest.origin)
-        }
-        if let descriptor = guest.connection.take() { runtime.closeUnread(descriptor) }
-        changed()
-    }
-
-    private func refuse(_ number: UInt64, _ reason: RefusalReason, _ why: String) {
-        guard let guest = guests[number] else { return }
-        record.connections.active -= 1
-        refuser.note(guest.origin, reason, detail: why)
-        guests[number]?.isRefused = true
+    private func refuse(_ number: UInt64, _ why: String) {
+        guests.note(number, .route, why)
         answer(number, Self.negative(why.printable()))
     }
 
     /// Closes every connection, for the supervisor stops now.
     func endAll() {
-        for (number, guest) in guests {
-            switch guest.stage {
+        for (number, stage) in guests.stages {
+            switch stage {
             case .naming(let reception):
                 reception.cancel()
-                drop(number)
-            case .offered: drop(number)
+                guests.refuse(number, .stopping, nil, .silence)
+            case .offered: guests.refuse(number, .stopping, nil, .silence)
             case .answering(let answering): answering.end()
             }
         }
-    }
-
-    private func drop(_ number: UInt64) {
-        guard let guest = guests.removeValue(forKey: number) else { return }
-        record.connections.active -= 1
-        refuser.refuse(guest.connection, guest.origin, .stopping, .silence)
-        changed()
     }
 }

@@ -2,7 +2,7 @@ internal import LinuxSystem
 internal import SystemPackage
 
 /// Takes the line off a connection that names its service, and nothing behind it.
-final class TCPMuxReception: EventSource {
+final class TCPMuxReception {
     enum Outcome: Equatable {
         case name(String)
         case help
@@ -17,80 +17,79 @@ final class TCPMuxReception: EventSource {
 
     private let connection: DescriptorBox
     private let runtime: Runtime
-    private let done: (Outcome) -> Void
-    private var registration: RegistrationID?
-    private var timer: TimerID?
+    private let first: FirstBytes
+    private let done: (Outcome, _ drained: [UInt8]) -> Void
+    /// Bytes that stand before those in the socket.
+    private var drained: [UInt8]
 
     /// - Parameters:
     ///   - connection: Stays the caller's.
-    ///   - done: Called once, possibly from within `start`; not after `cancel`.
-    init(_ connection: DescriptorBox, runtime: Runtime, done: @escaping (Outcome) -> Void) {
+    ///   - done: Called once, possibly from within `start`, with what is left of the drained bytes; not after `cancel`.
+    init(
+        _ connection: DescriptorBox, _ origin: ConnectionOrigin, runtime: Runtime,
+        done: @escaping (Outcome, _ drained: [UInt8]) -> Void
+    ) {
         self.connection = connection
         self.runtime = runtime
         self.done = done
+        drained = origin.drained
+        var hear: (FirstBytes.News) -> Void = { _ in }
+        first = FirstBytes(
+            connection, behind: origin.drained, most: max(TCPMuxLine.longest, origin.drained.count + 1),
+            loop: runtime.loop
+        ) { hear($0) }
+        hear = { [unowned self] in take($0) }
     }
 
     /// - Parameter timeout: for the whole line.
     func start(timeout: Duration) {
-        timer = runtime.loop.schedule(after: timeout) { [weak self] in self?.finish(.late) }
-        guard let socket = connection.borrowed else { return }
-        do {
-            // Edge-triggered: what is looked at and left in the socket must not wake us again and again.
-            registration = try runtime.loop.watch(socket, for: [.readable, .peerClosed, .edgeTriggered], self)
-        } catch {
-            return finish(.failed(error))
-        }
-        look(isAll: false)
+        first.start(timeout: timeout)
     }
 
     func cancel() {
-        if let registration { runtime.loop.forget(registration) }
-        registration = nil
-        if let timer { runtime.loop.cancel(timer) }
-        timer = nil
+        first.stop()
     }
 
-    func ready(_ interest: Epoll.Interest) {
-        look(isAll: !interest.isDisjoint(with: [.peerClosed, .hangUp]))
-    }
-
-    /// - Parameter isAll: The client sends no more.
-    private func look(isAll: Bool) {
-        guard let socket = connection.borrowed else { return }
-        do {
-            let bytes = try Socket.peek(socket, most: TCPMuxLine.longest)
+    private func take(_ news: FirstBytes.News) {
+        switch news {
+        case .ended: finish(.ended)
+        case .failed(let error): finish(.failed(error))
+        case .bytes(let bytes, let isAll):
             switch TCPMuxLine(bytes) {
-            case .incomplete:
-                guard isAll || bytes.isEmpty else { return }
-                // A close with unread input would be a reset.
-                _ = try Socket.receive(socket, most: TCPMuxLine.longest)
-                finish(.ended)
+            case .incomplete: if isAll { finishIncomplete() }
             case .malformed(let why): finish(.malformed(why))
-            case .name(let name, let length): try take(length, socket, .name(name))
-            case .help(let length): try take(length, socket, .help)
+            case .name(let name, let length): takeLine(length, .name(name))
+            case .help(let length): takeLine(length, .help)
             }
-        } catch .wouldBlock {
-            if isAll { finish(.ended) }
-        } catch {
-            finish(.ended)
         }
+    }
+
+    private func finishIncomplete() {
+        guard let socket = connection.borrowed else { return finish(.ended) }
+        guard socket.endsReading else { return finish(.late) }
+        // A close with unread input would be a reset.
+        _ = try? Socket.receive(socket, most: TCPMuxLine.longest)
+        finish(.ended)
     }
 
     /// The line was there a moment ago, and nobody else reads: it comes in one piece.
-    private func take(_ length: Int, _ socket: FileDescriptor, _ outcome: Outcome) throws(Errno) {
-        var line = [UInt8](repeating: 0, count: length)
+    private func takeLine(_ length: Int, _ outcome: Outcome) {
+        let fromSocket = length - min(length, drained.count)
+        drained.removeFirst(length - fromSocket)
+        guard fromSocket > 0 else { return finish(outcome) }
+        guard let socket = connection.borrowed else { return finish(.ended) }
+        var line = [UInt8](repeating: 0, count: fromSocket)
         let room = Socket.isUnix(socket) ? DescriptorPassing.mostDescriptors : 0
-        let taken = try DescriptorPassing.receive(into: &line, room: room, on: socket)
-        for box in taken.descriptors {
-            if let descriptor = box.take() { runtime.launchers.close(descriptor) }
+        guard let taken = try? DescriptorPassing.receive(into: &line, room: room, on: socket) else {
+            return finish(.ended)
         }
+        for box in taken.descriptors { runtime.closeForeign(box) }
         guard taken.descriptors.isEmpty else { return finish(.malformed("a name takes no descriptors")) }
-        finish(taken.count == length ? outcome : .ended)
+        finish(taken.count == fromSocket ? outcome : .ended)
     }
 
     private func finish(_ outcome: Outcome) {
-        guard timer != nil else { return }
-        cancel()
-        done(outcome)
+        first.stop()
+        done(outcome, drained)
     }
 }

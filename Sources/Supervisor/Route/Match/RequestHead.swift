@@ -55,7 +55,9 @@ extension RequestHead {
 
     private static func requestLine(_ line: ArraySlice<UInt8>) -> RequestHead? {
         let words = line.split(separator: 0x20, omittingEmptySubsequences: false)
-        guard words.count == 3, (1...longestMethod).contains(words[0].count), words[0].allSatisfy(isMethodCharacter),
+        // What is refused in a part is refused in the whole.
+        guard mayBeRequestLine(line), words.count == 3, (1...longestMethod).contains(words[0].count),
+            words[0].allSatisfy(isMethodCharacter),
             words[2].starts(with: Array("HTTP/".utf8))
         else { return nil }
         let target = String(decoding: words[1], as: UTF8.self)
