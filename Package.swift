@@ -50,6 +50,10 @@ let package = Package(
         .target(name: "HandoffProtocol", swiftSettings: strict),
         .target(name: "ControlProtocol", swiftSettings: strict),
 
+        // Plays the supervisor to a handler under test.
+        .target(
+            name: "HandlerConformance", dependencies: ["HandoffProtocol", "LinuxSystem", system], swiftSettings: strict),
+
         // The programs.
         .target(
             name: "Supervisor",
@@ -64,7 +68,8 @@ let package = Package(
         .executableTarget(
             name: "baton",
             dependencies: [
-                "ServiceTable", "Importers", "ControlProtocol", "HandoffProtocol", "LinuxSystem", system, arguments,
+                "ServiceTable", "Importers", "ControlProtocol", "HandoffProtocol", "HandlerConformance", "LinuxSystem",
+                system, arguments,
             ],
             swiftSettings: strict),
 

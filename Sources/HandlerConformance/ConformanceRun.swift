@@ -1,0 +1,93 @@
+internal import LinuxSystem
+internal import Synchronization
+package import SystemPackage
+
+/// A handler put to the checks, several at a time.
+///
+/// A check begins when those that it relies on are over, and is skipped when one of them failed: so the first thing
+/// that a handler does wrong is reported, and not everything that follows from it.
+package struct ConformanceRun {
+    private let subject: Subject
+    private let checks: [ConformanceCheck]
+    private let reports = Reports()
+    private var states: [State]
+
+    private enum State {
+        case waiting, running, over
+    }
+
+    /// What ended, from the checks' threads.
+    private final class Reports: Sendable {
+        private let byIndex = Mutex<[Int: CheckReport]>([:])
+
+        subscript(index: Int) -> CheckReport? {
+            get { byIndex.withLock { $0[index] } }
+            set { byIndex.withLock { $0[index] = newValue } }
+        }
+    }
+
+    /// Checks at a time. They mostly wait.
+    private static let mostAtOnce = 4
+
+    /// - Parameter checks: In the order of `ConformanceCheck.all`.
+    package init(_ subject: Subject, _ checks: [ConformanceCheck]) {
+        self.subject = subject
+        self.checks = checks
+        states = checks.map { _ in .waiting }
+    }
+
+    /// Runs all of them.
+    ///
+    /// - Parameter tell: Is given each report, in the order of the checks.
+    package mutating func run(_ tell: (CheckReport) -> Void) throws(Errno) -> [CheckReport] {
+        // A thread that is done sends the number of its check.
+        let pair = try Socket.pair(.sequencedPacket)
+        var told = 0
+        while told < checks.count {
+            try startWhatCan(announcing: pair.theirs.borrowed)
+            while told < checks.count, let report = reports[told], states[told] == .over {
+                tell(report)
+                told += 1
+            }
+            guard states.contains(.running) else { continue }
+            var number: [UInt8] = [0]
+            _ = try DescriptorPassing.receive(into: &number, room: 0, on: pair.ours.borrowed, blocking: true)
+            states[Int(number[0])] = .over
+        }
+        return checks.indices.compactMap { reports[$0] }
+    }
+
+    private mutating func startWhatCan(announcing channel: FileDescriptor) throws(Errno) {
+        for index in checks.indices where states[index] == .waiting {
+            if let failed = failedPrerequisite(of: checks[index]) {
+                reports[index] = CheckReport(
+                    check: checks[index], verdict: .skipped("\(failed) failed"), duration: .zero)
+                states[index] = .over
+            } else if states.count(where: { $0 == .running }) < Self.mostAtOnce, isReady(checks[index]) {
+                states[index] = .running
+                let (check, subject, reports) = (checks[index], subject, reports)
+                try DetachedThread.start {
+                    reports[index] = check.report(on: subject)
+                    _ = try? DescriptorPassing.send([UInt8(index)], on: channel, blocking: true)
+                }
+            }
+        }
+    }
+
+    /// Where the check relies on one that failed, or was skipped for that reason: the one that failed.
+    private func failedPrerequisite(of check: ConformanceCheck) -> String? {
+        for name in check.prerequisites {
+            guard let index = checks.firstIndex(where: { $0.name == name }), states[index] == .over else { continue }
+            if case .failed = reports[index]?.verdict { return name }
+            if let failed = failedPrerequisite(of: checks[index]) { return failed }
+        }
+        return nil
+    }
+
+    /// One that was not chosen counts as passed.
+    private func isReady(_ check: ConformanceCheck) -> Bool {
+        check.prerequisites.allSatisfy { name in
+            checks.firstIndex { $0.name == name }.map { states[$0] == .over } ?? true
+        }
+    }
+}
