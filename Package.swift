@@ -85,6 +85,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
             swiftSettings: testing),
+        .executableTarget(
+            name: "baton-faulty-handler", dependencies: ["HandoffProtocol", "LinuxSystem", system],
+            path: "Tests/FaultyHandler", swiftSettings: testing),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
@@ -102,7 +105,10 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton"],
+            dependencies: [
+                "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",
+                "baton-faulty-handler",
+            ],
             swiftSettings: testing),
     ]
 )

@@ -21,10 +21,10 @@ package struct ConformanceCheck: Sendable {
         self.body = body
     }
 
-    /// All of them; what a check relies on comes before it.
+    /// All of them, in the order of the report.
     package static let all: [ConformanceCheck] =
-        registration + connections + registrationBySocket + heartbeats + batons + shortages + drains + ends + fullChannels + malformed
-        + duplicates + passes
+        registration + connections + heartbeats + batons + shortages + drains + ends + registrationBySocket
+        + fullChannels + malformed + duplicates + passes
 }
 
 /// What a check has found.
@@ -43,4 +43,6 @@ package enum Verdict: Hashable, Sendable {
     case failed(String)
     /// Why it says nothing about this handler.
     case skipped(String)
+    /// It relies on this one, which failed.
+    case blocked(by: String)
 }

@@ -61,7 +61,7 @@ package struct ConformanceRun {
         for index in checks.indices where states[index] == .waiting {
             if let failed = failedPrerequisite(of: checks[index]) {
                 reports[index] = CheckReport(
-                    check: checks[index], verdict: .skipped("\(failed) failed"), duration: .zero)
+                    check: checks[index], verdict: .blocked(by: failed), duration: .zero)
                 states[index] = .over
             } else if states.count(where: { $0 == .running }) < Self.mostAtOnce, isReady(checks[index]) {
                 states[index] = .running
@@ -78,8 +78,11 @@ package struct ConformanceRun {
     private func failedPrerequisite(of check: ConformanceCheck) -> String? {
         for name in check.prerequisites {
             guard let index = checks.firstIndex(where: { $0.name == name }), states[index] == .over else { continue }
-            if case .failed = reports[index]?.verdict { return name }
-            if let failed = failedPrerequisite(of: checks[index]) { return failed }
+            switch reports[index]?.verdict {
+            case .failed: return name
+            case .blocked(let failed): return failed
+            default: continue
+            }
         }
         return nil
     }

@@ -44,6 +44,10 @@ final class HandlerProcess {
     /// Readable when it has written something.
     var outputs: FileDescriptor { output.borrowed }
 
+    func waitForEnd(within time: Duration) -> Bool {
+        end != nil || ((try? Poll.wait(for: process.borrowed, .readable, within: time)) ?? false)
+    }
+
     /// Collects it when it has ended.
     func look() {
         if end == nil, process.hasEnded { collect() }

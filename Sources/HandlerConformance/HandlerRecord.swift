@@ -33,6 +33,8 @@ struct HandlerRecord {
 
     func awaitsPong(_ id: UInt64) -> Bool { pings[id] != nil }
 
+    var takesPing: Bool { !traits.contains(.servesOnChannelThread) || ledger.count == 0 }
+
     /// Batons that the supervisor would send now.
     var room: Int {
         if wantsNoMore { return 0 }

@@ -20,7 +20,9 @@ final class Trial {
     private var keptEnd: OwnedDescriptor?
     var handlersEnd: FileDescriptor? { keptEnd?.borrowed }
     /// False leaves on the channel what the handler sends.
-    var readsChannel = true
+    private var readsChannel = true
+    /// Of those that check nothing but that the handler is there.
+    var lastPing: UInt64 = 1 << 40
 
     private var epoll: Epoll
     private var buffer = [UInt8](repeating: 0, count: ProtocolLimits.message + 1)
@@ -115,6 +117,8 @@ final class Trial {
 
     /// The supervisor goes.
     func closeChannel() {
+        // A process that another check is about to start has a copy until its exec.
+        if let socket = channel?.borrowed { Socket.shutdown(socket) }
         channel = nil
     }
 

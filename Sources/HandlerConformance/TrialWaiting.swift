@@ -24,6 +24,8 @@ extension Trial {
     ) throws(Finding) {
         guard try !settles(comesByChannel: comesByChannel, condition) else { return }
         if process.end != nil || (comesByChannel && hasHungUp) {
+            // Who closes the channel is mostly about to end, and how says more.
+            if process.waitForEnd(within: Self.afterHangUp) { try pump(within: .zero) }
             throw .fault("it \(whatItDid), and \(what()) had not come")
         }
         throw .fault("\(what()) did not come within \(subject.patience.inSeconds)")
@@ -43,6 +45,7 @@ extension Trial {
         }
     }
 
+    private static let afterHangUp = Duration.milliseconds(100)
     private static let lookInterval = Duration.milliseconds(5)
 
     var whatItDid: String {
@@ -98,9 +101,12 @@ extension Trial {
         try wait(for: "PONG") { record.unansweredPings == 0 }
     }
 
-    /// PING and PONG: what the handler did at once for the messages before is done.
-    func exchangePing(_ id: UInt64 = 1 << 40) throws(Finding) {
-        try ping(id)
+    /// PING and PONG: what the handler did at once for the messages before is done. One that gets no PING now is left
+    /// alone.
+    func exchangePing() throws(Finding) {
+        guard record.takesPing else { return }
+        lastPing += 1
+        try ping(lastPing)
         try awaitPongs()
     }
 

@@ -15,7 +15,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "capacity", "it holds as many connections at once as REGISTER and CAPACITY say",
-            section: "What you send", after: "done", "ack-burst"
+            section: "What you send", after: "answer", "ack-burst"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 try trial.requireOwnThread()
@@ -28,7 +28,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "drained", "the drained bytes are the beginning of the stream; what is in the socket comes after",
-            section: "What you get", after: "done"
+            section: "What you get", after: "answer"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let request = stage.subject.exchange.request
@@ -43,7 +43,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "proxy-header", "a PROXY v2 header of any family, with or without more after the addresses, is taken",
-            section: "What you get", after: "done"
+            section: "What you get", after: "answer"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 for header in ProxyHeader.samples {
@@ -53,7 +53,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "long-name", "a listener's name of 255 bytes, not all of them ASCII, is taken",
-            section: "What you get", after: "done"
+            section: "What you get", after: "answer"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let name = "x" + String(repeating: "ü", count: ProtocolLimits.name / 2)
@@ -63,7 +63,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "sent-before", "a baton with flag 1, which was sent to another handler first, is taken",
-            section: "What you get", after: "done"
+            section: "What you get", after: "answer"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 try trial.complete(try trial.baton(Trial.BatonContent(wasSentBefore: true)))

@@ -15,7 +15,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "drain", "after DRAIN it answers PING, finishes what it holds, sends the last DONE, and exits with status 0",
-            section: "What you must do, 5", after: "drain-idle", "done", "ping"
+            section: "What you must do, 5", after: "drain-idle", "answer", "ping-held"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 try trial.drainHolding(orders: 1)
@@ -40,7 +40,13 @@ extension ConformanceCheck {
                 guard trial.record.room > 0 else { throw .inapplicable("its capacity is one connection") }
                 let crossing = try trial.whileStopped { () throws(Finding) in
                     try trial.send(.drain)
-                    return try trial.baton()
+                    let crossing = try trial.baton()
+                    try trial.ping(1)
+                    return crossing
+                }
+                // With the PONG it has seen the baton, and decided.
+                try trial.wait(for: "PONG after DRAIN") {
+                    trial.record.unansweredPings == 0 || trial.record.heldCount == 0
                 }
                 try trial.request(crossing)
                 try trial.complete(held)

@@ -17,7 +17,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "end-of-file-held", "when the channel ends it finishes what it holds, and exits",
-            section: "What you must do, 6", after: "end-of-file", "done"
+            section: "What you must do, 6", after: "end-of-file", "answer"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let client = try trial.baton()

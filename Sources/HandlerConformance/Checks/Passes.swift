@@ -7,7 +7,7 @@ extension ConformanceCheck {
     static let passes: [ConformanceCheck] = [
         ConformanceCheck(
             "pass", "PASS names a held baton, or a number with the top bit; until PASSED the socket is left alone",
-            section: "PASS", after: "ack"
+            section: "PASS", after: "ping-held", "done"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let passed = try trial.provokePass()
@@ -41,7 +41,7 @@ extension ConformanceCheck {
         },
         ConformanceCheck(
             "pass-refused", "after PASSED with flags 1 the connection is still its own: it ends it, and sends DONE",
-            section: "PASS", after: "pass", "done"
+            section: "PASS", after: "pass"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let passed = try trial.provokePass()

@@ -46,7 +46,7 @@ extension ConformanceCheck {
     static let registrationBySocket: [ConformanceCheck] = [
         ConformanceCheck(
             "register-socket", "without BATON_CHANNEL it registers at BATON_RUNTIME_DIRECTORY/register.sock",
-            section: "Opening a channel", after: "register", "done"
+            section: "Opening a channel", after: "answer", "drain-idle"
         ) { stage throws(Finding) in
             try stage.runRegistering { trial throws(Finding) in
                 try trial.welcome()

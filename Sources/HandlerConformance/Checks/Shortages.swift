@@ -20,7 +20,7 @@ extension ConformanceCheck {
         ConformanceCheck(
             "shortage",
             "when its descriptor table is full (MSG_CTRUNC) it answers NACK before any ACK of as much or more",
-            section: "What you must do, 2", after: "no-descriptor", "done", "ending"
+            section: "What you must do, 2", after: "no-descriptor", "ending"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 if trial.record.sendsDone { try trial.complete(try trial.baton()) }

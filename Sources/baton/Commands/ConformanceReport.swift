@@ -21,7 +21,7 @@ struct ConformanceReport {
         switch report.verdict {
         case .passed: passed += 1
         case .failed: failed += 1
-        case .skipped: skipped += 1
+        case .skipped, .blocked: skipped += 1
         }
     }
 
@@ -43,6 +43,8 @@ struct ConformanceReport {
                 + output(of: report).map { detail("it wrote", $0) }
                 + [detail("read", "docs/protocol.md, \"\(report.check.section)\"")]
             return lines.joined(separator: "\n")
+        case .blocked(let failed):
+            return "\(paint.odd("skipped"))  \(name)  \(paint.faint("\(failed) comes first"))"
         case .skipped(let reason):
             return "\(paint.odd("skipped"))  \(name)  \(paint.faint(reason))"
         }
@@ -91,6 +93,9 @@ extension ConformanceReport {
                     case .skipped(let reason):
                         members.append("verdict", "skipped")
                         members.append("reason", .string(reason))
+                    case .blocked(let failed):
+                        members.append("verdict", "skipped")
+                        members.append("reason", .string("\(failed) failed"))
                     }
                     members.append("seconds", .number(report.duration.seconds))
                     return .object(members)
