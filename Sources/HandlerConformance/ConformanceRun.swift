@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LinuxSystem
 internal import Synchronization
 package import SystemPackage
@@ -36,12 +37,17 @@ package struct ConformanceRun {
         states = checks.map { _ in .waiting }
     }
 
-    /// Runs all of them.
+    /// Runs all of them. SIGINT and SIGTERM are this process's to take from here on.
     ///
     /// - Parameter tell: Is given each report, in the order of the checks.
+    /// - Throws: `.interrupted` after SIGINT or SIGTERM; every handler is gone then.
     package mutating func run(_ tell: (CheckReport) -> Void) throws(Errno) -> [CheckReport] {
         // A thread that is done sends the number of its check.
         let pair = try Socket.pair(.sequencedPacket)
+        let signals = try SignalDescriptor([SIGINT, SIGTERM])
+        var epoll = try Epoll(batch: 2)
+        try epoll.add(pair.ours.borrowed, .readable, token: 0)
+        try epoll.add(signals.borrowed, .readable, token: 1)
         var told = 0
         while told < checks.count {
             try startWhatCan(announcing: pair.theirs.borrowed)
@@ -50,11 +56,24 @@ package struct ConformanceRun {
                 told += 1
             }
             guard states.contains(.running) else { continue }
-            var number: [UInt8] = [0]
-            _ = try DescriptorPassing.receive(into: &number, room: 0, on: pair.ours.borrowed, blocking: true)
-            states[Int(number[0])] = .over
+            _ = try epoll.wait(timeout: nil)
+            if signals.next() != nil {
+                subject.running.end()
+                throw .interrupted
+            }
+            for number in Self.ended(pair.ours.borrowed) { states[number] = .over }
         }
         return checks.indices.compactMap { reports[$0] }
+    }
+
+    /// The checks that have announced their end.
+    private static func ended(_ socket: FileDescriptor) -> [Int] {
+        var numbers: [Int] = []
+        var byte: [UInt8] = [0]
+        while (try? DescriptorPassing.receive(into: &byte, room: 0, on: socket))?.count == 1 {
+            numbers.append(Int(byte[0]))
+        }
+        return numbers
     }
 
     private mutating func startWhatCan(announcing channel: FileDescriptor) throws(Errno) {

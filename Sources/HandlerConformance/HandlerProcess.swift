@@ -11,6 +11,7 @@ final class HandlerProcess {
     /// Where its standard output and error go.
     private let output: OwnedDescriptor
     private var written: [UInt8] = []
+    private let running: RunningHandlers
 
     /// The number of the channel in the handler.
     static let channelNumber = 3
@@ -35,7 +36,13 @@ final class HandlerProcess {
             throw .fault("it cannot be started: \(report.snapshot().error.map { "\($0)" } ?? "it was killed")")
         }
         self.pid = pid
+        running = subject.running
         output = pair.ours
+        guard running.add(pid) else {
+            ChildProcess.signal(pid, SIGKILL)
+            _ = try? ChildProcess.collect(pid)
+            throw .inapplicable("interrupted")
+        }
         process = try own("pidfd_open") { () throws(Errno) in try ProcessDescriptor(child: pid) }
     }
 
@@ -63,6 +70,7 @@ final class HandlerProcess {
     /// While it is not collected, its number cannot come to mean another session.
     private func collect() {
         for member in Session.members(of: pid) where member != pid { ChildProcess.signal(member, SIGKILL) }
+        running.remove(pid)
         end = try? ChildProcess.collect(pid)
     }
 

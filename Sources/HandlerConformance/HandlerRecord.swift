@@ -51,10 +51,9 @@ struct HandlerRecord {
         pings[id, default: 0] += 1
     }
 
-    /// The supervisor has taken a connection that was passed on.
-    mutating func sentPassed(_ id: UInt64) {
-        // A DONE of it that still comes is then one too many.
-        _ = try? ledger.done([id])
+    /// PASSED is sent: a connection that was taken is over, one that was refused is held as before.
+    mutating func sentPassed(_ id: UInt64, isTaken: Bool) {
+        if isTaken { ledger.passed(id) } else { _ = ledger.kept(id) }
     }
 
     mutating func take(_ packet: Span<UInt8>, _ descriptors: [DescriptorBox]) throws(Finding) {
@@ -92,6 +91,7 @@ struct HandlerRecord {
             guard let count = pings[id] else { throw .notSent(.pong, id: id) }
             pings[id] = count == 1 ? nil : count - 1
         case .pass(let pass):
+            if pass.isOfBaton { _ = try ledger.pass(pass.id) }
             if let descriptor = descriptors.first { passes.append(ReceivedPass(pass: pass, descriptor: descriptor)) }
         case .capacity(let stated): capacity = stated
         case .drain: wantsNoMore = true
@@ -100,4 +100,9 @@ struct HandlerRecord {
             negatives[id] = reason
         }
     }
+}
+
+extension HandlerMessage.Pass {
+    /// Its id is that of a BATON; for a connection from elsewhere the top bit is set.
+    var isOfBaton: Bool { id & (1 << 63) == 0 }
 }

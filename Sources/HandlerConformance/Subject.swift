@@ -11,6 +11,7 @@ package struct Subject: Sendable {
     package var exchange = Exchange()
     /// The longest a check waits for any one thing that the handler must do.
     package var patience: Duration = .seconds(5)
+    let running = RunningHandlers()
 
     package init(path: String, arguments: [String]) {
         self.path = path

@@ -41,7 +41,9 @@ package enum CurrentProcess {
     package static var workingDirectory: String? { FileSystem.target(of: "/proc/self/cwd") }
 
     /// Where a descriptor's file is now.
-    static func path(of descriptor: FileDescriptor) -> String? { FileSystem.target(of: "/proc/self/fd/\(descriptor.rawValue)") }
+    static func path(of descriptor: FileDescriptor) -> String? {
+        FileSystem.target(of: "/proc/self/fd/\(descriptor.rawValue)")
+    }
 
     /// Becomes another program, environment and open descriptors kept (execv(3)).
     ///

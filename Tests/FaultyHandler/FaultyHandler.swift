@@ -103,7 +103,9 @@ final class FaultyHandler {
     }
 
     private func readChannel() {
-        guard let received = try? DescriptorPassing.receive(into: &buffer, room: 2, on: channel.borrowed) else { return }
+        guard let received = try? DescriptorPassing.receive(into: &buffer, room: 2, on: channel.borrowed) else {
+            return
+        }
         guard received.count > 0 else {
             isChannelOver = true
             return
@@ -112,7 +114,9 @@ final class FaultyHandler {
         do throws(ProtocolError) {
             let message = try MessageCoder.decodeSupervisorMessage(packet.span)
             if message.type != .baton {
-                if fault == .keepsSurplus { surplus += received.descriptors } else {
+                if fault == .keepsSurplus {
+                    surplus += received.descriptors
+                } else {
                     try message.type.check(descriptors: received.descriptors.count)
                 }
             }
@@ -208,7 +212,7 @@ final class FaultyHandler {
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, channel.rawValue, 9)
-        var arguments = [strdup("/bin/sleep"), strdup("600"), nil]
+        var arguments = [strdup("sleep"), strdup("86399"), nil]
         defer { arguments.forEach { free($0) } }
         var pid: pid_t = 0
         posix_spawn(&pid, "/bin/sleep", &actions, nil, &arguments, nil)

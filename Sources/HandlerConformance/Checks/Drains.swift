@@ -14,7 +14,8 @@ extension ConformanceCheck {
             }
         },
         ConformanceCheck(
-            "drain", "after DRAIN it answers PING, finishes what it holds, sends the last DONE, and exits with status 0",
+            "drain",
+            "after DRAIN it answers PING, finishes what it holds, sends the last DONE, and exits with status 0",
             section: "What you must do, 5", after: "drain-idle", "answer", "ping-held"
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in

@@ -57,7 +57,9 @@ extension ConformanceCheck {
                     }
                     let end = try trial.awaitEnd(after: "REJECT")
                     if end.succeeded { stage.remark("it exits with status 0 after REJECT, as after DRAIN") }
-                    if !trial.process.lastOutput.contains(reason) { stage.remark("it does not tell why it was rejected") }
+                    if !trial.process.lastOutput.contains(reason) {
+                        stage.remark("it does not tell why it was rejected")
+                    }
                 }
             }
         },

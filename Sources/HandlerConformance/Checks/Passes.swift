@@ -26,7 +26,7 @@ extension ConformanceCheck {
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let passed = try trial.provokePass()
-                trial.record.sentPassed(passed.id)
+                trial.record.sentPassed(passed.id, isTaken: true)
                 try trial.send(.passed(id: passed.id, .taken))
                 try trial.exchangePing()
                 try trial.requireWorking(passed)
@@ -45,6 +45,7 @@ extension ConformanceCheck {
         ) { stage throws(Finding) in
             try stage.run { trial throws(Finding) in
                 let passed = try trial.provokePass()
+                trial.record.sentPassed(passed.id, isTaken: false)
                 try trial.send(.passed(id: passed.id, .refused(reason: "queue_full")))
                 _ = passed.descriptor.take()
                 passed.client.close()
@@ -65,9 +66,6 @@ private struct PassedConnection {
 }
 
 extension Trial {
-    /// Ids of connections from elsewhere have it.
-    private static let topBit: UInt64 = 1 << 63
-
     /// A client says what makes the handler pass it on.
     fileprivate func provokePass() throws(Finding) -> PassedConnection {
         guard let text = subject.exchange.passRequest else { throw .inapplicable("no --send-pass") }
@@ -78,13 +76,10 @@ extension Trial {
         guard let first = record.passes.first else {
             throw .fault("it ended the connection, and passed nothing on")
         }
-        let id = first.pass.id
-        let isOfBaton = id & Self.topBit == 0
-        try require(
-            !isOfBaton || (id == client.id && !record.done.contains(id)),
-            "PASS has id \(id), and only BATON \(client.id) is held")
+        try require(first.descriptor.borrowed.map(Socket.isSocket) ?? false, "what came with PASS is no socket")
         try require(!client.sawEnd, "it ended the connection that it passed on")
-        return PassedConnection(id: id, isOfBaton: isOfBaton, client: client, descriptor: first.descriptor)
+        return PassedConnection(
+            id: first.pass.id, isOfBaton: first.pass.isOfBaton, client: client, descriptor: first.descriptor)
     }
 
     /// The connection goes on in both directions, over what came with PASS.
@@ -98,7 +93,8 @@ extension Trial {
         }
         let arrived = (try? Socket.receive(copy, most: Self.mostRead)) ?? []
         try require(
-            arrives && !arrived.isEmpty, "after PASSED nothing can be read from the connection any more: "
+            arrives && !arrived.isEmpty,
+            "after PASSED nothing can be read from the connection any more: "
                 + "it was shut down, or the handler read it")
         let isSent = (try? DescriptorPassing.send(answer, on: copy)) != nil
         try require(isSent, "after PASSED the connection was shut down: its new owner cannot write to it")

@@ -56,6 +56,6 @@ extension ConformanceCheck {
                 try trial.send(.drain)
                 try trial.wait(for: "the end of the channel after DRAIN", comesByChannel: false) { trial.hasHungUp }
             }
-        },
+        }
     ]
 }

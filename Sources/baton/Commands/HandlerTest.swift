@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import ControlProtocol
 internal import HandlerConformance
 internal import LinuxSystem
+internal import SystemPackage
 
 struct HandlerTest: BatonCommand {
     static let configuration = CommandConfiguration(
@@ -84,11 +85,13 @@ struct HandlerTest: BatonCommand {
         if list { return print(json ? ConformanceReport.list(checks).text : report.lines(of: checks)) }
         var run = ConformanceRun(subject, checks)
         let reports: [CheckReport]
-        do {
+        do throws(Errno) {
             reports = try run.run { check in
                 report.count(check)
                 if !json { print(report.lines(of: check)) }
             }
+        } catch .interrupted {
+            throw Failure(.failed, "interrupted")
         } catch {
             throw Failure(.failed, "the test itself failed: \(error)")
         }
