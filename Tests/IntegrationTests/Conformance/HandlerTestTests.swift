@@ -53,6 +53,8 @@ import Testing
         let names = (list.object?["checks"]?.array ?? []).compactMap { $0.object?["name"]?.string }
         #expect(names.count >= 38)
         #expect(Set(names).subtracting(HandlerFault.all.map(\.check)) == [])
+        let page = try String(contentsOfFile: Repository.path("docs/handler-test.md"), encoding: .utf8)
+        for name in names { #expect(page.contains("| `\(name)` |"), "docs/handler-test.md lists every check") }
     }
 
     @Test("it prints a line a check, what it saw, where to read on, and a summary; no colour in a file")
