@@ -10,20 +10,46 @@ package import SystemPackage
 package struct ConformanceRun {
     private let subject: Subject
     private let checks: [ConformanceCheck]
-    private let reports = Reports()
+    private let reports: Reports
     private var states: [State]
 
     private enum State {
         case waiting, running, over
     }
 
-    /// What ended, from the checks' threads.
+    /// What the checks' threads have found, which keep it for as long as they run.
     private final class Reports: Sendable {
         private let byIndex = Mutex<[Int: CheckReport]>([:])
+        /// A thread that is done sends the number of its check from one to the other.
+        private let announced: OwnedDescriptor
+        private let announcing: OwnedDescriptor
+
+        init() throws(Errno) {
+            let pair = try Socket.pair(.sequencedPacket)
+            announced = pair.ours
+            announcing = pair.theirs
+        }
 
         subscript(index: Int) -> CheckReport? {
             get { byIndex.withLock { $0[index] } }
             set { byIndex.withLock { $0[index] = newValue } }
+        }
+
+        /// Readable when a check has been announced.
+        var news: FileDescriptor { announced.borrowed }
+
+        func announce(_ index: Int) {
+            _ = try? DescriptorPassing.send([UInt8(index)], on: announcing.borrowed, blocking: true)
+        }
+
+        /// The checks that have been announced since it was last asked.
+        func takeNews() -> [Int] {
+            var numbers: [Int] = []
+            var byte: [UInt8] = [0]
+            while (try? DescriptorPassing.receive(into: &byte, room: 0, on: news))?.count == 1 {
+                numbers.append(Int(byte[0]))
+            }
+            return numbers
         }
     }
 
@@ -31,7 +57,8 @@ package struct ConformanceRun {
     private static let mostAtOnce = 4
 
     /// - Parameter checks: In the order of `ConformanceCheck.all`.
-    package init(_ subject: Subject, _ checks: [ConformanceCheck]) {
+    package init(_ subject: Subject, _ checks: [ConformanceCheck]) throws(Errno) {
+        reports = try Reports()
         self.subject = subject
         self.checks = checks
         states = checks.map { _ in .waiting }
@@ -42,41 +69,34 @@ package struct ConformanceRun {
     /// - Parameter tell: Is given each report, in the order of the checks.
     /// - Throws: `.interrupted` after SIGINT or SIGTERM; every handler is gone then.
     package mutating func run(_ tell: (CheckReport) -> Void) throws(Errno) -> [CheckReport] {
-        // A thread that is done sends the number of its check.
-        let pair = try Socket.pair(.sequencedPacket)
         let signals = try SignalDescriptor([SIGINT, SIGTERM])
         var epoll = try Epoll(batch: 2)
-        try epoll.add(pair.ours.borrowed, .readable, token: 0)
+        try epoll.add(reports.news, .readable, token: 0)
         try epoll.add(signals.borrowed, .readable, token: 1)
         var told = 0
+        var isInterrupted = false
         while told < checks.count {
-            try startWhatCan(announcing: pair.theirs.borrowed)
+            if !isInterrupted { try startWhatCan() }
             while told < checks.count, let report = reports[told], states[told] == .over {
-                tell(report)
+                if !isInterrupted { tell(report) }
                 told += 1
             }
-            guard states.contains(.running) else { continue }
+            guard states.contains(.running) else {
+                if isInterrupted { throw .interrupted }
+                continue
+            }
             _ = try epoll.wait(timeout: nil)
             if signals.next() != nil {
+                // The checks that run see their handlers end, and are over soon.
+                isInterrupted = true
                 subject.running.end()
-                throw .interrupted
             }
-            for number in Self.ended(pair.ours.borrowed) { states[number] = .over }
+            for number in reports.takeNews() { states[number] = .over }
         }
         return checks.indices.compactMap { reports[$0] }
     }
 
-    /// The checks that have announced their end.
-    private static func ended(_ socket: FileDescriptor) -> [Int] {
-        var numbers: [Int] = []
-        var byte: [UInt8] = [0]
-        while (try? DescriptorPassing.receive(into: &byte, room: 0, on: socket))?.count == 1 {
-            numbers.append(Int(byte[0]))
-        }
-        return numbers
-    }
-
-    private mutating func startWhatCan(announcing channel: FileDescriptor) throws(Errno) {
+    private mutating func startWhatCan() throws(Errno) {
         for index in checks.indices where states[index] == .waiting {
             if let failed = failedPrerequisite(of: checks[index]) {
                 reports[index] = CheckReport(
@@ -87,7 +107,7 @@ package struct ConformanceRun {
                 let (check, subject, reports) = (checks[index], subject, reports)
                 try DetachedThread.start {
                     reports[index] = check.report(on: subject)
-                    _ = try? DescriptorPassing.send([UInt8(index)], on: channel, blocking: true)
+                    reports.announce(index)
                 }
             }
         }

@@ -83,9 +83,9 @@ struct HandlerTest: BatonCommand {
         let checks = ConformanceCheck.all.filter { only.isEmpty || only.contains($0.name) }
         var report = ConformanceReport(width: checks.map(\.name.count).max() ?? 0)
         if list { return print(json ? ConformanceReport.list(checks).text : report.lines(of: checks)) }
-        var run = ConformanceRun(subject, checks)
         let reports: [CheckReport]
         do throws(Errno) {
+            var run = try ConformanceRun(subject, checks)
             reports = try run.run { check in
                 report.count(check)
                 if !json { print(report.lines(of: check)) }
