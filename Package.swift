@@ -50,6 +50,10 @@ let package = Package(
         .target(name: "HandoffProtocol", swiftSettings: strict),
         .target(name: "ControlProtocol", swiftSettings: strict),
 
+        // Plays the supervisor to a handler under test.
+        .target(
+            name: "HandlerConformance", dependencies: ["HandoffProtocol", "LinuxSystem", system], swiftSettings: strict),
+
         // The programs.
         .target(
             name: "Supervisor",
@@ -64,7 +68,8 @@ let package = Package(
         .executableTarget(
             name: "baton",
             dependencies: [
-                "ServiceTable", "Importers", "ControlProtocol", "HandoffProtocol", "LinuxSystem", system, arguments,
+                "ServiceTable", "Importers", "ControlProtocol", "HandoffProtocol", "HandlerConformance", "LinuxSystem",
+                system, arguments,
             ],
             swiftSettings: strict),
 
@@ -80,6 +85,9 @@ let package = Package(
         .target(
             name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
             swiftSettings: testing),
+        .executableTarget(
+            name: "baton-faulty-handler", dependencies: ["HandoffProtocol", "LinuxSystem", system],
+            path: "Tests/FaultyHandler", swiftSettings: testing),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
@@ -97,7 +105,10 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton"],
+            dependencies: [
+                "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",
+                "baton-faulty-handler",
+            ],
             swiftSettings: testing),
     ]
 )

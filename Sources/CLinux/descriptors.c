@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -131,6 +132,23 @@ int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gi
 }
 
 int baton_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
+
+int baton_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int baton_get_open_files(pid_t pid, uint64_t *soft, uint64_t *hard)
+{
+    struct rlimit limit;
+    if (prlimit(pid, RLIMIT_NOFILE, NULL, &limit) < 0) return -1;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    return 0;
+}
+
+int baton_set_open_files(pid_t pid, uint64_t soft, uint64_t hard)
+{
+    struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+    return prlimit(pid, RLIMIT_NOFILE, &limit, NULL);
+}
 
 int baton_exited(int status) { return WIFEXITED(status); }
 

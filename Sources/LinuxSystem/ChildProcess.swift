@@ -8,6 +8,14 @@ package enum ExitStatus: Hashable, Sendable {
     case signaled(Int32, coreDumped: Bool)
 
     package var succeeded: Bool { self == .exited(0) }
+
+    /// - Parameter status: As wait(2) answers it.
+    init(waited status: Int32) {
+        self =
+            baton_exited(status) != 0
+            ? .exited(baton_exit_status(status))
+            : .signaled(baton_term_signal(status), coreDumped: baton_dumped_core(status) != 0)
+    }
 }
 
 extension ExitStatus: CustomStringConvertible {
@@ -26,8 +34,14 @@ package enum ChildProcess {
     package static func reap() -> (pid: Int32, status: ExitStatus)? {
         var status: Int32 = 0
         guard let pid = try? SystemCall.value({ unsafe waitpid(-1, &status, WNOHANG) }), pid > 0 else { return nil }
-        if baton_exited(status) != 0 { return (pid, .exited(baton_exit_status(status))) }
-        return (pid, .signaled(baton_term_signal(status), coreDumped: baton_dumped_core(status) != 0))
+        return (pid, ExitStatus(waited: status))
+    }
+
+    /// Waits until one child has ended, and collects it.
+    package static func collect(_ pid: Int32) throws(Errno) -> ExitStatus {
+        var status: Int32 = 0
+        try SystemCall.value { unsafe waitpid(pid, &status, 0) }
+        return ExitStatus(waited: status)
     }
 
     /// The process group of any process; nil when it is gone.
@@ -73,7 +87,7 @@ package enum SignalName {
     }
 }
 
-/// A process that is not our child, held by a pidfd so that its number cannot come to mean another.
+/// A process held by a pidfd, so that its number cannot come to mean another and its end can be waited for.
 package struct ProcessDescriptor: ~Copyable {
     private let descriptor: OwnedDescriptor
 
@@ -81,8 +95,18 @@ package struct ProcessDescriptor: ~Copyable {
         self.descriptor = descriptor
     }
 
+    /// A child of ours that has not been collected (pidfd_open(2)).
+    package init(child pid: Int32) throws(Errno) {
+        descriptor = OwnedDescriptor(adopting: try SystemCall.value { baton_pidfd_open(pid) })
+    }
+
     /// Readable when the process has ended (pidfd_open(2)).
     package var borrowed: FileDescriptor { descriptor.borrowed }
+
+    /// Whether it has ended, collected or not.
+    package var hasEnded: Bool {
+        (try? Poll.wait(for: descriptor.borrowed, .readable, within: .zero)) ?? false
+    }
 
     package borrowing func signal(_ signal: Int32) throws(Errno) {
         try SystemCall.value { baton_pidfd_signal(descriptor.rawValue, signal) }

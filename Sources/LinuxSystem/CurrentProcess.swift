@@ -36,21 +36,13 @@ package enum CurrentProcess {
     }
 
     /// The file that this program was started from, links resolved (proc(5)).
-    package static var program: String? { link("/proc/self/exe") }
+    package static var program: String? { FileSystem.target(of: "/proc/self/exe") }
 
-    package static var workingDirectory: String? { link("/proc/self/cwd") }
+    package static var workingDirectory: String? { FileSystem.target(of: "/proc/self/cwd") }
 
     /// Where a descriptor's file is now.
-    static func path(of descriptor: FileDescriptor) -> String? { link("/proc/self/fd/\(descriptor.rawValue)") }
-
-    private static func link(_ path: String) -> String? {
-        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX) + 1) { buffer in
-            guard let start = buffer.baseAddress else { return nil }
-            let length = unsafe readlink(path, start, Int(PATH_MAX))
-            guard length > 0 else { return nil }
-            unsafe start[length] = 0
-            return unsafe String(cString: start)
-        }
+    static func path(of descriptor: FileDescriptor) -> String? {
+        FileSystem.target(of: "/proc/self/fd/\(descriptor.rawValue)")
     }
 
     /// Becomes another program, environment and open descriptors kept (execv(3)).

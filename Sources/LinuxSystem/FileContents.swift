@@ -97,6 +97,17 @@ package enum FileSystem {
         return unsafe lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
     }
 
+    /// Where a symbolic link leads (readlink(2)); nil when it is none, or cannot be read.
+    package static func target(of link: String) -> String? {
+        unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX) + 1) { buffer in
+            guard let start = buffer.baseAddress else { return nil }
+            let length = unsafe readlink(link, start, Int(PATH_MAX))
+            guard length > 0 else { return nil }
+            unsafe start[length] = 0
+            return unsafe String(cString: start)
+        }
+    }
+
     /// The names in a directory, sorted by bytes; none when it cannot be read.
     package static func names(in directory: String) -> [String] {
         guard let stream = unsafe opendir(directory) else { return [] }

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 package import SystemPackage
 
@@ -39,7 +38,7 @@ package struct ProgramRun: Sendable {
         let trouble = read(pipes, most: most, until: deadline)
         if trouble != nil { _ = kill(pid, SIGKILL) }
         // The program ends when its outputs have; a killed one does at once.
-        status = Self.wait(for: pid)
+        status = (try? ChildProcess.collect(pid)) ?? .exited(1)
         if let trouble { throw trouble }
     }
 
@@ -82,12 +81,5 @@ package struct ProgramRun: Sendable {
             }
         }
         return nil
-    }
-
-    private static func wait(for pid: pid_t) -> ExitStatus {
-        var status: Int32 = 0
-        guard (try? SystemCall.value { unsafe waitpid(pid, &status, 0) }) != nil else { return .exited(1) }
-        if baton_exited(status) != 0 { return .exited(baton_exit_status(status)) }
-        return .signaled(baton_term_signal(status), coreDumped: baton_dumped_core(status) != 0)
     }
 }

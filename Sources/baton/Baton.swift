@@ -11,5 +11,7 @@ struct Baton: ParsableCommand {
             answers; 77 not allowed; 78 the service table has faults.
             """,
         version: "baton \(BatonVersion.text)",
-        subcommands: [Run.self, Check.self, Import.self, Status.self, Restart.self, Pass.self, Stop.self])
+        subcommands: [
+            Run.self, Check.self, Import.self, Status.self, Restart.self, Pass.self, Stop.self, HandlerTest.self,
+        ])
 }

@@ -78,6 +78,11 @@ int baton_is_new_address(int type);
 int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid);
 
 int baton_pidfd_signal(int pidfd, int signal);
+int baton_pidfd_open(pid_t pid); /* close-on-exec */
+
+/* RLIMIT_NOFILE of any process (prlimit(2)). */
+int baton_get_open_files(pid_t pid, uint64_t *soft, uint64_t *hard);
+int baton_set_open_files(pid_t pid, uint64_t soft, uint64_t hard);
 
 /* wait(2) macros */
 int baton_exited(int status);

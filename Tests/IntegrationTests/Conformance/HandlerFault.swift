@@ -1,0 +1,46 @@
+/// A fault of `baton-faulty-handler`, and the check that must find it.
+struct HandlerFault: Sendable {
+    var name: String
+    var check: String
+
+    static let all: [HandlerFault] = [
+        ("register", ["acknowledgesBeforeRegister", "namesAnotherService", "registersVersion2"]),
+        ("close-on-exec", ["inheritsChannel"]),
+        ("fork", ["childKeepsChannel"]),
+        ("register-socket", ["namesAnotherServiceByHand"]),
+        ("ack", ["neverAcknowledges", "acknowledgesLate", "acknowledgesAnother", "givesBack"]),
+        ("ack-burst", ["acknowledgesFewOfMany"]),
+        ("done", ["doneTwice", "neverDone", "doneOfAnother"]),
+        ("ending", ["closesWithoutShutdown", "doneBeforeClose"]),
+        ("answer", ["answersAnother"]),
+        ("capacity", ["servesFewAtOnce"]),
+        ("ping", ["neverPongs", "pongsWithoutID"]),
+        ("ping-held", ["silentWhileHolding"]),
+        ("ping-burst", ["silentWhileBusy"]),
+        ("duplicates", ["pongsOnceForTwo", "diesOfSecondWelcome"]),
+        ("drained", ["forgetsDrained"]),
+        ("proxy-header", ["chokesOnProxyTail"]),
+        ("long-name", ["chokesOnLongName"]),
+        ("sent-before", ["refusesSentBefore"]),
+        ("no-descriptor", ["acknowledgesWithoutDescriptor"]),
+        ("shortage", ["ignoresTruncation", "diesOfShortage"]),
+        ("two-descriptors", ["takesFirstOfTwo"]),
+        ("surplus-descriptor", ["keepsSurplus"]),
+        ("drain-idle", ["ignoresDrain", "failsAfterDrain"]),
+        ("drain", ["cutsWhenDrained", "silentWhenDrained"]),
+        ("drain-twice", ["diesOfSecondDrain"]),
+        ("drain-crossing", ["dropsCrossing"]),
+        ("end-of-file", ["outlivesChannel"]),
+        ("end-of-file-held", ["cutsAtEnd"]),
+        ("unsent-answers", ["triesForEver"]),
+        ("reject", ["hangsWhenRejected"]),
+        ("terminate", ["ignoresTerminate"]),
+        ("channel-full", ["blocksOnFullChannel", "losesOnFullChannel"]),
+        ("malformed-header", ["diesOfWrongLength"]),
+        ("malformed-baton", ["trustsBatons"]),
+        ("malformed-other", ["diesOfLongPing"]),
+        ("pass", ["passesAnother", "passesNothing", "passesWithoutDescriptor", "readsWhatItPassed"]),
+        ("pass-taken", ["shutsDownPassed", "donePassed", "keepsPassed"]),
+        ("pass-refused", ["forgetsRefused"]),
+    ].flatMap { check, faults in faults.map { HandlerFault(name: $0, check: check) } }
+}
