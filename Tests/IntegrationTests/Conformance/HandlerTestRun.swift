@@ -1,7 +1,7 @@
 import ControlProtocol
 import TestSupport
 
-/// A run of `baton handler-test --json`, whose clients send a line and expect it back.
+/// A run of `baton handler-test --json`.
 struct HandlerTestRun {
     let status: TestProcess.ExitStatus
     /// The verdicts by check, in the order of the report.
@@ -10,9 +10,14 @@ struct HandlerTestRun {
     let seen: [String: String]
     let remarks: [String]
 
+    /// What clients of an echo handler send and expect.
+    static let echo = ["--send", "hello there\\n", "--expect", "hello there\\n"]
+
     /// - Parameter patience: What `--timeout` says. A check that finds a fault may take so long.
-    init(_ handler: [String], patience: String = "20s", _ options: [String] = []) throws {
-        let exchange = ["--send", "hello there\\n", "--expect", "hello there\\n"]
+    init(
+        _ handler: [String], patience: String = "20s", exchange: [String] = HandlerTestRun.echo,
+        _ options: [String] = []
+    ) throws {
         let output = try runProgram(
             Repository.product("baton"),
             ["handler-test", "--json", "--timeout", patience] + exchange + options + ["--"] + handler,
