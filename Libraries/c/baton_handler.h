@@ -126,8 +126,9 @@ int baton_peer(const struct baton_connection *connection, struct sockaddr_storag
  * or with NULL to another handler of this one. Waits for the supervisor's answer, which comes at once.
  *
  * 0: taken. Its `fd` is closed here and -1; baton_end frees the rest, as always.
- * -1: it is yours still, and `refusal` says why: errno is ECONNREFUSED when the supervisor refused, ENOTCONN
- * when it is not there or went away before it answered, anything else when the PASS could not be sent.
+ * -1: it is yours still, and `refusal` says why: errno is ECONNREFUSED when the supervisor refused (`refusal` is
+ * one of the reasons of protocol.md), ENOTCONN when it is not there or went away before it answered (if it
+ * lives, it may have taken it all the same), anything else when the PASS could not be sent.
  *
  * Take the descriptor out of your own epoll(7) set first: others hold the socket, so closing does not. While
  * another thread is in baton_next it does the work; in that thread itself, baton_pass reads the channel. */

@@ -17,7 +17,7 @@ static int calm(struct baton_handler *handler) {
 
 /* Under lock. */
 static int is_drained(const struct baton_handler *handler) {
-    if (handler->passing.first)
+    if (handler->passing.first || handler->outbox.passes.first)
         return 0;
     return handler->is_draining ? handler->held == 0 : handler->is_leaving && handler->held_here == 0;
 }

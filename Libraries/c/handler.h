@@ -26,6 +26,7 @@ enum {
     LONGEST_TEXT = 1024,
     BATCH = 64,          /* batons read before one ACK; no more ever stand unacknowledged */
     IDS_A_MESSAGE = 512, /* connections named by one DONE */
+    PASSES_AT_ONCE = 32, /* unanswered; Baton reads no more from who leaves 64 answers unread */
     RETRY_SEND = 10      /* milliseconds after the kernel was short of memory */
 };
 
@@ -99,6 +100,7 @@ struct baton_handler {
     uint64_t own_ids;   /* given to PASS */
     struct outbox outbox;
     struct queue passing; /* PASS sent, not answered */
+    unsigned passing_count;
     uint32_t capacity;
     char *status;
 

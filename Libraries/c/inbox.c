@@ -119,8 +119,10 @@ static int take_passed(struct baton_handler *handler, const struct header *heade
     *(char *)mempcpy(reason, handler->buffer + HEADER, size) = 0;
     pthread_mutex_lock(&handler->lock);
     struct entry *entry = baton_remove(&handler->passing, header->id);
-    if (entry)
+    if (entry) {
+        handler->passing_count--;
         baton_settle(handler, entry, header->flags ? reason : NULL, ECONNREFUSED);
+    }
     pthread_mutex_unlock(&handler->lock);
     return entry ? 0 : -1;
 }

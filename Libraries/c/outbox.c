@@ -66,14 +66,18 @@ static enum sending send_pass(struct baton_handler *handler, const struct entry 
 }
 
 static enum sending flush_passes(struct baton_handler *handler) {
-    for (struct entry *entry; (entry = handler->outbox.passes.first);) {
-        enum sending result = send_pass(handler, entry);
-        if (result == SENT)
-            baton_push(&handler->passing, baton_pop(&handler->outbox.passes));
-        else if (result == UNSENDABLE)
-            baton_settle(handler, baton_pop(&handler->outbox.passes), strerror(errno), errno);
-        else
+    struct queue *passes = &handler->outbox.passes;
+    while (passes->first && handler->passing_count < PASSES_AT_ONCE) {
+        enum sending result = send_pass(handler, passes->first);
+        if (result == SENT) {
+            baton_push(&handler->passing, baton_pop(passes));
+            handler->passing_count++;
+        } else if (result == UNSENDABLE) {
+            int error = errno;
+            baton_settle(handler, baton_pop(passes), strerror(error), error);
+        } else {
             return result;
+        }
     }
     return SENT;
 }

@@ -124,6 +124,7 @@ static void forget_channel(struct baton_handler *handler) {
         baton_settle(handler, entry, gone, ENOTCONN);
     for (struct entry *entry; (entry = baton_pop(&handler->passing));)
         baton_settle(handler, entry, gone, ENOTCONN);
+    handler->passing_count = 0;
     *outbox = (struct outbox){.done = outbox->done, .done_room = outbox->done_room};
     pthread_mutex_unlock(&handler->lock);
     handler->received_count = 0;
