@@ -83,6 +83,7 @@ class AsyncHandler:
         passing = Passing(connected, None, service, drained)
         self.pass_on(passing)
         await asyncio.wrap_future(passing.outcome)
+        connected.close()
 
     async def close(self) -> None:
         """Drains, waits until every connection has ended, and closes the
@@ -113,7 +114,7 @@ class AsyncHandler:
             baton, connected, place = self._came.popleft()
             connection = AsyncConnection(self, baton, connected, place)
             try:
-                await connection.open(baton.drained)
+                await connection.open()
             except BaseException as error:
                 hang_up(connected)
                 self.end(place)

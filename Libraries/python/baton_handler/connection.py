@@ -114,6 +114,7 @@ class Connection(Origin):
         passing.outcome.result()
         with self._lock:
             self._is_over = True
+        self.socket.close()
 
     def detach(self) -> socket.socket:
         """Takes the socket out, to be closed elsewhere; `end` still gives the

@@ -307,7 +307,6 @@ class Exchange:
         if came.flags:
             reason = came.body.decode(errors="replace")
             return passing.refuse(reason, is_answered=True)
-        passing.connected.close()  # no shutdown: the stream goes on elsewhere
         if passing.place is not None:
             self.outbox.give_back(passing.place)
         passing.outcome.set_result(None)

@@ -96,6 +96,7 @@ class Handler:
         passing = Passing(connected, None, service, drained)
         self.pass_on(passing)
         passing.outcome.result()
+        connected.close()
 
     def close(self) -> None:
         """Drains, waits until every connection has ended, and closes the

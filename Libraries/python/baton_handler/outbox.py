@@ -26,7 +26,8 @@ class Place(NamedTuple):
 
 class Passing:
     """A connection on its way elsewhere; `outcome` has no value, or raises
-    PassRefused."""
+    PassRefused. Taken, it is to be closed and not shut down: the stream goes on
+    elsewhere."""
 
     def __init__(
         self, connected: socket.socket, place: Optional[Place], service: str,

@@ -18,6 +18,19 @@ _LIMIT = 16384
 _READING = 8192
 
 
+class _Reader(asyncio.StreamReader):
+    # asyncio has no word for what was read ahead, but this name since 3.4.
+    _buffer: bytearray
+
+    def take(self) -> bytes:
+        taken = bytes(self._buffer)
+        self._buffer.clear()
+        return taken
+
+    def unread(self, data: bytes) -> None:
+        self._buffer[:0] = data
+
+
 class _BoundedProtocol(asyncio.StreamReaderProtocol, asyncio.BufferedProtocol):
     """A stream that reads little at a time; asyncio's own takes 256 KiB."""
 
@@ -50,62 +63,57 @@ class AsyncConnection(Origin):
         """The client: (host, port), or the path of a Unix-domain socket."""
         return self._peer(self._socket)
 
-    async def open(self, drained: bytes) -> None:
+    async def open(self) -> None:
         """For the handler: makes the streams."""
         loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(limit=_LIMIT, loop=loop)
-        reader.feed_data(drained)
+        reader = _Reader(limit=_LIMIT, loop=loop)
+        reader.unread(self.drained)
         protocol = _BoundedProtocol(reader, loop=loop)
         self._socket.setblocking(False)
         transport, _ = await loop.connect_accepted_socket(
             lambda: protocol, self._socket
         )
+        self._reader = reader
         self.reader = reader
         self.writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
-    async def pass_to(self, service: str = "", unread: bytes = b"") -> None:
-        """Passes the connection on to a service that the table lists in
-        `pass_to`; without a name, to another handler of this one. First come
-        the bytes `unread`, which you took from `reader` and give back, then what
-        is still in `reader`.
+    def unread(self, data: bytes) -> None:
+        """Puts bytes back in front of the stream: `reader` gives them again, or
+        they go along when the connection is passed on."""
+        self._reader.unread(data)
 
-        Taken, the connection has ended here. After PassRefused it is yours as
-        before, with a new `reader` and `writer`. Others must not use the old
-        ones meanwhile.
+    async def pass_to(self, service: str = "") -> None:
+        """Passes the connection on, what is unread first, to a service that
+        the table lists in `pass_to`; without a name, to another handler of
+        this one. What was written is sent before.
+
+        Taken, the connection has ended here; after PassRefused it is yours as
+        before. Nobody may read or write meanwhile.
         """
         # Once it has begun it is carried to its end, whoever is cancelled.
-        await asyncio.shield(asyncio.ensure_future(self._pass_to(service, unread)))
+        await asyncio.shield(asyncio.ensure_future(self._pass_to(service)))
 
-    async def _pass_to(self, service: str, unread: bytes) -> None:
-        kept = self._socket.dup()
-        try:
-            drained = unread + await self._take_streams_down()
-        except BaseException:
-            kept.close()
-            raise
-        self._socket = kept
-        try:
-            passing = Passing(kept, self._place, service, drained)
-            self._holder.pass_on(passing)
-            await asyncio.wrap_future(passing.outcome)
-            self._is_over = True
-        except BaseException:
-            await self.open(drained)
-            raise
-
-    async def _take_streams_down(self) -> bytes:
-        """Writes what waits; answers what was read of the socket."""
+    async def _pass_to(self, service: str) -> None:
         transport = self.writer.transport
+        assert isinstance(transport, asyncio.Transport)
         transport.set_write_buffer_limits(high=0)
         await self.writer.drain()
-        assert isinstance(transport, asyncio.ReadTransport)
-        if not transport.is_closing():
-            transport.pause_reading()
-        self.reader.feed_eof()
-        drained = await self.reader.read()
-        transport.abort()  # nothing waits to be written
+        if transport.is_closing():
+            raise ConnectionResetError("the connection is closed")
+        transport.pause_reading()
+        drained = self._reader.take()
+        try:
+            passing = Passing(self._socket, self._place, service, drained)
+            self._holder.pass_on(passing)
+            await asyncio.wrap_future(passing.outcome)
+        except BaseException:
+            self._reader.unread(drained)
+            transport.set_write_buffer_limits()
+            transport.resume_reading()
+            raise
+        self._is_over = True
+        transport.abort()  # closes, and no more: nothing waits to be written
         await _closed(self.writer)
-        return drained
 
     async def end(self) -> None:
         """Writes what waits, then shutdown, close and DONE; again is nothing."""
