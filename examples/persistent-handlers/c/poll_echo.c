@@ -5,6 +5,7 @@
  *       echo: {listen: 7000, handoff: {exec: [/path/to/poll_echo]}}
  *
  * Run by hand (poll_echo SERVICE) it registers whenever a supervisor is there. TERM ends it in order. */
+#define _GNU_SOURCE
 #include "baton_handler.h"
 
 #include <errno.h>
