@@ -12,6 +12,9 @@ swift_options := --quiet --scratch-path $(BUILD_DIR) --explicit-target-dependenc
 release        = $(swift_options) -c release --static-swift-stdlib $(shell scripts/link-options $(BUILD_DIR))
 release_dir   := $(BUILD_DIR)/release
 
+c_library      = $(MAKE) --no-print-directory -C Libraries/c BUILD=$(abspath $(BUILD_DIR))/c \
+    PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) VERSION=$(shell sed -n 's/.*text = "\(.*\)".*/\1/p' Sources/ControlProtocol/Version.swift)
+
 swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
 
 .PHONY: build run test lint format bench install deps clean
@@ -22,6 +25,7 @@ build:
 	@$(SWIFT) build $(release) --product batond
 	@$(SWIFT) build $(release) --product baton
 	@scripts/check-symbols $(release_dir)/batond
+	@$(c_library)
 	@echo "built $(release_dir)/batond and $(release_dir)/baton"
 
 run: build
@@ -51,9 +55,11 @@ bench: build
 
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton
+	@$(c_library) install
 	@install -D -m 755 $(release_dir)/baton $(DESTDIR)$(PREFIX)/bin/baton
 	@install -D -m 755 $(release_dir)/batond $(DESTDIR)$(PREFIX)/libexec/baton/batond
-	@echo "installed $(DESTDIR)$(PREFIX)/bin/baton and $(DESTDIR)$(PREFIX)/libexec/baton/batond"
+	@install -D -m 644 docs/man/baton-handler.7 $(DESTDIR)$(PREFIX)/share/man/man7/baton-handler.7
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/baton, $(DESTDIR)$(PREFIX)/libexec/baton/batond and libbaton-handler"
 
 $(release_dir)/baton:
 	@$(MAKE) --no-print-directory build

@@ -13,7 +13,7 @@ struct ExamplePlace {
         let setUp = """
             set -e
             mkdir -p \(place)/bin \(place)/tftp \(place)/www
-            cp -r examples/legacy-handlers examples/persistent-handlers \(place)/
+            cp -rL examples/legacy-handlers examples/persistent-handlers \(place)/
             cp \(try ExampleHandler.c.command[0]) \(place)/bin/c-handler
             cp \(try ExampleHandler.swift.command[0]) \(place)/bin/swift-handler
             git init --quiet --initial-branch=main \(place)/work

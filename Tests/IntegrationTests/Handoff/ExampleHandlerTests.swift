@@ -5,7 +5,7 @@ import Testing
 
 /// The persistent handlers of examples/persistent-handlers: a line is answered with "LANGUAGE pid=… connection=… LINE".
 enum ExampleHandler: String, CaseIterable, CustomTestStringConvertible {
-    case c, python, swift
+    case c, poll, python, asyncio, swift
 
     var testDescription: String { rawValue }
 
@@ -14,8 +14,10 @@ enum ExampleHandler: String, CaseIterable, CustomTestStringConvertible {
         get throws {
             let examples = Repository.path("examples/persistent-handlers")
             switch self {
-            case .c: return [try Self.compiled.get()]
+            case .c: return [try Self.compiled.get() + "/echo"]
+            case .poll: return [try Self.compiled.get() + "/poll_echo"]
             case .python: return ["/usr/bin/python3", examples + "/python/echo.py"]
+            case .asyncio: return ["/usr/bin/python3", examples + "/python/async_echo.py"]
             case .swift: return [Repository.product("baton-example-handler")]
             }
         }
@@ -29,11 +31,11 @@ enum ExampleHandler: String, CaseIterable, CustomTestStringConvertible {
             "make", ["-s", "-C", Repository.path("examples/persistent-handlers/c"), "BUILD=\(build)"],
             deadline: Deadline(seconds: 60))
         guard output.status == .exited(0) else { throw TestFailure(output.standardError) }
-        return build + "/echo"
+        return build
     }
 }
 
-/// Handlers in three languages under load, killed in the middle.
+/// Handlers in three languages, with threads and in event loops, under load, killed in the middle.
 @Suite(.serialized) struct ExampleHandlerTests {
     private func table(_ handler: ExampleHandler) throws -> String {
         """
