@@ -51,7 +51,7 @@ format:
 # Some minutes, on a machine that is quiet. relay.py compares with socat and xinetd where they are installed.
 bench: build
 	@$(SWIFT) build $(release) --product baton-example-handler
-	@for each in idle storm flood relay bridge; do echo; echo "$$each:"; Benchmarks/$$each.py || exit; done
+	@for each in idle storm flood relay bridge courier; do echo; echo "$$each:"; Benchmarks/$$each.py || exit; done
 
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton
