@@ -88,6 +88,9 @@ let package = Package(
         .executableTarget(
             name: "baton-faulty-handler", dependencies: ["HandoffProtocol", "LinuxSystem", system],
             path: "Tests/FaultyHandler", swiftSettings: testing),
+        .executableTarget(
+            name: "baton-task-handler", dependencies: ["BatonHandler"], path: "Tests/TaskHandler",
+            swiftSettings: testing),
         .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
@@ -107,7 +110,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",
-                "baton-faulty-handler",
+                "baton-faulty-handler", "baton-task-handler",
             ],
             swiftSettings: testing),
     ]

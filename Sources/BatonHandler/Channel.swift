@@ -3,9 +3,9 @@ internal import LinuxSystem
 internal import Synchronization
 internal import SystemPackage
 
-/// The program's side of the channel: what any thread may say. Only the channel's own thread
-/// (`ChannelLoop`) touches the socket, so a supervisor that does not read makes nobody wait, and a program
-/// that is busy keeps no heartbeat waiting.
+/// The program's side of one channel: what any thread may say. Only the channel's own thread (`ChannelLoop`) touches
+/// the socket, so a supervisor that does not read makes nobody wait, and a program that is busy keeps no heartbeat
+/// waiting.
 final class Channel: Sendable {
     /// What the program is told, on the channel's thread; none of it may block.
     struct Observer: Sendable {
@@ -19,40 +19,24 @@ final class Channel: Sendable {
 
     private let outbox = Mutex(Outbox())
     private let socket: Mutex<OwnedDescriptor?>
-    /// A byte from ours to theirs wakes the loop.
-    private let wakePair: Mutex<SocketPair>
+    private let wake: WakePair
     private let reportsEnds: Bool
 
-    /// Registers; nothing is read before `start`.
+    /// Registers; nothing is read before the loop runs.
     init(_ configuration: HandlerConfiguration) throws(HandlerError) {
         reportsEnds = configuration.reportsEnds
-        do throws(Errno) {
-            wakePair = Mutex(try Socket.pair(.stream, nonblocking: true))
-        } catch {
-            throw HandlerError("socketpair", error)
-        }
+        wake = try WakePair()
         socket = Mutex(try configuration.openChannel())
         if let status = configuration.status { setStatus(status) }
     }
 
-    /// Starts the thread of the channel, once.
-    func start(_ observer: Observer) throws(HandlerError) {
-        do throws(Errno) {
-            try DetachedThread.start { [self] in
-                guard let socket = takeSocket() else { return }
-                ChannelLoop(self, socket, observer).run()
-            }
-        } catch {
-            throw HandlerError("pthread_create", error)
-        }
-    }
-
-    private func takeSocket() -> OwnedDescriptor? {
+    /// The socket, for the one loop.
+    func takeSocket() -> OwnedDescriptor? {
         socket.withLock { $0.take() }
     }
 
     /// Readable when the loop has something to say.
-    var wakeDescriptor: FileDescriptor { wakePair.withLock { $0.theirs.borrowed } }
+    var wakeDescriptor: FileDescriptor { wake.descriptor }
 
     func setCapacity(_ capacity: UInt32) {
         say { $0.capacity = capacity }
@@ -64,9 +48,10 @@ final class Channel: Sendable {
 
     func drain() {
         say {
-            guard !$0.isDraining else { return }
+            guard !$0.drainsByItself else { return }
+            $0.drainsByItself = true
+            $0.sendsDrain = !$0.isDraining
             $0.isDraining = true
-            $0.sendsDrain = true
         }
     }
 
@@ -78,13 +63,27 @@ final class Channel: Sendable {
         }
     }
 
+    /// A connection of the program's is somebody else's.
+    func passed() {
+        say { $0.held -= 1 }
+    }
+
+    /// Gives a connection on. The answer comes on the channel's thread, once.
+    func pass(_ pass: Outbox.Pass) {
+        var isOver = false
+        say {
+            isOver = $0.isOver
+            if !isOver { $0.append(pass) }
+        }
+        if isOver { pass.answer(.none) }
+    }
+
     private func say(_ change: (inout Outbox) -> Void) {
         outbox.withLock { outbox in
             change(&outbox)
             guard !outbox.isAwake else { return }
             outbox.isAwake = true
-            // When it fails, the loop is over and nobody is left to tell.
-            wakePair.withLock { _ = try? DescriptorPassing.send([0], on: $0.ours.borrowed) }
+            wake.send()
         }
     }
 }
@@ -100,9 +99,17 @@ extension Channel {
         outbox.withLock { outbox in
             guard outbox.isAwake else { return }
             outbox.isAwake = false
-            var byte: [UInt8] = [0]
-            _ = try? DescriptorPassing.receive(into: &byte, room: 0, on: wakeDescriptor)
+            wake.clear()
         }
+    }
+
+    /// For the loop: nothing is said or answered any more.
+    func close() {
+        let waiting = outbox.withLock { outbox in
+            outbox.isOver = true
+            return outbox.abandonPasses()
+        }
+        for answer in waiting { answer(.none) }
     }
 }
 

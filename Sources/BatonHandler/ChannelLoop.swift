@@ -11,6 +11,8 @@ final class ChannelLoop {
     private let channel: Channel
     private let socket: OwnedDescriptor
     private let observer: Channel.Observer
+    /// The supervisor's DRAIN is the end; else there will be another channel.
+    private let endsWithDrain: Bool
     private var buffer = [UInt8](repeating: 0, count: ProtocolLimits.message)
     private var packet: [UInt8] = []
     /// PONG and NACK.
@@ -18,41 +20,51 @@ final class ChannelLoop {
     /// Came, and not acknowledged yet: not ours.
     private var received: [Connection] = []
     private var isFull = false
-    private var hasFinished = false
+    /// The program has been told that no more will come.
+    private(set) var hasFinished = false
     /// DRAIN has come: what follows it goes to another handler.
     private var isToldToDrain = false
+    /// The supervisor has taken the handler in.
+    private(set) var isWelcome = false
 
-    init(_ channel: Channel, _ socket: consuming OwnedDescriptor, _ observer: Channel.Observer) {
+    init(
+        _ channel: Channel, _ socket: consuming OwnedDescriptor, _ observer: Channel.Observer, endsWithDrain: Bool
+    ) {
         self.channel = channel
         self.socket = socket
         self.observer = observer
+        self.endsWithDrain = endsWithDrain
     }
 
-    /// Until everything is said and done, or the channel breaks.
-    func run() {
+    /// Until everything is said and done, or the channel breaks: then why.
+    func run() -> HandlerError? {
+        let error = exchangeAll()
+        // The supervisor gives them to another handler, so they are not ours to shut down.
+        for connection in received { connection.abandon() }
+        Socket.shutdown(socket.borrowed)
+        channel.close()
+        return error
+    }
+
+    private func exchangeAll() -> HandlerError? {
         do {
             var waiter = try Waiter(channel: socket.borrowed, wake: channel.wakeDescriptor)
             while try exchange() {
                 try waiter.wait(forRoom: isFull)
             }
-            finish(nil)
+            return nil
         } catch let error as HandlerError {
-            finish(error)
+            return error
         } catch {
-            finish(HandlerError("epoll", error as? Errno ?? .ioError))
+            return HandlerError("epoll", error as? Errno ?? .ioError)
         }
-        // The supervisor gives them to another handler, so they are not ours to shut down.
-        for connection in received { connection.abandon() }
-        // The socket is closed with the loop: whoever hears of it may exit.
-        let close = observer.close
-        Socket.shutdown(socket.borrowed)
-        close()
     }
 
-    private func finish(_ error: HandlerError?) {
+    /// No more will come, and the program need not wait for those that it holds.
+    private func finish() {
         guard !hasFinished else { return }
         hasFinished = true
-        observer.finish(error)
+        observer.finish(nil)
     }
 
     private enum Reading {
@@ -70,10 +82,13 @@ final class ChannelLoop {
             case .end: return false
             case .nothing: break
             }
-            let (isDraining, isOver) = channel.withOutbox { outbox in
-                (outbox.isDraining, outbox.isDraining && outbox.held == 0 && outbox.next == nil)
+            let (isLast, isOver) = channel.withOutbox { outbox in
+                (
+                    outbox.drainsByItself || outbox.isDraining && endsWithDrain,
+                    outbox.isDraining && outbox.held == 0 && outbox.next == nil && !outbox.isPassing
+                )
             }
-            if isDraining { finish(nil) }
+            if isLast { finish() }
             return !isOver
         }
     }
@@ -97,21 +112,27 @@ extension ChannelLoop {
             guard try send(message) else { return false }
             channel.withOutbox { $0.remove(message) }
         }
+        while let pass = channel.withOutbox({ $0.nextPass }) {
+            guard try send(.pass(pass.message), passing: [pass.descriptor]) else { return false }
+            channel.withOutbox { $0.sentPass() }
+        }
         return true
     }
 
-    private func send(_ message: HandlerMessage) throws(HandlerError) -> Bool {
+    private func send(
+        _ message: HandlerMessage, passing descriptors: [FileDescriptor] = []
+    ) throws(HandlerError) -> Bool {
         do throws(ProtocolError) {
             try MessageCoder.encode(message, into: &packet)
         } catch {
             throw .protocolViolation("\(error)")
         }
         do throws(Errno) {
-            try DescriptorPassing.send(packet, on: socket.borrowed)
+            try DescriptorPassing.send(packet, passing: descriptors, on: socket.borrowed)
             return true
         } catch {
             switch error {
-            case .wouldBlock, .noBufferSpace, .noMemory: return false
+            case .wouldBlock, .noBufferSpace, .noMemory, .tooManyReferences: return false
             case .brokenPipe, .connectionReset:
                 try readRest()
                 throw .supervisorGone
@@ -134,7 +155,7 @@ extension ChannelLoop {
             switch try readBatch() {
             case .something: continue
             case .nothing: return
-            case .end: return finish(nil)
+            case .end: return
             }
         }
     }
@@ -176,14 +197,21 @@ extension ChannelLoop {
             throw .protocolViolation("\(error)")
         }
         switch decoded {
-        case .welcome: break
+        case .welcome: isWelcome = true
         case .baton(let baton): take(baton, message)
         case .ping(let id): answers.append(.pong(id: id))
         case .drain:
             isToldToDrain = true
             channel.withOutbox { $0.isDraining = true }
         case .reject(let reason): throw .refused(reason)
-        case .passed: throw .protocolViolation("PASSED, and nothing was passed")
+        case .passed(let id, let outcome):
+            guard let answer = channel.withOutbox({ $0.answered(id) }) else {
+                throw .protocolViolation("PASSED \(id), which was not passed")
+            }
+            switch outcome {
+            case .taken: answer(.taken)
+            case .refused(let reason): answer(.refused(reason))
+            }
         }
     }
 

@@ -22,15 +22,19 @@ public final class Connection: Sendable {
     public let proxyHeader: [UInt8]
 
     let id: UInt64
-    private let channel: Channel
+    let channel: Channel
     private let state: Mutex<State>
 
     /// The descriptor is closed by the last call that uses it, so that its number cannot be another
     /// connection's under a thread that reads while a second one ends.
-    private struct State: ~Copyable {
+    struct State: ~Copyable {
         var descriptor: OwnedDescriptor?
         var users = 0
         var hasEnded = false
+        /// Given on, and not answered.
+        var isPassing = false
+        /// It was ended meanwhile: if it is refused, nobody wants it.
+        var endsAfterPass = false
         /// Bytes that are read before the stream: drained ones, and those behind a line.
         var unread: [UInt8]
 
@@ -64,7 +68,9 @@ public final class Connection: Sendable {
     /// Takes the socket: the caller closes it. `end()` then only gives the place back.
     public func takeDescriptor() -> Int32? {
         let taken = state.withLock { state -> Int32? in
-            guard !state.hasEnded, state.users == 0, let descriptor = state.descriptor.take() else { return nil }
+            guard !state.hasEnded, !state.isPassing, state.users == 0, let descriptor = state.descriptor.take() else {
+                return nil
+            }
             return descriptor.release()
         }
         return taken
@@ -76,6 +82,10 @@ public final class Connection: Sendable {
     public func end() {
         let wasOpen = state.withLock { state in
             guard !state.hasEnded else { return false }
+            if state.isPassing {
+                state.endsAfterPass = true
+                return false
+            }
             state.hasEnded = true
             if let descriptor = state.descriptor?.borrowed { Socket.shutdown(descriptor) }
             state.closeIfUnused()
@@ -92,26 +102,49 @@ public final class Connection: Sendable {
         }
     }
 
-    /// Runs a call on the socket, which stays open until it is back.
-    private func withSocket<Result: Sendable>(
-        _ name: String, _ call: (FileDescriptor) throws(Errno) -> Result
-    ) throws(HandlerError) -> Result {
+    func withState<Result: Sendable, Failure: Error>(
+        _ body: (inout sending State) throws(Failure) -> sending Result
+    ) throws(Failure) -> Result {
+        try state.withLock(body)
+    }
+
+    /// The socket, which stays open until `endUse`.
+    func beginUse() throws(HandlerError) -> FileDescriptor {
         let socket = state.withLock { state -> FileDescriptor? in
-            guard !state.hasEnded, let descriptor = state.descriptor?.borrowed else { return nil }
+            guard !state.hasEnded, !state.isPassing, let descriptor = state.descriptor?.borrowed else { return nil }
             state.users += 1
             return descriptor
         }
         guard let socket else { throw .ended }
-        defer {
-            state.withLock { state in
-                state.users -= 1
-                state.closeIfUnused()
-            }
+        return socket
+    }
+
+    func endUse() {
+        state.withLock { state in
+            state.users -= 1
+            state.closeIfUnused()
         }
+    }
+
+    /// Runs a call on the socket.
+    private func withSocket<Result: Sendable>(
+        _ name: String, _ call: (FileDescriptor) throws(Errno) -> Result
+    ) throws(HandlerError) -> Result {
+        let socket = try beginUse()
+        defer { endUse() }
         do throws(Errno) {
             return try call(socket)
         } catch {
             throw HandlerError(name, error)
+        }
+    }
+
+    /// Up to `count` bytes that were read before.
+    func takeUnread(upTo count: Int) -> [UInt8] {
+        state.withLock { state in
+            let stored = Array(state.unread.prefix(count))
+            state.unread.removeFirst(stored.count)
+            return stored
         }
     }
 }
@@ -122,11 +155,7 @@ extension Connection {
     /// - Returns: At most `count` bytes; none at the end of the stream.
     public func read(upTo count: Int = 16_384) throws(HandlerError) -> [UInt8] {
         guard count > 0 else { return [] }
-        let stored = state.withLock { state in
-            let stored = Array(state.unread.prefix(count))
-            state.unread.removeFirst(stored.count)
-            return stored
-        }
+        let stored = takeUnread(upTo: count)
         guard stored.isEmpty else { return stored }
         return try withSocket("recv") { socket throws(Errno) in
             var buffer = [UInt8](repeating: 0, count: count)
@@ -148,8 +177,7 @@ extension Connection {
             if part.isEmpty { break }
             if let newline = part.firstIndex(of: 0x0a) {
                 line += part[...newline]
-                let rest = part[(newline + 1)...]
-                state.withLock { $0.unread.insert(contentsOf: rest, at: 0) }
+                unread(Array(part[(newline + 1)...]))
                 return line
             }
             line += part

@@ -1,3 +1,6 @@
+internal import HandoffProtocol
+internal import SystemPackage
+
 /// A registered handler whose connections come as an asynchronous sequence.
 ///
 /// ```swift
@@ -13,26 +16,26 @@
 /// A thread of its own reads the channel: a connection is acknowledged before the program sees it, and
 /// heartbeats are answered whatever the program does.
 public final class Handler: Sendable {
-    private let channel: Channel
+    private let session: Session
     private let incoming: AsyncThrowingStream<Connection, any Error>
     private let closed: AsyncStream<Never>
 
     /// Opens the channel and registers. It does not wait for the supervisor's answer: a refusal is thrown
     /// by `connections`.
     public init(_ configuration: HandlerConfiguration = HandlerConfiguration()) throws(HandlerError) {
-        let channel = try Channel(configuration)
         let (incoming, arrival) = AsyncThrowingStream.makeStream(of: Connection.self)
         let (closed, closing) = AsyncStream.makeStream(of: Never.self)
-        self.channel = channel
         self.incoming = incoming
         self.closed = closed
-        // Also when the sequence is dropped or its task cancelled: nobody would take what comes.
-        arrival.onTermination = { _ in channel.drain() }
-        try channel.start(
+        session = try Session(
+            configuration,
             Channel.Observer(
                 deliver: { arrival.yield($0) },
                 finish: { arrival.finish(throwing: $0) },
                 close: { closing.finish() }))
+        // Also when the sequence is dropped or its task cancelled: nobody would take what comes.
+        arrival.onTermination = { [session] _ in session.drain() }
+        try session.start()
     }
 
     /// The connections, each acknowledged and the program's own; one loop takes them.
@@ -43,18 +46,43 @@ public final class Handler: Sendable {
 
     /// Asks for no more connections. `connections` ends; what is held goes on.
     public func drain() {
-        channel.drain()
+        session.drain()
     }
 
     /// Sets the most connections to hold; 0 leaves it to the service table. A lower one stops new
     /// connections only.
     public func setCapacity(_ capacity: UInt32) {
-        channel.setCapacity(capacity)
+        session.setCapacity(capacity)
     }
 
     /// Sets the line that `baton status` shows, cut at 1,024 bytes.
     public func setStatus(_ text: String) {
-        channel.setStatus(text)
+        session.setStatus(text)
+    }
+
+    /// Passes a socket that Baton did not send to a service, which the table must list in `pass_to`.
+    ///
+    /// - Parameters:
+    ///   - descriptor: A connected stream or seqpacket socket. It stays the caller's, who closes it in the end, and after
+    ///     `taken` does not shut it down.
+    ///   - drained: What was read of it: whoever gets it reads that first. At most 61,440 bytes.
+    /// - Throws: `supervisorGone` when there is no channel, or it ended before the answer; `noService` when the name is
+    ///   over 255 bytes; `system` with EMSGSIZE.
+    public func pass(
+        descriptor: Int32, to service: String, drained: [UInt8] = []
+    ) async throws(HandlerError) -> PassOutcome {
+        guard (1...ProtocolLimits.name).contains(service.utf8.count) else { throw .noService }
+        guard drained.count <= ProtocolLimits.drained else { throw HandlerError("pass", .messageTooLong) }
+        let answer = await withCheckedContinuation { continuation in
+            session.pass(FileDescriptor(rawValue: descriptor), to: service, drained: drained) {
+                continuation.resume(returning: $0)
+            }
+        }
+        switch answer {
+        case .taken: return .taken
+        case .refused(let reason): return .refused(reason: reason)
+        case .none: throw .supervisorGone
+        }
     }
 
     /// Waits until the channel is closed: after a drain, when every connection has ended and the supervisor

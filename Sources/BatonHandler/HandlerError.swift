@@ -14,8 +14,10 @@ public enum HandlerError: Error, Hashable, Sendable {
     case protocolViolation(String)
     /// A system call failed.
     case system(call: String, errno: Int32)
-    /// The connection has ended, or its descriptor was taken.
+    /// The connection has ended, its descriptor was taken, or it is being passed on.
     case ended
+    /// The task was cancelled while it waited.
+    case cancelled
 }
 
 extension HandlerError: CustomStringConvertible {
@@ -29,6 +31,7 @@ extension HandlerError: CustomStringConvertible {
         case .protocolViolation(let fault): "protocol error: \(fault)"
         case .system(let call, let number): "\(call): \(Errno(rawValue: number))"
         case .ended: "the connection has ended"
+        case .cancelled: "cancelled"
         }
     }
 

@@ -23,12 +23,13 @@ extension Handler {
         configuration.capacity = configuration.capacity == 0 ? most : min(configuration.capacity, most)
         let pool = WorkerPool(most: Int(most), body)
         let closed = DispatchSemaphore(value: 0)
-        let channel = try Channel(configuration)
-        try channel.start(
+        let session = try Session(
+            configuration,
             Channel.Observer(
                 deliver: { pool.add($0) },
                 finish: { pool.close($0) },
                 close: { closed.signal() }))
+        try session.start()
         let error = pool.run()
         closed.wait()
         if let error { throw error }

@@ -22,7 +22,7 @@ import Testing
         for try await connection in handler.connections {
             numbers.append(connection.number)
             #expect(connection.service == "echo" && connection.listener == "web" && !connection.wasRedelivered)
-            try connection.write("hi")
+            try await connection.write("hi")
         }
         #expect(numbers == [101, 102])
         await handler.finished()

@@ -33,6 +33,17 @@ final class FakeSupervisor: Sendable {
         return try MessageCoder.decodeHandlerMessage(packet.span)
     }
 
+    /// The next message, a PASS, and the connection that came with it.
+    func receivePass() throws -> (HandlerMessage.Pass, PassedSocket) {
+        var buffer = [UInt8](repeating: 0, count: ProtocolLimits.message)
+        let received = try DescriptorPassing.receive(into: &buffer, room: 1, on: channel.borrowed, blocking: true)
+        let packet = Array(buffer.prefix(received.count))
+        guard case .pass(let pass) = try MessageCoder.decodeHandlerMessage(packet.span),
+            let socket = received.descriptors.first?.take()
+        else { throw Errno.invalidArgument }
+        return (pass, PassedSocket(socket))
+    }
+
     /// Takes REGISTER and welcomes the handler.
     @discardableResult
     func welcome() throws -> HandlerMessage.Registration? {
@@ -63,6 +74,24 @@ final class FakeSupervisor: Sendable {
     }
 }
 
+/// A connection that a handler has passed on.
+final class PassedSocket: Sendable {
+    private let socket: Mutex<OwnedDescriptor?>
+
+    init(_ socket: consuming OwnedDescriptor) { self.socket = Mutex(consume socket) }
+
+    func write(_ text: String) throws {
+        try socket.withLock { socket in
+            guard let socket = socket?.borrowed else { throw Errno.badFileDescriptor }
+            try DescriptorPassing.send(Array(text.utf8), on: socket, blocking: true)
+        }
+    }
+
+    func close() {
+        socket.withLock { $0 = nil }
+    }
+}
+
 /// The client's end of a connection.
 final class Client: Sendable {
     private let socket: OwnedDescriptor
@@ -71,6 +100,17 @@ final class Client: Sendable {
 
     func write(_ text: String) throws {
         try DescriptorPassing.send(Array(text.utf8), on: socket.borrowed, blocking: true)
+    }
+
+    func finishWriting() {
+        Socket.shutdown(socket.borrowed, reading: false)
+    }
+
+    /// What is there, waited for.
+    func read() throws -> String {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let received = try DescriptorPassing.receive(into: &buffer, room: 0, on: socket.borrowed, blocking: true)
+        return String(decoding: buffer.prefix(received.count), as: UTF8.self)
     }
 
     /// Everything until the end of the stream.

@@ -10,7 +10,8 @@ import Testing
         let parts = page.components(separatedBy: "```python\n")
         let program = try #require(parts.last?.components(separatedBy: "```").first)
         let directory = try TemporaryDirectory()
-        let run = try HandlerTestRun(["/usr/bin/env", "python3", try directory.write("handler.py", program)], exchange: [])
+        let run = try HandlerTestRun(
+            ["/usr/bin/env", "python3", try directory.write("handler.py", program)], exchange: [])
         #expect(run.seen == [:])
         #expect(run.checks("passed").count >= 25)
         #expect(run.status == .exited(0))
