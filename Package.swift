@@ -22,6 +22,11 @@ let testing: [SwiftSetting] = [
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -30,11 +35,17 @@ let package = Package(
         .executable(name: "batond", targets: ["batond"]),
         .executable(name: "baton", targets: ["baton"]),
         .library(name: "BatonHandler", targets: ["BatonHandler"]),
+        .library(name: "BatonNIO", targets: ["BatonNIO"]),
+        .library(name: "BatonServiceLifecycle", targets: ["BatonServiceLifecycle"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // Of the adapters only.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
         // The kernel and the borrowed parser.
@@ -77,6 +88,14 @@ let package = Package(
         .target(
             name: "BatonHandler", dependencies: ["HandoffProtocol", "LinuxSystem", system], swiftSettings: strict),
 
+        .target(
+            name: "BatonNIO", dependencies: ["BatonHandler", nioCore, nioPosix], swiftSettings: strict),
+        .target(
+            name: "BatonServiceLifecycle", dependencies: ["BatonHandler", lifecycle], swiftSettings: strict),
+
+        .executableTarget(
+            name: "baton-nio-handler", dependencies: ["BatonHandler", "BatonNIO", nioCore, nioPosix, nioHTTP1, system],
+            path: "examples/persistent-handlers/nio", swiftSettings: strict),
         .executableTarget(
             name: "baton-example-handler", dependencies: ["BatonHandler", system],
             path: "examples/persistent-handlers/swift", swiftSettings: strict),
@@ -104,13 +123,16 @@ let package = Package(
             swiftSettings: testing
         ),
         .testTarget(
-            name: "BatonHandlerTests", dependencies: ["BatonHandler", "HandoffProtocol", "LinuxSystem"],
+            name: "BatonHandlerTests",
+            dependencies: [
+                "BatonHandler", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", lifecycle, logging,
+            ],
             swiftSettings: testing),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",
-                "baton-faulty-handler", "baton-task-handler",
+                "baton-faulty-handler", "baton-task-handler", "baton-nio-handler",
             ],
             swiftSettings: testing),
     ]

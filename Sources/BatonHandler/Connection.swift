@@ -35,12 +35,19 @@ public final class Connection: Sendable {
         var isPassing = false
         /// It was ended meanwhile: if it is refused, nobody wants it.
         var endsAfterPass = false
+        /// What the socket's ends were, once the program has it itself.
+        var ends: Ends?
         /// Bytes that are read before the stream: drained ones, and those behind a line.
         var unread: [UInt8]
 
         mutating func closeIfUnused() {
             if hasEnded, users == 0 { descriptor = nil }
         }
+    }
+
+    struct Ends: Sendable {
+        let peer: PeerAddress
+        let local: PeerAddress
     }
 
     init(_ baton: SupervisorMessage.Baton, _ descriptor: consuming OwnedDescriptor, _ channel: Channel) {
@@ -65,12 +72,17 @@ public final class Connection: Sendable {
         state.withLock { $0.hasEnded ? nil : $0.descriptor?.rawValue }
     }
 
-    /// Takes the socket: the caller closes it. `end()` then only gives the place back.
+    /// Takes the socket: the caller closes it. `end()` then only gives the place back. `peer` and `local` go on
+    /// to tell what they were.
     public func takeDescriptor() -> Int32? {
         let taken = state.withLock { state -> Int32? in
             guard !state.hasEnded, !state.isPassing, state.users == 0, let descriptor = state.descriptor.take() else {
                 return nil
             }
+            let (peer, local) = (
+                try? Socket.peerAddress(of: descriptor.borrowed), try? Socket.localAddress(of: descriptor.borrowed)
+            )
+            if let peer, let local { state.ends = Ends(peer: PeerAddress(peer), local: PeerAddress(local)) }
             return descriptor.release()
         }
         return taken
@@ -205,6 +217,7 @@ extension Connection {
     public var peer: PeerAddress {
         get throws(HandlerError) {
             if let original = PeerAddress(proxyHeader: proxyHeader, .source) { return original }
+            if let ends = state.withLock({ $0.ends }) { return ends.peer }
             return PeerAddress(
                 try withSocket("getpeername") { socket throws(Errno) in try Socket.peerAddress(of: socket) })
         }
@@ -214,6 +227,7 @@ extension Connection {
     public var local: PeerAddress {
         get throws(HandlerError) {
             if let original = PeerAddress(proxyHeader: proxyHeader, .destination) { return original }
+            if let ends = state.withLock({ $0.ends }) { return ends.local }
             return PeerAddress(
                 try withSocket("getsockname") { socket throws(Errno) in try Socket.localAddress(of: socket) })
         }

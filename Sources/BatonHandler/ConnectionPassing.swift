@@ -49,6 +49,11 @@ extension Connection {
         withState { $0.unread.insert(contentsOf: bytes, at: 0) }
     }
 
+    /// Takes all that `read` would hand out before the stream.
+    public func takeUnread() -> [UInt8] {
+        takeUnread(upTo: .max)
+    }
+
     private struct Pass {
         let message: HandlerMessage.Pass
         let descriptor: FileDescriptor
