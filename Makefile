@@ -48,7 +48,7 @@ lint:
 format:
 	@$(SWIFT) format --in-place --parallel --recursive $(swift_sources)
 
-# Some minutes, on a machine that is quiet. relay.py compares with socat and xinetd where they are installed.
+# Some minutes, on a machine that is quiet. Where socat, xinetd and tcpsvd are installed, they stand beside.
 bench: build
 	@$(SWIFT) build $(release) --product baton-example-handler
 	@for each in idle storm flood relay bridge courier; do echo; echo "$$each:"; Benchmarks/$$each.py || exit; done
