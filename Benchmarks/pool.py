@@ -195,7 +195,8 @@ class Storm:
             print(f'{name:20}{counters["accepted"]:9}'
                   f'{self.outcomes[name, "answered"]:9}{self.outcomes[name, "unanswered"]:8}'
                   f'{self.outcomes[name, "left"]:6}{counters["handed_off"]:8}{counters["requeued"]:9}'
-                  f'{counters["cut"]:6}{counters["abandoned"]:7}{sum(counters["refused"].values()):8}{counters["lost"]:5}')
+                  f'{counters["cut"]:6}{counters["abandoned"]:7}'
+                  f'{sum(counters["refused"].values()):8}{counters["lost"]:5}')
         print('trouble: ' + ', '.join(f'{count} {what}' for what, count in self.director.done.most_common()))
         memory = self.sampler.memory
         print(f'{self.sampler.count} samples of the counters; at most {self.sampler.most_queued} queued; '
@@ -209,7 +210,7 @@ def main():
     parser.add_argument('--seed', type=int, default=random.SystemRandom().randrange(1 << 32))
     parser.add_argument('--clients', type=int, default=24)
     parser.add_argument('--products', default=ROOT / '.build/release', help='the directory of baton and batond')
-    parser.add_argument('--log-level', default='warning', help='of the supervisor, whose log stays when something fails')
+    parser.add_argument('--log-level', default='warning', help='of the log, which stays when something fails')
     options = parser.parse_args()
     subprocess.run(['make', '-s', '-C', ROOT / 'Benchmarks', '../.build/bench/trouble'], check=True)
     print(f'seed {options.seed}, {options.seconds:.0f} s, {options.clients} clients', flush=True)

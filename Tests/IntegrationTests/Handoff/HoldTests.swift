@@ -71,6 +71,30 @@ import Testing
         }
     }
 
+    @Test("regression: drained bytes may be acted on without a touch of the socket, so what was taken with them is cut")
+    func drained() throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [app]}}
+              app: {handoff: {heartbeat: false, hold: done}}
+            """
+        try withSupervisor(table) { supervisor in
+            let held = try HeldConnection(supervisor)
+            let first = try RegisteredHandler("app", at: supervisor)
+            try held.front.pass(held.baton.id, to: "app", drained: Array("the request".utf8), held.baton.socket)
+            #expect(try held.front.receivePassed(held.baton.id) == nil)
+            held.baton.socket.close()
+            let baton = try first.receiveBaton()
+            try first.acknowledge(baton.id)
+            try supervisor.waitForService("app", "acknowledged") { $0.connections.handed_off == 1 }
+            baton.socket.close()
+            first.die()
+            let counts = try supervisor.waitForService("app", "cut") { $0.connections.cut == 1 }.connections
+            #expect(counts.requeued == 0)
+            held.front.die()
+        }
+    }
+
     @Test("many silent clients of a handler that died go to the next one together")
     func silentClients() throws {
         try withSupervisor(Self.table) { supervisor in

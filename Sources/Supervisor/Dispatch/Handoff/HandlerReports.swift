@@ -51,7 +51,7 @@ extension HandoffDispatch: HandlerOwner {
         record.report(
             .handler(.gone(id: handler.id, pid: Int(handler.pid), why: departure.description, expected: expected)))
         let asked = handler.machine.endsAsAsked
-        let back = untouched(remains, departure, expected: expected)
+        let back = untouched(remains, departure, asked: asked)
         // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
         for baton in remains.unacknowledged { baton.isSuspect = !asked }
         for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
@@ -64,7 +64,7 @@ extension HandoffDispatch: HandlerOwner {
 
     /// What may go to another handler, back among the queued; the rest has ended with this one, or is cut.
     private func untouched(
-        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, expected: Bool
+        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, asked: Bool
     ) -> [Baton] {
         var back: [Baton] = []
         for baton in remains.unacknowledged {
@@ -77,10 +77,13 @@ extension HandoffDispatch: HandlerOwner {
         }
         for baton in remains.held {
             record.connections.active -= 1
-            if !departure.leftChannelOpen, baton.connection.borrowed != nil, baton.isUntouched {
+            // A handler may have acted on drained bytes without a touch of the socket.
+            let isUntouched = baton.connection.borrowed != nil && baton.origin.drained.isEmpty && baton.isUntouched
+            if !departure.leftChannelOpen, isUntouched {
                 record.connections.queued += 1
                 back.append(baton)
-            } else if expected {
+            } else if asked {
+                // The end of its channel is a clean end behind a DRAIN.
                 record.connections.ended += 1
                 record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
                 close(baton)
