@@ -260,11 +260,12 @@ class Exchange:
     def _read_batch(self, channel: Channel) -> Optional[bool]:
         """True: something came, flush and read on; False: nothing is there;
         None: it is over."""
+        came = False
         while len(self._received) < BATCH and not self._replies:
             try:
                 received = channel.receive()
             except BlockingIOError:
-                return bool(self._received)
+                return came
             if received is None:
                 return None
             try:
@@ -273,6 +274,7 @@ class Exchange:
                 close_all(received.descriptors)
             if self._channel is None:
                 return None
+            came = True  # a PASSED, too, lets something go out
         return True
 
     def _take(self, came: Message, descriptors: List[int]) -> None:

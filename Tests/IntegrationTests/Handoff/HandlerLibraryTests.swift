@@ -62,6 +62,66 @@ import Testing
     }
 
     @Test(
+        "three hundred connections that are passed on at once all go out, though a library leaves few PASSes unanswered",
+        arguments: [ExampleHandler.c, .poll, .python, .asyncio])
+    func manyPasses(_ handler: ExampleHandler) throws {
+        let settings = "heartbeat: false, queue: {size: 1000}"
+        let table = """
+            defaults: {per_source: unlimited}
+            services:
+              front:
+                listen: "127.0.0.1:0"
+                handoff: {exec: [\(try handler.command.joined(separator: ", "))], pass_to: [back], \(settings)}
+              back: {handoff: {exec: [\(try ExampleHandler.c.command[0])], \(settings)}}
+            """
+        try withSupervisor(table) { supervisor in
+            let port = try supervisor.port("front")
+            let clients = try (0..<300).map { _ in try TestSocket.tcp(port: port) }
+            for client in clients { try client.send("pass back\nhello\n") }
+            for client in clients { #expect(try client.receiveText().hasSuffix(" hello\n")) }
+            try supervisor.waitForService("back", "ended") { $0.connections.ended == 300 }
+            supervisor.markBaseline()
+        }
+    }
+
+    @Test(
+        "a socket that Baton did not send is passed on by the thread that reads the channel; a refusal gives it back",
+        arguments: [("back", "taken", "drained hello\n"), ("nowhere", "passed", "")])
+    func adopted(_ target: String, _ outcome: String, _ answer: String) throws {
+        let echo = try ExampleHandler.c.command[0]
+        let directory = try TemporaryDirectory()
+        let program = directory.path("adopting")
+        let library = echo.replacing("/echo", with: "/library/libbaton-handler.a")
+        let compiled = try runProgram(
+            "gcc", ["-ILibraries/c", "-o", program, "Tests/Fixtures/adopting.c", library, "-pthread"],
+            directory: Repository.root, deadline: Deadline(seconds: 60))
+        #expect(compiled.status == .exited(0), "\(compiled.standardError)")
+        let table = "services: {front: {handoff: {pass_to: [back]}}, back: {handoff: {exec: [\(echo)]}}}"
+        try withSupervisor(table) { supervisor in
+            var output: [Int32] = [-1, -1]
+            try check("socketpair") {
+                socketpair(AF_UNIX, TestSocket.stream | Int32(SOCK_CLOEXEC.rawValue), 0, &output)
+            }
+            let said = TestSocket(adopting: output[0])
+            let process = try TestProcess(
+                program, ["front", target], environment: ["BATON_RUNTIME_DIRECTORY": supervisor.runtimeDirectory],
+                descriptors: [output[1], output[1], output[1]])
+            close(output[1])
+            let port = try #require(UInt16(said.receiveLine()))
+            for _ in 0..<3 {
+                let client = try TestSocket.tcp(port: port)
+                try client.send("hello\n")
+                #expect(try client.receiveText().hasSuffix(answer))
+                #expect(try said.receiveLine() == outcome)
+            }
+            try process.signal(SIGKILL)
+            try process.wait()
+            try supervisor.waitForService("front", "gone") { $0.handlers.isEmpty }
+            supervisor.markBaseline()
+        }
+    }
+
+    @Test(
         "the client in Python of each kind of channel takes connections and passes them on",
         arguments: ["stream", "datagram"])
     func channelKinds(_ kind: String) throws {
