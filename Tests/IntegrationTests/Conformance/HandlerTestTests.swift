@@ -18,8 +18,10 @@ import Testing
         let run = try HandlerTestRun(try handler.command)
         #expect(run.seen == [:])
         #expect(run.remarks == [])
-        #expect(run.checks("skipped") == Self.passChecks)
-        #expect(run.checks("passed").count >= 35)
+        // That of asyncio leaves its capacity to the window: there is nothing stated to check.
+        let skipped = handler == .asyncio ? ["capacity"] + Self.passChecks : Self.passChecks
+        #expect(run.checks("skipped") == skipped)
+        #expect(run.checks("passed").count >= 38 - skipped.count)
         #expect(run.status == .exited(0))
     }
 
