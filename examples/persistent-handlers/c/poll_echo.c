@@ -114,6 +114,16 @@ static int take_all(struct baton_handler *handler) {
     return result;
 }
 
+static void serve_ready(void) {
+    for (nfds_t index = count; index-- > FIRST;) {
+        if (!polled[index].revents || !serve(connections[index]))
+            continue;
+        count--; /* the last takes its place: it has had its turn */
+        polled[index] = polled[count];
+        connections[index] = connections[count];
+    }
+}
+
 static int open_signals(void) {
     sigset_t set;
     sigemptyset(&set);
@@ -138,17 +148,14 @@ int main(int arguments, char **argument) {
         struct signalfd_siginfo signal;
         if (polled[SIGNALS].revents && read(polled[SIGNALS].fd, &signal, sizeof signal) > 0)
             baton_drain(handler);
-        for (nfds_t index = count; index-- > FIRST;) {
-            if (!polled[index].revents || !serve(connections[index]))
-                continue;
-            count--; /* the last takes its place: it has had its turn */
-            polled[index] = polled[count];
-            connections[index] = connections[count];
-        }
+        serve_ready();
     }
     int status = baton_error(handler) ? 1 : 0;
     if (status)
         fprintf(stderr, "poll_echo: %s\n", baton_error(handler));
+    /* Without a channel it finishes what it holds. */
+    while (count > FIRST && (poll(polled + FIRST, count - FIRST, -1) >= 0 || errno == EINTR))
+        serve_ready();
     while (count > FIRST)
         end(connections[--count]);
     baton_close(handler);
