@@ -24,6 +24,36 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
         sendsDone = !traits.contains(.sendsNoDone)
     }
 
+    /// What is in it, to be carried over to another program; nothing may be under way between two handlers.
+    package struct Content: Sendable {
+        package var sendsDone = true
+        package var lastSent: UInt64 = 0
+        package var acknowledged: UInt64 = 0
+        /// By rising id.
+        package var waiting: [(id: UInt64, connection: Connection)] = []
+        package var taken: [(id: UInt64, connection: Connection)] = []
+
+        package init() {}
+    }
+
+    package var content: Content {
+        var content = Content()
+        content.sendsDone = sendsDone
+        content.lastSent = lastSent
+        content.acknowledged = acknowledged
+        content.waiting = waiting.map { ($0.id, $0.connection) }
+        content.taken = taken.map { ($0.key, $0.value) }
+        return content
+    }
+
+    package init(_ content: Content) {
+        sendsDone = content.sendsDone
+        lastSent = content.lastSent
+        acknowledged = content.acknowledged
+        waiting = content.waiting.map { Entry(id: $0.id, connection: $0.connection) }
+        taken = Dictionary(content.taken.map { ($0.id, $0.connection) }) { $1 }
+    }
+
     package var unacknowledgedCount: Int { waiting.count }
     package var heldCount: Int { taken.count }
     /// Unacknowledged, held and being passed on: what counts against the handler's capacity.

@@ -24,6 +24,32 @@ package struct MessageFramer<Descriptor> {
 
     package init() {}
 
+    /// What has come of messages that are not complete, to be carried over to another program.
+    package struct Content {
+        package var bytes: [UInt8]
+        package var arrived: [CarriedDescriptor<Descriptor>]
+        package var last: MessageType
+        package var isCutShort: Bool
+
+        package init(bytes: [UInt8], arrived: [CarriedDescriptor<Descriptor>], last: MessageType, isCutShort: Bool) {
+            self.bytes = bytes
+            self.arrived = arrived
+            self.last = last
+            self.isCutShort = isCutShort
+        }
+    }
+
+    package var content: Content {
+        Content(bytes: Array(bytes[start...]), arrived: arrived, last: last, isCutShort: isCutShort)
+    }
+
+    package init(_ content: Content) {
+        bytes = content.bytes
+        arrived = content.arrived
+        last = content.last
+        isCutShort = content.isCutShort
+    }
+
     /// A whole message.
     package struct Frame {
         package var bytes: [UInt8]

@@ -75,6 +75,9 @@ package final class DescriptorBox {
         self.descriptor = consume descriptor
     }
 
+    /// A place from which the descriptor has been taken.
+    package init() {}
+
     /// The descriptor while it is here; nil once it was taken.
     package var borrowed: FileDescriptor? { descriptor?.borrowed }
 

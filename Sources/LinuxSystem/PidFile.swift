@@ -23,4 +23,12 @@ package struct PidFile: ~Copyable {
         _ = file.borrowed.writeOnce(line, from: 0, to: line.count)
         descriptor = file
     }
+
+    /// Takes over a file that is locked and has our pid in it.
+    package init(adopting descriptor: consuming OwnedDescriptor) {
+        self.descriptor = descriptor
+    }
+
+    /// The locked file, which stays this one's.
+    package var borrowed: FileDescriptor { descriptor.borrowed }
 }

@@ -13,6 +13,15 @@ package struct Pipe: ~Copyable, Sendable {
         input = OwnedDescriptor(adopting: ends[1])
     }
 
+    /// Takes over both ends, which are nonblocking.
+    package init(output: consuming OwnedDescriptor, input: consuming OwnedDescriptor) {
+        self.output = output
+        self.input = input
+    }
+
+    /// To read from, and to write to; they stay the pipe's.
+    package var ends: [FileDescriptor] { [output.borrowed, input.borrowed] }
+
     /// Moves up to `most` bytes from a nonblocking socket into the pipe (splice(2)); 0 is the stream's end.
     /// While the pipe is empty, EAGAIN says that the socket is. EINVAL: the socket cannot be spliced from.
     package borrowing func fill(from socket: FileDescriptor, most: Int) throws(Errno) -> Int {

@@ -8,9 +8,9 @@ package import SystemPackage
 /// read (a FIN counts as one in `received`). What was written is what was sent for the first time and what
 /// still waits to be sent. Peeking, corking and a closed window change neither.
 package struct StreamTraffic: Hashable, Sendable {
-    private var read: Int64
-    private var written: Int64
-    private var inFlight: Int
+    package var read: Int64
+    package var written: Int64
+    package var inFlight: Int
 
     /// A connection as accept(2) gives it.
     package static let untouched = StreamTraffic(read: 0, written: 0, inFlight: 0)
@@ -18,7 +18,7 @@ package struct StreamTraffic: Hashable, Sendable {
     /// The peer may send while the counts are read: so often they are read anew.
     private static let attempts = 4
 
-    private init(read: Int64, written: Int64, inFlight: Int) {
+    package init(read: Int64, written: Int64, inFlight: Int) {
         self.read = read
         self.written = written
         self.inFlight = inFlight

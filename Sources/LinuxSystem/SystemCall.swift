@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import SystemPackage
 
@@ -24,7 +25,7 @@ package enum SystemCall {
 
     /// Closes `number`. Linux has released the descriptor whatever close answers, so EINTR is not retried.
     static func close(_ number: Int32) {
-        let result = Glibc.close(number)
+        let result = baton_close(number)
         precondition(result == 0 || errno != EBADF, "close of a descriptor that is not open")
     }
 }

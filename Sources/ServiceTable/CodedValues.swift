@@ -1,4 +1,4 @@
-internal import LinuxSystem
+package import LinuxSystem
 
 // The field lists of everything in a table. A field that is missing here does not reach the supervisor;
 // the round trip of a table that sets everything is what the tests watch.
@@ -25,23 +25,27 @@ extension String: Coded {
 
 extension Duration: Coded {
     init() { self = .zero }
-    mutating func code(with coder: inout TableCoder) {
-        var (seconds, attoseconds) = components
-        coder.integer(&seconds)
-        coder.integer(&attoseconds)
-        // Beyond this, arithmetic with a clock's time would overflow.
-        guard seconds.magnitude <= 1 << 40, attoseconds.magnitude < 1_000_000_000_000_000_000 else {
-            return coder.reject()
-        }
-        self = Duration(secondsComponent: seconds, attosecondsComponent: attoseconds)
-    }
+    mutating func code(with coder: inout TableCoder) { coder.duration(&self) }
 }
 
 extension TableCoder {
     /// An enumeration without payload: the place among its cases.
-    mutating func enumeration<Value: CaseIterable & Equatable>(_ value: inout Value) {
+    package mutating func enumeration<Value: CaseIterable & Equatable>(_ value: inout Value) {
         let cases = Array(Value.allCases)
         choice(&value, number: cases.firstIndex(of: value) ?? 0, of: cases)
+    }
+
+    package mutating func duration(_ value: inout Duration) {
+        var (seconds, attoseconds) = value.components
+        integer(&seconds)
+        integer(&attoseconds)
+        // Beyond this, arithmetic with a clock's time would overflow.
+        guard seconds.magnitude <= 1 << 40, attoseconds.magnitude < 1_000_000_000_000_000_000 else { return reject() }
+        value = Duration(secondsComponent: seconds, attosecondsComponent: attoseconds)
+    }
+
+    package mutating func address(_ value: inout SocketAddress) {
+        value.code(with: &self)
     }
 }
 

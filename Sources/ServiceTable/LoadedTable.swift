@@ -10,9 +10,12 @@ package struct LoadedTable: Hashable, Sendable {
         self.faults = faults
     }
 
-    /// The bytes for the pipe from the loader; both ends are the same build.
+    /// Of the bytes. A change of the fields is a new version; the last one is read, too.
+    private static let version = 1
+
+    /// The bytes for the pipe from the loader, and for the program that takes over.
     package func encoded() -> [UInt8] {
-        var coder = TableCoder()
+        var coder = TableCoder(version: Self.version)
         var copy = self
         copy.code(with: &coder)
         return coder.bytes
@@ -27,14 +30,15 @@ package struct LoadedTable: Hashable, Sendable {
         if let failure = coder.failure { throw DecodingFailure(reason: failure) }
     }
 
-    /// The bytes are not a table of this build.
+    /// The bytes are no table that this build knows.
     package struct DecodingFailure: Error, Hashable, Sendable, CustomStringConvertible {
         let reason: TableCoder.Failure
         package var description: String { "the loader's table cannot be read: \(reason)" }
     }
 
     private mutating func code(with coder: inout TableCoder) {
-        coder.magic("baton table 1\n")
+        coder.magic("baton table\n")
+        coder.version(known: Self.version...Self.version)
         coder.optional(&table)
         coder.array(&faults)
     }

@@ -6,42 +6,50 @@ protocol Coded {
     mutating func code(with coder: inout TableCoder)
 }
 
-/// Writes values to bytes, or reads them back.
+/// Writes values to bytes, or reads them back: from one process to another, or from one program to the next.
 ///
 /// Integers are little endian, 64 bits wide; a string is its length and its UTF-8. Reading is bounded by
 /// the bytes at hand, whatever they claim. The first failure sticks: nothing more is read after it, and
 /// fields keep what they had.
-struct TableCoder {
-    private(set) var bytes: [UInt8]
-    private(set) var failure: Failure?
-    private let writes: Bool
+package struct TableCoder {
+    package private(set) var bytes: [UInt8]
+    package private(set) var failure: Failure?
+    package let writes: Bool
+    /// Of what is written, or read. A field that came later than the first version is there `since` its own.
+    package var version: Int
+    /// Those that were named, in order: whoever hands the bytes on keeps them open.
+    package private(set) var descriptors: [Int32] = []
     private var position = 0
 
     /// Why bytes are no table. Offsets count from the first byte.
-    enum Failure: Error, Hashable, Sendable {
+    package enum Failure: Error, Hashable, Sendable {
         case wrongMagic
         case truncated(offset: Int)
         case badValue(offset: Int)
         case trailingBytes(offset: Int)
+        /// It was written by a version that is newer, or older than any that is still read.
+        case unknownVersion(Int)
     }
 
-    init() {
+    package init(version: Int = 1) {
         bytes = []
         writes = true
+        self.version = version
     }
 
-    init(reading bytes: [UInt8]) {
+    package init(reading bytes: [UInt8]) {
         self.bytes = bytes
         writes = false
+        version = 0
     }
 
     /// Reading: everything was taken.
-    mutating func expectEnd() {
+    package mutating func expectEnd() {
         if failure == nil, position < bytes.count { failure = .trailingBytes(offset: position) }
     }
 
     /// The value just read is none of its type.
-    mutating func reject() {
+    package mutating func reject() {
         if failure == nil { failure = .badValue(offset: position) }
     }
 
@@ -50,7 +58,7 @@ struct TableCoder {
     }
 
     /// Bytes that must stand here as they are.
-    mutating func magic(_ text: StaticString) {
+    package mutating func magic(_ text: StaticString) {
         for byte in text.description.utf8 {
             var found = byte
             octet(&found)
@@ -58,7 +66,7 @@ struct TableCoder {
         }
     }
 
-    mutating func octet(_ value: inout UInt8) {
+    package mutating func octet(_ value: inout UInt8) {
         if writes {
             bytes.append(value)
         } else if failure == nil {
@@ -71,7 +79,7 @@ struct TableCoder {
         }
     }
 
-    mutating func integer<Number: FixedWidthInteger>(_ value: inout Number) {
+    package mutating func integer<Number: FixedWidthInteger>(_ value: inout Number) {
         var bits = writes ? UInt64(bitPattern: Int64(truncatingIfNeeded: value)) : 0
         let start = position
         for shift in stride(from: 0, to: 64, by: 8) {
@@ -88,7 +96,7 @@ struct TableCoder {
         value = number
     }
 
-    mutating func text(_ value: inout String) {
+    package mutating func text(_ value: inout String) {
         let start = position
         guard let count = count(value.utf8.count) else { return }
         if writes {
@@ -102,32 +110,76 @@ struct TableCoder {
     }
 
     mutating func array<Element: Coded>(_ value: inout [Element]) {
+        list(&value, blank: Element()) { $0.code(with: &$1) }
+    }
+
+    mutating func optional<Wrapped: Coded>(_ value: inout Wrapped?) {
+        maybe(&value, blank: Wrapped()) { $0.code(with: &$1) }
+    }
+
+    /// A length, and so many elements.
+    package mutating func list<Element>(
+        _ value: inout [Element], blank: @autoclosure () -> Element, _ code: (inout Element, inout TableCoder) -> Void
+    ) {
         guard let count = count(value.count) else { return }
         if writes {
-            for var element in value { element.code(with: &self) }
+            for var element in value { code(&element, &self) }
         } else {
             value = []
             for _ in 0..<count where failure == nil {
-                var element = Element()
-                element.code(with: &self)
+                var element = blank()
+                code(&element, &self)
                 value.append(element)
             }
         }
     }
 
-    mutating func optional<Wrapped: Coded>(_ value: inout Wrapped?) {
+    /// Whether there is a value, and the value.
+    package mutating func maybe<Wrapped>(
+        _ value: inout Wrapped?, blank: @autoclosure () -> Wrapped, _ code: (inout Wrapped, inout TableCoder) -> Void
+    ) {
         var present = value != nil
         flag(&present)
         guard present, failure == nil else {
             if !writes, failure == nil { value = nil }
             return
         }
-        var wrapped = value ?? Wrapped()
-        wrapped.code(with: &self)
+        var wrapped = value ?? blank()
+        code(&wrapped, &self)
         value = wrapped
     }
 
-    mutating func flag(_ value: inout Bool) {
+    /// Bytes as they are.
+    package mutating func data(_ value: inout [UInt8]) {
+        guard let count = count(value.count) else { return }
+        if writes {
+            bytes += value
+        } else {
+            value = Array(bytes[position..<position + count])
+            position += count
+        }
+    }
+
+    /// The number of an open descriptor; the coder neither owns nor closes it.
+    package mutating func descriptor(_ number: inout Int32) {
+        integer(&number)
+        if failure == nil { descriptors.append(number) }
+    }
+
+    /// The number of the version, which stands first. What is read has to be of one in `known`.
+    package mutating func version(known: ClosedRange<Int>) {
+        var number = version
+        integer(&number)
+        version = number
+        if failure == nil, !known.contains(number) { failure = .unknownVersion(number) }
+    }
+
+    /// What is there from version `first` on.
+    package mutating func since(_ first: Int, _ code: (inout TableCoder) -> Void) {
+        if version >= first { code(&self) }
+    }
+
+    package mutating func flag(_ value: inout Bool) {
         var byte: UInt8 = value ? 1 : 0
         let start = position
         octet(&byte)
@@ -139,7 +191,7 @@ struct TableCoder {
     }
 
     /// Which case of an enumeration stands here: writes `number`, or makes `value` the case that was read.
-    mutating func choice<Value>(_ value: inout Value, number: Int, of blanks: [Value]) {
+    package mutating func choice<Value>(_ value: inout Value, number: Int, of blanks: [Value]) {
         var tag = UInt8(truncatingIfNeeded: number)
         let start = position
         octet(&tag)

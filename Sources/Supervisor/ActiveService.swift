@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
 /// A service at work: its listeners, and the stages that a connection of it goes through.
 final class ActiveService {
@@ -14,16 +15,19 @@ final class ActiveService {
     private(set) var isStopping = false
     private var reopening: TimerID?
     private var waitsForOthers = false
+    private var endTimer: TimerID?
     /// Told when the last of it is over after `stop`.
     var stopped: () -> Void = {}
 
-    init(_ definition: Service, runtime: Runtime) {
+    /// - Parameter saved: Of the program before, where there was one; `resume` goes on with it.
+    init(_ definition: Service, runtime: Runtime, saved: SavedService? = nil) {
         self.definition = definition
         self.runtime = runtime
         record = ServiceRecord(name: definition.name, events: runtime.events)
         refuser = Refuser(reply: definition.admission.busyReply, record: record, runtime: runtime)
         runtime.events.choose(LogChoice(definition), for: definition.name)
-        dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
+        dispatcher = Dispatcher(
+            definition, refuser: refuser, record: record, runtime: runtime, standardError: saved?.standardError)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
         guard definition.enabled else { return }
         dispatcher.changed = { [unowned self] in roomChanged() }
@@ -94,11 +98,13 @@ extension ActiveService: ListenerOwner {
         wait.start { intake.takeStart(for: listener) }
     }
 
+    private func isBound(_ listener: Listener, to address: SocketAddress) {
+        if listener.endpoint.kind == .udp, dispatcher.datagrams != nil { runtime.internalPorts.add(address) }
+    }
+
     func listenerChanged(_ listener: Listener, _ change: Listener.Change) {
         let address = listener.address.description
-        if case .bound(let bound) = change, listener.endpoint.kind == .udp, dispatcher.datagrams != nil {
-            runtime.internalPorts.add(bound)
-        }
+        if case .bound(let bound) = change { isBound(listener, to: bound) }
         let event: ListenerEvent =
             switch change {
             case .bound: .bound(address: address)
@@ -133,9 +139,68 @@ extension ActiveService {
     }
 }
 
+// MARK: Carried over
+
+extension ActiveService {
+    /// Whether everything of it can be carried over now.
+    var isAtRest: Bool { intake.isAtRest && dispatcher.isAtRest }
+
+    /// Takes nothing new until `isAwaitingUpgrade` is false again; clients wait in the backlog.
+    func awaitUpgrade(_ waits: Bool) {
+        for listener in listeners { if waits { listener.hold(.upgrade) } else { listener.release(.upgrade) } }
+    }
+
+    var saved: SavedService {
+        refuser.reportAll()
+        var saved = SavedService()
+        saved.name = definition.name
+        saved.isStopping = isStopping
+        saved.endDue = runtime.loop.time(of: endTimer)
+        saved.counters = record.connections
+        saved.lastFailure = record.lastFailure
+        saved.listeners = listeners.map(\.saved)
+        saved.rates = intake.rates
+        saved.arrivals = intake.savedArrivals
+        saved.lingering = refuser.saved
+        dispatcher.save(&saved)
+        return saved
+    }
+
+    /// Goes on where the program before left off, in the place of `start`.
+    func resume(_ saved: SavedService) throws(Errno) {
+        record.connections = saved.counters
+        record.lastFailure = saved.lastFailure
+        intake.rates = saved.rates
+        if saved.isStopping { listeners = [] }
+        for (listener, socket) in zip(listeners, saved.listeners) {
+            listener.resume(socket)
+            if let bound = listener.boundAddress { isBound(listener, to: bound) }
+        }
+        try dispatcher.resume(saved, intake)
+        refuser.resume(saved.lingering)
+        intake.resume(saved.arrivals)
+        if saved.isStopping {
+            isStopping = true
+            intake.stop()
+            dispatcher.stop()
+        }
+        if let due = saved.endDue { end(at: due) }
+        runtime.loop.afterThisRound { [self] in roomChanged() }
+    }
+}
+
 // MARK: Stopping
 
 extension ActiveService {
+    /// Ends at `time` what has not ended by then.
+    func end(at time: Duration) {
+        endTimer = runtime.loop.schedule(at: time) { [weak self] in
+            guard let self, !isDone else { return }
+            end(firmly: false)
+            stopped()
+        }
+    }
+
     /// Takes no more; what runs goes on until it is done or `end` is called.
     func stop(why: String) {
         guard !isStopping else { return }

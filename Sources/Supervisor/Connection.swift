@@ -29,7 +29,7 @@ struct ConnectionOrigin {
     /// last copy goes, whatever way the connection took.
     var place: Place?
 
-    enum Kind {
+    enum Kind: CaseIterable {
         case tcp, unix, vsock
 
         init(_ peer: SocketAddress) {

@@ -29,8 +29,8 @@ final class Runtime {
     /// What channels receive into.
     let packets = PacketBuffer()
     private(set) lazy var names = NameResolver(runtime: self)
-    private var lastConnection: UInt64 = 0
-    private var lastHandler: UInt64 = 0
+    var lastConnection: UInt64 = 0
+    var lastHandler: UInt64 = 0
 
     init(
         loop: EventLoop, events: EventLog, launchers: LauncherPool, instances: InstanceTable,

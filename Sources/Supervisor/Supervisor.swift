@@ -16,8 +16,8 @@ internal import SystemPackage
 /// begins and ends.
 package final class Supervisor {
     private let options: SupervisorOptions
-    private let began = Clock.now()
-    private let loop: EventLoop
+    private let began: Duration
+    let loop: EventLoop
     private let log: LogOutput
     let runtime: Runtime
     private let signals: SignalSource
@@ -31,6 +31,7 @@ package final class Supervisor {
     private var stopTimer: TimerID?
     private var isFinishing = false
     private var exitStatus: Int32 = 0
+    private var isUpgrading = false
     private var awaitingStop: [(services: [ActiveService], answer: (Result<JSON, ControlError>) -> Void)] = []
 
     /// sysexits.h: the table has faults.
@@ -41,32 +42,42 @@ package final class Supervisor {
     /// - Returns: The exit status: 0, 1 when it could not run, 78 when the table has faults.
     package static func run(_ options: SupervisorOptions) -> Int32 {
         do {
-            let supervisor = try Supervisor(options)
-            try supervisor.loop.run()
-            return supervisor.exitStatus
+            let supervisor = try Supervisor(options, original: try ResourceLimits.openFiles())
+            try TableLoader.load(options.table, runtime: supervisor.runtime) { supervisor.begin($0) }
+            return try supervisor.run()
         } catch {
             StandardError.write("batond: cannot start: \(error)")
             return 1
         }
     }
 
-    private init(_ options: SupervisorOptions) throws(Errno) {
+    /// Runs until it is told to stop.
+    ///
+    /// - Returns: The exit status.
+    func run() throws(Errno) -> Int32 {
+        try loop.run()
+        return exitStatus
+    }
+
+    /// - Parameter original: RLIMIT_NOFILE before the supervisor raised its own: what the launchers start gets it.
+    private init(
+        _ options: SupervisorOptions, original: ResourceLimits.Pair, began: Duration = Clock.now(),
+        runningTime: Duration = .zero
+    ) throws(Errno) {
         self.options = options
-        loop = try EventLoop()
+        self.began = began
+        loop = try EventLoop(runningTime: runningTime)
         log = LogOutput(FileDescriptor.standardError, loop: loop)
         let events = EventLog(output: log, level: options.logLevel ?? .info)
         let instances = InstanceTable(loop: loop)
         SignalDescriptor.ignoreBrokenPipes()
         signals = try SignalSource(loop: loop)
-        // Before our own limit of open files rises: what the launchers start gets the original one.
-        let original = try ResourceLimits.openFiles()
         let launchers = try LauncherPool(
             loop: loop, instances: instances, plan: Self.launcherPlan(original))
         runtime = Runtime(
             loop: loop, events: events, launchers: launchers, instances: instances,
             originalOpenFiles: original)
         signals.target = self
-        try TableLoader.load(options.table, runtime: runtime) { [unowned self] in begin($0) }
     }
 
     /// The same program in another mode: it limits itself to the descriptors that it is given.
@@ -100,6 +111,11 @@ package final class Supervisor {
 
     /// What the table says of the supervisor itself.
     private func settle() throws(RuntimeFiles.Failure) {
+        try settleLimits()
+        files = try RuntimeFiles(runtimeDirectory)
+    }
+
+    private func settleLimits() throws(RuntimeFiles.Failure) {
         runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
         if let path = table.log.path {
             do {
@@ -110,7 +126,6 @@ package final class Supervisor {
         }
         raiseOpenFiles()
         runtime.occupancy.limit = table.limits.instances
-        files = try RuntimeFiles(runtimeDirectory)
     }
 
     private var runtimeDirectory: RuntimeDirectory {
@@ -134,33 +149,44 @@ package final class Supervisor {
                 let registerSocket = try files?.listen(Registrar.socketName, .sequencedPacket, mode: 0o666)
             else { return }
             if let group = table.controlGroup { try files?.open(RuntimeDirectory.controlSocket, to: group) }
-            control = try ControlServer(
-                controlSocket, admitsGroup: table.controlGroup != nil, runtime: runtime, target: self)
-            let registrar = Registrar(runtime: runtime, target: self)
-            try registrar.listen(registerSocket, .packets)
-            if let socket = try files?.listen(Registrar.streamSocketName, .stream, mode: 0o666) {
-                try registrar.listen(socket, .stream)
-            }
-            self.registrar = registrar
-            if let socket = try files?.bind(NotifySocket.socketName, .datagram, mode: 0o666),
-                let path = files?.address(of: NotifySocket.socketName)
-            {
-                runtime.notifications = try NotifySocket(socket, path: path, runtime: runtime)
-            }
+            guard let streamSocket = try files?.listen(Registrar.streamSocketName, .stream, mode: 0o666) else { return }
+            try serve(control: controlSocket, register: registerSocket, registerStream: streamSocket)
+            if let socket = try files?.bind(NotifySocket.socketName, .datagram, mode: 0o666) { try listen(socket) }
         } catch {
             throw RuntimeFiles.Failure(message: "the sockets in \(runtimeDirectory.path): \(error)")
         }
     }
 
-    private func startServices() throws(RuntimeFiles.Failure) {
+    private func serve(
+        control controlSocket: consuming OwnedDescriptor, register: consuming OwnedDescriptor,
+        registerStream: consuming OwnedDescriptor
+    ) throws(Errno) {
+        control = try ControlServer(
+            controlSocket, admitsGroup: table.controlGroup != nil, runtime: runtime, target: self)
+        let registrar = Registrar(runtime: runtime, target: self)
+        try registrar.listen(register, .packets)
+        try registrar.listen(registerStream, .stream)
+        self.registrar = registrar
+    }
+
+    /// Where its path is too long for handlers, nobody listens.
+    private func listen(_ notifications: consuming OwnedDescriptor) throws(Errno) {
+        guard let path = files?.address(of: NotifySocket.socketName) else { return }
+        runtime.notifications = try NotifySocket(notifications, path: path, runtime: runtime)
+    }
+
+    /// - Parameter saved: What the program before knew of them, by name.
+    private func makeServices(_ saved: [String: SavedService] = [:]) {
         // Now, so that the time zone's file is not read between two connections.
         if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
-        services = table.services.map { ActiveService($0, runtime: runtime) }
-        for service in services {
-            service.stopped = { [unowned self] in serviceStopped() }
-            service.start()
-        }
+        services = table.services.map { ActiveService($0, runtime: runtime, saved: saved[$0.name]) }
+        for service in services { service.stopped = { [unowned self] in serviceStopped() } }
         hosts = HostWatch(services.map(\.intake), runtime: runtime)
+    }
+
+    private func startServices() throws(RuntimeFiles.Failure) {
+        makeServices()
+        for service in services { service.start() }
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
         if options.isStrict, missing > 0 {
@@ -245,6 +271,7 @@ extension Supervisor: SignalTarget {
         case SIGTERM, SIGINT:
             if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
         case SIGUSR1: log.reopen()
+        case SIGUSR2: upgrade { _ in }
         default: report(.impaired(what: "SIG\(SignalName.of(signal))", error: "not supported yet"))
         }
     }
@@ -257,6 +284,7 @@ extension Supervisor: ControlTarget {
             case .status(let names): answer(.success(status(of: try services(named: names)).json))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
             case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
+            case .upgrade: upgrade(answer: answer)
             }
         } catch {
             answer(.failure(error))
@@ -288,11 +316,115 @@ extension Supervisor: ControlTarget {
             return stop(why: "asked by a client", drain: drain)
         }
         awaitingStop.append((chosen, answer))
-        for service in chosen { service.stop(why: "asked by a client") }
-        _ = loop.schedule(after: drain ?? table.limits.stopTimeout) { [weak self] in
-            for service in chosen where !service.isDone { service.end(firmly: false) }
-            self?.serviceStopped()
+        for service in chosen {
+            service.stop(why: "asked by a client")
+            service.end(at: loop.now + (drain ?? table.limits.stopTimeout))
         }
         serviceStopped()
+    }
+}
+
+// MARK: - Upgrade
+
+extension Supervisor: UpgradeTarget {
+    /// - Parameter answer: Called when it fails; who is asked by a client answers in the new program.
+    private func upgrade(answer: @escaping (Result<JSON, ControlError>) -> Void) {
+        let fail = { [self] (why: String) in
+            report(.upgradeFailed(why: why))
+            answer(.failure(ControlError(.failed, why)))
+        }
+        if stopBegan != nil || services.isEmpty { return fail("the supervisor is starting or stopping") }
+        if isUpgrading { return fail("an upgrade is under way") }
+        isUpgrading = true
+        Upgrade.begin(self, runtime: runtime) { [self] why in
+            isUpgrading = false
+            fail(why)
+        }
+    }
+
+    var isAtRest: Bool {
+        !runtime.launchers.isBusy && runtime.names.isAtRest && registrar?.isAtRest ?? true
+            && services.allSatisfy(\.isAtRest)
+    }
+
+    func awaitUpgrade(_ waits: Bool) {
+        for service in services { service.awaitUpgrade(waits) }
+    }
+
+    func leave() {
+        control?.leave()
+    }
+
+    func state() -> SupervisorState {
+        var state = SupervisorState()
+        state.program = BatonVersion.text
+        state.began = began
+        state.runningTime = loop.runningTime
+        state.options = SavedOptions(
+            table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
+            logLevel: options.logLevel?.rawValue)
+        state.table = LoadedTable(table: table, faults: []).encoded()
+        state.softOpenFiles = runtime.originalOpenFiles.soft
+        state.hardOpenFiles = runtime.originalOpenFiles.hard
+        state.lastConnection = runtime.lastConnection
+        state.lastHandler = runtime.lastHandler
+        if let saved = files?.saved { state.files = saved }
+        if let saved = control?.saved { state.control = saved }
+        if let sockets = registrar?.sockets, sockets.count == 2 {
+            (state.register, state.registerStream) = (sockets[0], sockets[1])
+        }
+        state.notifications = runtime.notifications?.saved
+        state.notificationsDropped = runtime.notifications?.dropped ?? 0
+        state.services = services.map(\.saved)
+        state.requester = control?.requester
+        state.log = log.waiting
+        return state
+    }
+
+    /// Goes on where the program before left off. Nothing is read, written or accepted before the loop runs.
+    ///
+    /// - Parameter why: What has brought this program back, when it was the one before itself.
+    convenience init(_ state: SupervisorState, backBecause why: String?) throws {
+        var options = SupervisorOptions(
+            table: state.options.isFile ? .file(state.options.table) : .descriptor(-1, name: state.options.table))
+        options.runtimeDirectory = state.options.runtimeDirectory
+        options.logLevel = state.options.logLevel.flatMap { EventLevel(rawValue: $0) }
+        guard let table = try LoadedTable(decoding: state.table).table else {
+            throw StateFile.Unreadable(why: "the state has no table")
+        }
+        try self.init(
+            options, original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
+            began: state.began, runningTime: state.runningTime)
+        self.table = table
+        log.resume(state.log)
+        try settleLimits()
+        try resume(state)
+        report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))
+        answer(state.requester, why, former: state.program)
+    }
+
+    private func resume(_ state: SupervisorState) throws {
+        (runtime.lastConnection, runtime.lastHandler) = (state.lastConnection, state.lastHandler)
+        files = RuntimeFiles(state.files)
+        try serve(
+            control: state.control.adopt(), register: state.register.adopt(),
+            registerStream: state.registerStream.adopt())
+        if let socket = state.notifications { try listen(socket.adopt()) }
+        runtime.notifications?.dropped = state.notificationsDropped
+        let saved = Dictionary(state.services.map { ($0.name, $0) }) { $1 }
+        makeServices(saved)
+        for service in services { if let state = saved[service.definition.name] { try service.resume(state) } }
+        loop.afterThisRound { [self] in
+            runtime.instances.reap()
+            CurrentProcess.letCodeGo()
+        }
+    }
+
+    private func answer(_ requester: SavedRequester?, _ why: String?, former: String) {
+        guard let requester else { return }
+        control?.answer(
+            requester,
+            why.map { .failure(ControlError(.failed, $0)) }
+                ?? .success(["version": .string(BatonVersion.text), "former": .string(former)]))
     }
 }

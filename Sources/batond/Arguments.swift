@@ -13,6 +13,8 @@ enum Arguments {
                batond load (TABLE | --standard-input NAME)   (what run has read the table with)
                batond launcher CHANNEL REPORT                (what run has processes started with)
                batond names CHANNEL                          (what run looks names up with)
+               batond can-take-over                          (what an upgrade is tried with, on a state)
+               batond take-over STATE                        (what an upgraded run goes on as)
                batond --version
         """
 
@@ -35,6 +37,13 @@ enum Arguments {
         case "names":
             guard rest.count == 1, let channel = rest.first.flatMap({ Int32($0) }) else { return wrong() }
             return NameWorker.run(channel: channel)
+        case "can-take-over":
+            return rest.isEmpty ? Takeover.check() : wrong()
+        case "take-over":
+            guard (1...2).contains(rest.count), let number = rest.popFirst().flatMap({ Int32($0) }) else {
+                return wrong()
+            }
+            return Takeover.run(state: number, backBecause: rest.first)
         case "--version":
             print("batond \(BatonVersion.text)")
             return 0

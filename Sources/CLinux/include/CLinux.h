@@ -93,4 +93,20 @@ int baton_dumped_core(int status);
 /* memfd_create(2): a file in memory, not executable; it stays open across exec. */
 int baton_memory_file(const char *name);
 
+/* The same, close-on-exec, and to be sealed once it is written (F_ADD_SEALS): nobody changes it any more. */
+int baton_sealable_file(const char *name);
+int baton_seal(int descriptor);
+
+int baton_current_program(void); /* O_PATH of /proc/self/exe, close-on-exec */
+void baton_name_process(const char *name); /* PR_SET_NAME */
+
+/* execveat(2) of an opened program, the environment kept. Answers on failure only. */
+int baton_become(int program, char *const arguments[]);
+
+/* Until `baton_stay` a crash of this program, and its not having got there in so many seconds, makes the process the
+ * opened `program` again, with `kept` open: `baton_close` closes none of those before. It copies what it is given. */
+int baton_go_back_on_crash(int program, char *const arguments[], const int *kept, size_t count, unsigned seconds);
+void baton_stay(void);
+int baton_close(int descriptor); /* close(2) */
+
 #endif

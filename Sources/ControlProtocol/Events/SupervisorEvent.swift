@@ -9,6 +9,12 @@ package enum SupervisorEvent: Hashable, Sendable {
     /// `why`: the signal or the request.
     case stopping(why: String)
     case stopped(after: Duration)
+    /// The program on disk has passed its trial, and takes over next.
+    case upgrading(to: String)
+    /// It is another program now; versions.
+    case upgraded(from: String, to: String)
+    /// The program is what it was.
+    case upgradeFailed(why: String)
     case launcherReplaced(pid: Int, why: String)
     /// Messages to NOTIFY_SOCKET that were no handler's, or no notification, in the last second or so.
     case notificationsDropped(count: Int, pid: Int, why: String)
@@ -17,8 +23,9 @@ package enum SupervisorEvent: Hashable, Sendable {
 
     package var level: EventLevel {
         switch self {
-        case .starting, .ready, .stopping, .stopped: .notice
-        case .tableLoaded: .info
+        case .starting, .ready, .stopping, .stopped, .upgraded: .notice
+        case .tableLoaded, .upgrading: .info
+        case .upgradeFailed: .error
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
         case .launcherReplaced, .impaired, .notificationsDropped: .warning
         }
@@ -50,6 +57,15 @@ package enum SupervisorEvent: Hashable, Sendable {
             return EventDetails("stopping", "stopping (\(why.printable()))", reason: why)
         case .stopped(let after):
             return EventDetails("stopped", "stopped, \(after.brief) after it was asked to", duration: after)
+        case .upgrading(let version):
+            return EventDetails(
+                "upgrading", "baton \(version.printable()) is about to take over", more: ["version": .string(version)])
+        case .upgraded(let former, let version):
+            return EventDetails(
+                "upgraded", "baton \(version) has taken over from \(former.printable())",
+                more: ["version": .string(version), "former": .string(former)])
+        case .upgradeFailed(let why):
+            return EventDetails("upgrade_failed", "upgrade failed, and nothing has changed: \(why.printable(limit: 1024))", reason: why)
         case .launcherReplaced(let pid, let why):
             return EventDetails(
                 "launcher_replaced", "launcher \(pid) replaced: \(why.printable())", reason: why, pid: pid)

@@ -16,7 +16,7 @@ struct Admission {
 
     /// What an admitted connection counts against: to be given back once.
     struct Token {
-        fileprivate let source: SourceKey?
+        let source: SourceKey?
     }
 
     enum Verdict {
@@ -79,6 +79,23 @@ struct Admission {
         let tokens = bucket.tokens(of: rate, at: now) - reserved
         // With tokens that are reserved only it is looked at again when one is decided on.
         return Gate(tokens, else: .rate, until: bucket.wait(for: rate, at: now))
+    }
+
+    // MARK: Carried over
+
+    /// Admits what was admitted before, by the program whose place this one has taken.
+    mutating func takeAgain(_ source: SourceKey?) -> Token {
+        if let source { census.enter(source) }
+        return Token(source: source)
+    }
+
+    /// What rates have left.
+    var saved: SavedRates {
+        get { SavedRates(all: bucket, bySource: census.buckets) }
+        set {
+            bucket = newValue.all
+            census.buckets = newValue.bySource
+        }
     }
 
     // MARK: Without connections

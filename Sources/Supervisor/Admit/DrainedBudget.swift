@@ -10,6 +10,6 @@ final class DrainedBudget {
     func take(_ bytes: Int) -> Place? {
         guard taken + bytes <= Self.most else { return nil }
         taken += bytes
-        return Place { [self] in taken -= bytes }
+        return Place(.drained) { [self] in taken -= bytes }
     }
 }

@@ -21,7 +21,7 @@ final class Occupancy {
     /// - Parameter other: A place that is kept as long.
     func take(beside other: Place? = nil) -> Place {
         taken += 1
-        return Place(with: other) { [self] in
+        return Place(.instance, with: other) { [self] in
             taken -= 1
             tell()
         }

@@ -2,13 +2,36 @@
 ///
 /// It has one owner, the connection's origin, and gives back what it took when that goes.
 final class Place {
+    private let kind: Kind
     private let other: Place?
     private let giveBack: () -> Void
 
+    /// What it was taken of.
+    enum Kind {
+        /// `source`: what it counts as there, where sources are counted.
+        case service(source: SourceKey?)
+        /// `limits.instances`.
+        case instance
+        /// The budget of drained bytes.
+        case drained
+    }
+
     /// - Parameter other: A place that goes with this one.
-    init(with other: Place? = nil, giveBack: @escaping () -> Void) {
+    init(_ kind: Kind, with other: Place? = nil, giveBack: @escaping () -> Void) {
+        self.kind = kind
         self.other = other
         self.giveBack = giveBack
+    }
+
+    /// For whoever has to take it again.
+    var saved: SavedPlace {
+        var saved = other?.saved ?? SavedPlace()
+        switch kind {
+        case .service(let source): (saved.isInService, saved.source) = (true, source)
+        case .instance: saved.isInstance = true
+        case .drained: break
+        }
+        return saved
     }
 
     deinit {

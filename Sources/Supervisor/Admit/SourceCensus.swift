@@ -41,6 +41,17 @@ struct SourceCensus {
         keep(bucket, of: source, at: now)
     }
 
+    /// Those of sources that were seen lately, to be carried over.
+    var buckets: [SavedRates.Source] {
+        get {
+            old.merging(young) { $1 }.map { SavedRates.Source(key: $0.key, bucket: $0.value) }
+        }
+        set {
+            young = [:]
+            old = Dictionary(newValue.map { ($0.key, $0.bucket) }) { $1 }
+        }
+    }
+
     private mutating func keep(_ bucket: TokenBucket, of source: SourceKey, at now: Duration) {
         old[source] = nil
         young[source] = bucket

@@ -5,7 +5,7 @@ internal import ServiceTable
 /// Kept as the time at which the bucket is full again (the generic cell rate algorithm, ITU-T I.371): one value, and a
 /// bucket whose time has come is like a new one and can be forgotten.
 struct TokenBucket: Equatable {
-    private(set) var fullAt = Duration.zero
+    var fullAt = Duration.zero
 
     /// When the next token is there; nil when it is there now.
     func wait(for limit: RateLimit, at now: Duration) -> Duration? {

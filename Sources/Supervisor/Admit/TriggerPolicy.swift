@@ -10,6 +10,12 @@ struct TriggerPolicy {
         self.limit = limit
     }
 
+    /// To be carried over.
+    var content: Content {
+        get { Content(failures: failures, pauses: pauses) }
+        set { (failures, pauses) = (newValue.failures, newValue.pauses) }
+    }
+
     /// A handler failed, or left its datagram unread.
     ///
     /// - Returns: How long to pause, when the limit is reached.

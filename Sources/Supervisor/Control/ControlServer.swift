@@ -51,6 +51,32 @@ final class ControlServer: EventSource {
         }
     }
 
+    // MARK: Upgrade
+
+    var saved: SavedDescriptor { SavedDescriptor(socket.borrowed) }
+
+    /// Who has asked for the upgrade that is under way.
+    var requester: SavedRequester? { clients.lazy.compactMap(\.requester).first }
+
+    /// The others are told to connect again.
+    func leave() {
+        for client in clients where client.requester == nil { client.leave() }
+    }
+
+    /// Answers who asked the program before.
+    func answer(_ requester: SavedRequester, _ outcome: Result<JSON, ControlError>) {
+        let descriptor = requester.descriptor.adopt()
+        guard let credentials = try? Socket.peerCredentials(of: descriptor.borrowed) else { return }
+        let client = ControlConnection(
+            descriptor, credentials: credentials, mayChange: true, server: self, loop: runtime.loop)
+        clients.append(client)
+        let id = requester.id.isEmpty ? nil : try? JSON(parsing: requester.id, limits: .request)
+        runtime.loop.afterThisRound {
+            client.start()
+            client.answer(ControlReply(outcome, id: id))
+        }
+    }
+
     private func admit(_ accepted: consuming AcceptedSocket) {
         guard let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else { return }
         let isOwner = credentials.uid == 0 || credentials.uid == CurrentProcess.uid
@@ -90,6 +116,8 @@ final class ControlConnection: EventSource {
     private var framer = LineFramer(limit: JSONLimits.request.bytes)
     private var unsent: [UInt8] = []
     private var isAnswering = false
+    /// The last one.
+    private var request: ControlRequest?
     private var slow: TimerID?
     private(set) var lastUse: Duration
 
@@ -112,6 +140,21 @@ final class ControlConnection: EventSource {
         try? Socket.setNonblocking(socket.borrowed, true)
         registration = try? loop.watch(socket.borrowed, for: [.readable, .peerClosed], self)
         if registration == nil { close() }
+    }
+
+    // MARK: Upgrade
+
+    /// For the program that takes over, when this is who has asked for it.
+    var requester: SavedRequester? {
+        guard isAnswering, let request, request.method == .upgrade else { return nil }
+        return SavedRequester(descriptor: SavedDescriptor(socket.borrowed), id: request.id?.line ?? [])
+    }
+
+    /// The program is about to be another, which knows nothing of this client.
+    func leave() {
+        unsent += JSON.object(["reconnect": .bool(true)]).line
+        send()
+        close()
     }
 
     func close() {
@@ -152,6 +195,7 @@ final class ControlConnection: EventSource {
         case .refused(let reply):
             answer(reply)
         case .request(let request):
+            self.request = request
             guard mayChange || request.method.isForEverybody else {
                 let error = ControlError(
                     .notAllowed, "\(request.method.name) is for root and the supervisor's own user")
@@ -166,7 +210,7 @@ final class ControlConnection: EventSource {
         }
     }
 
-    private func answer(_ reply: ControlReply) {
+    func answer(_ reply: ControlReply) {
         guard registration != nil else { return }
         isAnswering = false
         unsent += reply.json.line
@@ -200,6 +244,7 @@ extension ControlRequest.Method {
     fileprivate var services: [String] {
         switch self {
         case .status(let services), .stop(let services, _), .restart(let services): services
+        case .upgrade: []
         }
     }
 }

@@ -22,6 +22,20 @@ struct RuntimeFiles: ~Copyable {
         self.wasMade = wasMade
     }
 
+    /// Goes on in the directory of the program before, with its lock.
+    init(_ saved: SavedFiles) {
+        place = RuntimeDirectory(path: saved.path)
+        directory = Directory(adopting: saved.directory.adopt())
+        lock = PidFile(adopting: saved.lock.adopt())
+        wasMade = saved.wasMade
+    }
+
+    var saved: SavedFiles {
+        SavedFiles(
+            path: place.path, directory: SavedDescriptor(directory.borrowed), lock: SavedDescriptor(lock.borrowed),
+            wasMade: wasMade)
+    }
+
     private static func attempt<Value: ~Copyable>(
         _ body: () throws(RuntimeDirectoryError) -> Value
     ) throws(Failure) -> Value {

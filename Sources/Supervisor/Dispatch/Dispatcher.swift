@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
 /// All the ways that connections of one service can take, and what is on them.
 final class Dispatcher {
@@ -22,7 +23,8 @@ final class Dispatcher {
     var changed: () -> Void = {}
 
     init(
-        _ definition: Service, refuser: Refuser, record: ServiceRecord, runtime: Runtime
+        _ definition: Service, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
+        standardError saved: SavedStandardError? = nil
     ) {
         self.refuser = refuser
         self.definition = definition
@@ -35,8 +37,7 @@ final class Dispatcher {
             case .internal, .redirect, .tcpmux, .route: false
             }
         standardError =
-            startsProcesses && definition.enabled
-            ? try? StandardErrorLog(service: definition.name, loop: runtime.loop, events: runtime.events) : nil
+            startsProcesses && definition.enabled ? Self.standardError(definition.name, saved, runtime) : nil
         guard definition.enabled else { return }
         switch definition.dispatch {
         case .exec(let program):
@@ -68,6 +69,16 @@ final class Dispatcher {
             router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
                 changed()
             }
+        }
+    }
+
+    private static func standardError(
+        _ service: String, _ saved: SavedStandardError?, _ runtime: Runtime
+    ) -> StandardErrorLog? {
+        if let saved {
+            try? StandardErrorLog(saved, service: service, loop: runtime.loop, events: runtime.events)
+        } else {
+            try? StandardErrorLog(service: service, loop: runtime.loop, events: runtime.events)
         }
     }
 
@@ -106,11 +117,15 @@ final class Dispatcher {
         told.isTouched = true
         let origin = told
         banner.send(on: connection, origin) { [self] waited in
-            let way = waited ? self.way : way
-            if case .refuse(let reason) = way { return refuser.refuse(connection, origin, reason) }
-            carryOut(connection, origin, way)
-            if waited { changed() }
+            if waited { goOn(connection, origin) } else { carryOut(connection, origin, way) }
         }
+    }
+
+    /// It has been told the banner, after a while.
+    private func goOn(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+        if case .refuse(let reason) = way { return refuser.refuse(connection, origin, reason) }
+        carryOut(connection, origin, way)
+        changed()
     }
 
     private func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
@@ -149,6 +164,38 @@ final class Dispatcher {
         let serving = exec?.instances ?? []
         return serving.map { ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number) }
             + waits.compactMap(\.process)
+    }
+
+    // MARK: Carried over
+
+    /// No connection is on its way from one service to another, or from one handler to another.
+    var isAtRest: Bool {
+        multiplexer?.isAtRest ?? true && router?.isAtRest ?? true
+            && handoff?.handlers.allSatisfy(\.passing.isEmpty) ?? true
+    }
+
+    func save(_ saved: inout SavedService) {
+        saved.standardError = standardError?.saved
+        saved.banner = banner?.saved ?? []
+        saved.exec = exec?.saved
+        saved.handoff = handoff?.saved
+        saved.waits = waits.map(\.saved)
+        saved.inside = inside?.saved ?? []
+        saved.characterLine = datagrams?.characterLine ?? 0
+        saved.redirect = relays?.saved
+        saved.guests = (multiplexer?.saved ?? []) + (router?.saved ?? [])
+    }
+
+    func resume(_ saved: SavedService, _ books: Intake) throws(Errno) {
+        if let processes = saved.exec { exec?.resume(processes, books) }
+        if let handlers = saved.handoff { try handoff?.resume(handlers, books) }
+        for (wait, saved) in zip(waits, saved.waits) { wait.resume(saved) }
+        try inside?.resume(saved.inside, books)
+        datagrams?.characterLine = saved.characterLine
+        if let redirect = saved.redirect { relays?.resume(redirect, books) }
+        multiplexer?.resume(saved.guests, books)
+        router?.resume(saved.guests, books)
+        banner?.resume(saved.banner, books) { [self] in goOn($0, $1) }
     }
 
     // MARK: Stopping

@@ -21,13 +21,14 @@ final class EventLoop {
     private var nextRegistration: UInt64 = 1
     private var timers = TimerQueue()
     private var deferred: [() -> Void] = []
+    private var asked: (() -> Bool)?
     private var stopped = false
 
     /// The time at which this round's events were taken; what happens in one round happens at one time.
     private(set) var now = Clock.now()
     /// Time in which this process could have run: `now` without the gaps in which it was stopped. What
     /// blames others for their silence counts in this.
-    private(set) var runningTime = Duration.zero
+    private(set) var runningTime: Duration
 
     /// A wake-up later than this was a stopped process, not a busy one.
     private static let longestDelay = Duration.milliseconds(500)
@@ -38,7 +39,9 @@ final class EventLoop {
         var interest: Epoll.Interest
     }
 
-    init() throws(Errno) {
+    /// - Parameter runningTime: Of the program whose place this one has taken.
+    init(runningTime: Duration = .zero) throws(Errno) {
+        self.runningTime = runningTime
         epoll = try Epoll()
     }
 
@@ -71,6 +74,16 @@ final class EventLoop {
         timers.insert(at: now + delay, action)
     }
 
+    /// Runs `action` once, at a time by `now`; one that has passed comes after this round.
+    func schedule(at time: Duration, _ action: @escaping () -> Void) -> TimerID {
+        timers.insert(at: time, action)
+    }
+
+    /// When it is due; nil when there is none, or it has run.
+    func time(of timer: TimerID?) -> Duration? {
+        timer.flatMap { timers.time(of: $0) }
+    }
+
     func cancel(_ timer: TimerID) {
         timers.remove(timer)
     }
@@ -78,6 +91,12 @@ final class EventLoop {
     /// Runs `action` when this round's events are done, before the next wait.
     func afterThisRound(_ action: @escaping () -> Void) {
         deferred.append(action)
+    }
+
+    /// Asks at the end of each round that has left nothing to be done before the next wait, until the answer is true or
+    /// somebody else asks: what is known then is all in the objects, and none of it in an action.
+    func askEachRound(_ ask: (() -> Bool)?) {
+        asked = ask
     }
 
     /// Ends `run` after this round.
@@ -108,5 +127,6 @@ final class EventLoop {
         let work = deferred
         deferred.removeAll(keepingCapacity: true)
         for action in work { action() }
+        if deferred.isEmpty, let ask = asked, ask() { asked = nil }
     }
 }

@@ -8,7 +8,7 @@ struct TimerID: Hashable {
 /// Actions by time. Cancelled ones stay in the heap until their time, or until they outnumber the rest.
 struct TimerQueue {
     private var heap: Heap<Entry> = []
-    private var actions: [UInt64: () -> Void] = [:]
+    private var actions: [UInt64: (time: Duration, run: () -> Void)] = [:]
     private var nextNumber: UInt64 = 1
 
     private struct Entry: Comparable {
@@ -24,7 +24,7 @@ struct TimerQueue {
         let number = nextNumber
         nextNumber += 1
         heap.insert(Entry(time: time, number: number))
-        actions[number] = action
+        actions[number] = (time, action)
         return TimerID(number: number)
     }
 
@@ -34,6 +34,9 @@ struct TimerQueue {
             heap = Heap(heap.unordered.filter { actions[$0.number] != nil })
         }
     }
+
+    /// When an action is due; nil once it was taken out.
+    func time(of id: TimerID) -> Duration? { actions[id.number]?.time }
 
     /// The earliest time at which there is something to do.
     var next: Duration? {
@@ -50,7 +53,7 @@ struct TimerQueue {
     mutating func expired(at now: Duration) -> (() -> Void)? {
         while let first = heap.min, first.time <= now {
             heap.removeMin()
-            if let action = actions.removeValue(forKey: first.number) { return action }
+            if let action = actions.removeValue(forKey: first.number) { return action.run }
         }
         return nil
     }

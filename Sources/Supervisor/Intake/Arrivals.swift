@@ -7,11 +7,13 @@ final class Arrivals {
 
     private final class Arrival {
         let connection: DescriptorBox
+        let origin: ConnectionOrigin
         var reception: ProxyReception?
         let abandoned: () -> Void
 
-        init(_ connection: DescriptorBox, abandoned: @escaping () -> Void) {
+        init(_ connection: DescriptorBox, _ origin: ConnectionOrigin, abandoned: @escaping () -> Void) {
             self.connection = connection
+            self.origin = origin
             self.abandoned = abandoned
         }
     }
@@ -24,27 +26,42 @@ final class Arrivals {
 
     /// Waits for the header of `connection`. `done` is called once, unless the connection is abandoned first.
     func receiveHeader(
-        of connection: DescriptorBox, _ number: UInt64, _ version: ProxyVersion, loop: EventLoop,
+        of connection: DescriptorBox, _ origin: ConnectionOrigin, _ version: ProxyVersion, until due: Duration,
+        loop: EventLoop,
         abandoned: @escaping () -> Void, done: @escaping (ProxyReception.Outcome) -> Void
     ) {
-        let arrival = Arrival(connection, abandoned: abandoned)
+        let number = origin.number
+        let arrival = Arrival(connection, origin, abandoned: abandoned)
         let reception = ProxyReception(connection, version, loop: loop) { [weak self] outcome in
             self?.entries[number] = nil
             done(outcome)
         }
         arrival.reception = reception
         entries[number] = arrival
-        reception.start()
+        reception.start(until: due)
     }
 
     /// Keeps `connection` until `claim` takes it back.
-    func keep(_ connection: DescriptorBox, _ number: UInt64, abandoned: @escaping () -> Void) {
-        entries[number] = Arrival(connection, abandoned: abandoned)
+    func keep(_ connection: DescriptorBox, _ origin: ConnectionOrigin, abandoned: @escaping () -> Void) {
+        entries[origin.number] = Arrival(connection, origin, abandoned: abandoned)
     }
 
     /// Whether the connection is still here, and not abandoned; it is let go.
     func claim(_ number: UInt64) -> Bool {
         entries.removeValue(forKey: number) != nil
+    }
+
+    /// None has had its name asked for, and of no header has a part been taken.
+    var isAtRest: Bool { entries.values.allSatisfy { $0.reception?.due != nil } }
+
+    /// To be carried over, at rest.
+    var saved: [SavedArrival] {
+        entries.values.compactMap { arrival in
+            guard let due = arrival.reception?.due,
+                let connection = SavedConnection(arrival.connection, arrival.origin)
+            else { return nil }
+            return SavedArrival(connection: connection, due: due)
+        }
     }
 
     /// The service stops now: nobody is waited for.

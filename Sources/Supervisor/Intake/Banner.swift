@@ -11,7 +11,7 @@ final class Banner {
     private let record: ServiceRecord
     private let runtime: Runtime
     private let timeout: Duration
-    private var waiting: [UInt64: BannerRest] = [:]
+    private var waiting: [UInt64: (rest: BannerRest, origin: ConnectionOrigin)] = [:]
 
     /// Nil where there is nothing to say.
     ///
@@ -40,18 +40,43 @@ final class Banner {
             sent = error == .wouldBlock ? 0 : text.count
         }
         guard sent < text.count else { return goOn(false) }
-        let rest = BannerRest(connection, text[sent...], loop: runtime.loop, timeout: timeout) { [self] outcome in
+        record.connections.queued += 1
+        wait(connection, origin, text[sent...], until: runtime.loop.now + timeout) { goOn(true) }
+    }
+
+    private func wait(
+        _ connection: DescriptorBox, _ origin: ConnectionOrigin, _ text: ArraySlice<UInt8>, until due: Duration,
+        goOn: @escaping () -> Void
+    ) {
+        let rest = BannerRest(connection, text, due: due, loop: runtime.loop) { [self] outcome in
             waiting[origin.number] = nil
             record.connections.queued -= 1
             switch outcome {
-            case .sent: goOn(true)
+            case .sent: goOn()
             case .late: giveUp(connection, origin)
             }
         }
         // No kernel memory to wait with: half a banner is worse than none at all, and cannot be taken back.
-        guard rest.start() else { return giveUp(connection, origin) }
-        waiting[origin.number] = rest
-        record.connections.queued += 1
+        guard rest.start() else {
+            record.connections.queued -= 1
+            return giveUp(connection, origin)
+        }
+        waiting[origin.number] = (rest, origin)
+    }
+
+    // MARK: Carried over
+
+    var saved: [SavedBanner] { waiting.values.compactMap { $0.rest.saved($0.origin) } }
+
+    /// Goes on telling. The connections are counted already.
+    func resume(
+        _ saved: [SavedBanner], _ books: Intake, goOn: @escaping (DescriptorBox, ConnectionOrigin) -> Void
+    ) {
+        for one in saved {
+            let connection = one.connection.descriptor.adoptBox()
+            let origin = ConnectionOrigin(one.connection.origin, books)
+            wait(connection, origin, one.rest[...], until: one.due) { goOn(connection, origin) }
+        }
     }
 
     private func giveUp(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
@@ -63,7 +88,7 @@ final class Banner {
 
     /// The supervisor stops: nobody is waited for any more.
     func end() {
-        for rest in waiting.values { rest.finish(.late) }
+        for (rest, _) in waiting.values { rest.finish(.late) }
     }
 }
 
@@ -72,7 +97,7 @@ private final class BannerRest: EventSource {
     private let connection: DescriptorBox
     private var rest: ArraySlice<UInt8>
     private let loop: EventLoop
-    private let timeout: Duration
+    private let due: Duration
     private let ended: (Outcome) -> Void
     private var registration: RegistrationID?
     private var timer: TimerID?
@@ -84,14 +109,18 @@ private final class BannerRest: EventSource {
     }
 
     init(
-        _ connection: DescriptorBox, _ rest: ArraySlice<UInt8>, loop: EventLoop, timeout: Duration,
+        _ connection: DescriptorBox, _ rest: ArraySlice<UInt8>, due: Duration, loop: EventLoop,
         ended: @escaping (Outcome) -> Void
     ) {
         self.connection = connection
         self.rest = rest
         self.loop = loop
-        self.timeout = timeout
+        self.due = due
         self.ended = ended
+    }
+
+    func saved(_ origin: ConnectionOrigin) -> SavedBanner? {
+        SavedConnection(connection, origin).map { SavedBanner(connection: $0, rest: Array(rest), due: due) }
     }
 
     func start() -> Bool {
@@ -99,7 +128,7 @@ private final class BannerRest: EventSource {
             return false
         }
         registration = id
-        timer = loop.schedule(after: timeout) { [weak self] in self?.finish(.late) }
+        timer = loop.schedule(at: due) { [weak self] in self?.finish(.late) }
         return true
     }
 

@@ -93,7 +93,9 @@ final class Intake {
     }
 
     /// Trusted senders must send a header; of the others there is none to be expected, so none is looked for.
-    private func receiveHeader(_ candidate: Candidate) {
+    ///
+    /// - Parameter due: When it is to be complete, where that is known already.
+    private func receiveHeader(_ candidate: Candidate, until due: Duration? = nil) {
         guard let proxy = settings.proxyProtocol, candidate.origin.kind == .tcp else { return decide(candidate) }
         guard proxy.from.contains(where: { $0.contains(candidate.origin.peer) }) else {
             guard proxy.others == .plain else {
@@ -101,11 +103,10 @@ final class Intake {
             }
             return decide(candidate)
         }
-        let number = candidate.origin.number
         record.connections.queued += 1
         arrivals.receiveHeader(
-            of: candidate.connection, number, ProxyVersion(rawValue: proxy.version.rawValue) ?? .any,
-            loop: runtime.loop,
+            of: candidate.connection, candidate.origin, ProxyVersion(rawValue: proxy.version.rawValue) ?? .any,
+            until: due ?? runtime.loop.now + ProxyReception.timeout, loop: runtime.loop,
             abandoned: { [self] in abandon(candidate) }
         ) { [self] outcome in
             record.connections.queued -= 1
@@ -193,7 +194,19 @@ extension Intake {
 
     /// What the connection counts against, until it is given back.
     private func place(_ token: Admission.Token, _ way: Way) -> Place {
-        Place(with: way == .handOff ? nil : runtime.occupancy.take()) { [self] in admission.giveBack(token) }
+        place(token, isInstance: way != .handOff)
+    }
+
+    /// The place of a connection that the program before has admitted.
+    func takeAgain(_ place: SavedPlace) -> Place? {
+        if place.isInService { return self.place(admission.takeAgain(place.source), isInstance: place.isInstance) }
+        return place.isInstance ? runtime.occupancy.take() : nil
+    }
+
+    private func place(_ token: Admission.Token, isInstance: Bool) -> Place {
+        Place(.service(source: token.source), with: isInstance ? runtime.occupancy.take() : nil) { [self] in
+            admission.giveBack(token)
+        }
     }
 
     private func refuse(
@@ -213,7 +226,7 @@ extension Intake {
         let number = candidate.origin.number
         let isOwn = candidate.answer == nil
         if isOwn { record.connections.queued += 1 }
-        arrivals.keep(candidate.connection, number) { [self] in abandon(candidate) }
+        arrivals.keep(candidate.connection, candidate.origin) { [self] in abandon(candidate) }
         runtime.names.confirmedName(of: candidate.origin.peer) { [self] name in
             guard arrivals.claim(number) else { return }
             if isOwn { record.connections.queued -= 1 }
@@ -225,6 +238,31 @@ extension Intake {
     private func abandon(_ candidate: Candidate) {
         if candidate.answer == nil { record.connections.queued -= 1 }
         refuse(candidate, .stopping)
+    }
+
+    // MARK: Carried over
+
+    /// Nobody is being looked up, and no header has come in part.
+    var isAtRest: Bool { arrivals.isAtRest }
+
+    var rates: SavedRates {
+        get { admission.saved }
+        set { admission.saved = newValue }
+    }
+
+    var savedArrivals: [SavedArrival] { arrivals.saved }
+
+    /// Goes on waiting for headers. The connections are counted already.
+    func resume(_ saved: [SavedArrival]) {
+        for arrival in saved {
+            let candidate = Candidate(
+                connection: arrival.connection.descriptor.adoptBox(),
+                origin: ConnectionOrigin(arrival.connection.origin, self))
+            runtime.loop.afterThisRound { [self] in
+                record.connections.queued -= 1
+                receiveHeader(candidate, until: arrival.due)
+            }
+        }
     }
 
     // MARK: Hosts of the lists

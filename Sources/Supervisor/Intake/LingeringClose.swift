@@ -36,13 +36,30 @@ final class LingeringClose: EventSource {
         guard let socket = connection.borrowed else { return false }
         _ = try? DescriptorPassing.send(word, on: socket)
         Socket.shutdown(socket, reading: false)
-        guard waits, let id = try? runtime.loop.watch(socket, for: .readable, self) else {
+        return wait(on: socket, until: waits ? runtime.loop.now + Self.timeout : nil)
+    }
+
+    private func wait(on socket: FileDescriptor, until due: Duration?) -> Bool {
+        guard let due, let id = try? runtime.loop.watch(socket, for: .readable, self) else {
             close()
             return false
         }
         registration = id
-        timer = runtime.loop.schedule(after: Self.timeout) { [weak self] in self?.finish() }
+        timer = runtime.loop.schedule(at: due) { [weak self] in self?.finish() }
         return true
+    }
+
+    /// To be carried over; nil when it is closed.
+    func saved(_ number: UInt64) -> SavedLingering? {
+        guard let descriptor = connection.saved, let due = runtime.loop.time(of: timer) else { return nil }
+        return SavedLingering(number: number, descriptor: descriptor, left: left, due: due)
+    }
+
+    /// Goes on where the program before left off; false when the connection is closed.
+    func resume(_ saved: SavedLingering) -> Bool {
+        left = saved.left
+        guard let socket = connection.borrowed else { return false }
+        return wait(on: socket, until: saved.due)
     }
 
     func ready(_ interest: Epoll.Interest) {

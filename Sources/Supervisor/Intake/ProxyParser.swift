@@ -41,6 +41,9 @@ struct ProxyParser {
         step = .look(atLeast: 1)
     }
 
+    /// Bytes of the header have been taken.
+    var hasBegun: Bool { if case .undecided = state { false } else { true } }
+
     /// The most bytes worth looking at.
     static let longestLook = ProxyLine.longest
     /// TLVs are passed over in pieces of so many bytes.

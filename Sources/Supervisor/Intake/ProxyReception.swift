@@ -35,10 +35,13 @@ final class ProxyReception: EventSource {
     }
 
     /// Senders write the header at once: mostly it is there already.
-    func start() {
-        timer = loop.schedule(after: Self.timeout) { [weak self] in self?.finish(.late) }
+    func start(until due: Duration) {
+        timer = loop.schedule(at: due) { [weak self] in self?.finish(.late) }
         ready(.readable)
     }
+
+    /// When it is given up, while nothing of the header has been taken; what is there was only looked at.
+    var due: Duration? { parser.hasBegun ? nil : loop.time(of: timer) }
 
     /// Ends it without an outcome.
     func cancel() {

@@ -65,6 +65,26 @@ final class Refuser {
         if closing.start(reply, waits: lingering.count < Self.mostLingering) { lingering[origin.number] = closing }
     }
 
+    // MARK: Carried over
+
+    var saved: [SavedLingering] { lingering.compactMap { $1.saved($0) } }
+
+    /// Goes on waiting for clients to have read their reply.
+    func resume(_ saved: [SavedLingering]) {
+        for one in saved {
+            let closing = LingeringClose(one.descriptor.adoptBox(), runtime: runtime) { [weak self] in
+                self?.lingering[one.number] = nil
+            }
+            if closing.resume(one) { lingering[one.number] = closing }
+        }
+    }
+
+    /// What was not reported yet, is.
+    func reportAll() {
+        summary.endIntervals()
+        reportSummary()
+    }
+
     private func close(_ connection: DescriptorBox) {
         if let descriptor = connection.take() { runtime.closeUnread(descriptor) }
     }
@@ -92,8 +112,7 @@ final class Refuser {
     /// The service stops: nobody is waited for any more, and what was not reported yet is.
     func end() {
         for closing in lingering.values { closing.finish() }
-        summary.endIntervals()
-        reportSummary()
+        reportAll()
         if let summaryTimer { runtime.loop.cancel(summaryTimer) }
         summaryTimer = nil
     }

@@ -48,6 +48,8 @@ final class Listener: EventSource {
         static let name = Holds(rawValue: 32)
         /// `access_times`, `max_load`.
         static let closed = Holds(rawValue: 64)
+        /// Another program is about to take over.
+        static let upgrade = Holds(rawValue: 1 << 16)
     }
 
     enum Change {
@@ -116,6 +118,25 @@ final class Listener: EventSource {
         settled()
         updatePolling()
         owner?.listenerChanged(self, .bound(address))
+    }
+
+    // MARK: Carried over
+
+    /// Nil while it is not bound.
+    var boundAddress: SocketAddress? { socket == nil ? nil : address }
+
+    var saved: SavedListener {
+        SavedListener(
+            descriptor: descriptor.map { SavedDescriptor($0) }, lastAddress: lastAddress,
+            failures: retry?.failures ?? 0, retry: retry?.at)
+    }
+
+    /// Goes on with the socket that the program before has bound, or with trying.
+    func resume(_ saved: SavedListener) {
+        lastAddress = saved.lastAddress
+        guard let descriptor = saved.descriptor else { return loop.afterThisRound { [weak self] in self?.open() } }
+        socket = descriptor.adopt()
+        updatePolling()
     }
 
     /// An address has appeared, ours or another. What fails now is no news: the backoff goes on as it was.

@@ -9,6 +9,8 @@ package enum TableSource: Sendable {
     /// Text on an open descriptor, and what to call it in faults.
     case descriptor(Int32, name: String)
 
+    var isFile: Bool { if case .file = self { true } else { false } }
+
     package var name: String {
         switch self {
         case .file(let path): path

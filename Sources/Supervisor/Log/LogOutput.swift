@@ -12,7 +12,8 @@ final class LogOutput: EventSource {
     private var file: OwnedDescriptor?
     private var path: String?
     private let loop: EventLoop
-    private var waiting: [UInt8] = []
+    /// What has yet to be taken.
+    private(set) var waiting: [UInt8] = []
     private var dropped = 0
     private var registration: RegistrationID?
 
@@ -45,6 +46,12 @@ final class LogOutput: EventSource {
         } catch {
             write("cannot reopen the log \(path): \(error)")
         }
+    }
+
+    /// Goes on with what the program before could not write.
+    func resume(_ bytes: [UInt8]) {
+        waiting = bytes
+        loop.afterThisRound { [weak self] in self?.drain() }
     }
 
     func write(_ line: String) {

@@ -61,6 +61,9 @@ final class NameResolver {
         }
     }
 
+    /// No connection waits for a name.
+    var isAtRest: Bool { !open.keys.contains { if case .name = $0 { true } else { false } } }
+
     /// Ends the processes; who waits is told nothing any more.
     func stop() {
         waiting = []

@@ -18,6 +18,8 @@ final class ForeignProcess: EventSource {
         registration = try? loop.watch(self.process.borrowed, for: .readable, self)
     }
 
+    var saved: SavedDescriptor { SavedDescriptor(process.borrowed) }
+
     func signal(_ signal: Int32) {
         try? process.signal(signal)
     }

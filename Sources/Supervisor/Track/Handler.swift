@@ -34,7 +34,7 @@ final class Handler {
     var machine: HandlerMachine
     private(set) var channel: Channel?
     /// A registered handler's process; a child of ours is an `instance`.
-    private var process: ForeignProcess?
+    private(set) var process: ForeignProcess?
     var instance: Instance?
     private(set) var pid: Int32
 
@@ -48,10 +48,10 @@ final class Handler {
     var served = 0
     var restsUntil = Duration.zero
     /// The last suspect that was sent, which goes alone, and when.
-    private var suspect: (baton: Baton, sent: Duration)?
+    var suspect: (baton: Baton, sent: Duration)?
     /// A baton met a full channel, which has not become writable since.
     var channelIsFull = false
-    private var channelIsBroken = false
+    var channelIsBroken = false
     /// When it last acknowledged, or was sent the first baton of those that stand unacknowledged.
     var lastProgress = Duration.zero
     /// Since when it has had nothing to do; nil while it has.
@@ -60,7 +60,7 @@ final class Handler {
     var heartbeatTimer: TimerID?
     var deadlines: [HandlerMachine.Deadline: TimerID] = [:]
     var statusText = ""
-    let started = Timestamp.now
+    var started = Timestamp.now
     var lastSign: Duration
 
     /// What a handler that is gone leaves behind.
@@ -79,11 +79,12 @@ final class Handler {
     /// How long an acknowledgement is waited for before others are looked at.
     static let patience = Duration.seconds(1)
 
+    /// - Parameter number: Of one that has its number already.
     init(
         _ kind: HandlerMachine.Kind, pid: Int32, process: consuming ProcessDescriptor? = nil, settings: Handoff,
-        record: ServiceRecord, runtime: Runtime, owner: any HandlerOwner
+        record: ServiceRecord, runtime: Runtime, owner: any HandlerOwner, number: UInt64? = nil
     ) {
-        number = runtime.nextHandlerNumber()
+        self.number = number ?? runtime.nextHandlerNumber()
         machineKind = kind
         self.pid = pid
         let mayKill = kind == .supervised || process != nil
@@ -184,19 +185,29 @@ final class Handler {
     func spawned(as pid: Int32, settings: ProcessSettings, ended: @escaping () -> Void) {
         self.pid = pid
         instance = Instance(pid: pid, service: record.name, settings: settings, origin: nil, runtime: runtime) {
-            [self] _, status in
-            ended()
-            instance = nil
-            // What it said before it died counts before its death does.
-            channel?.drain()
-            if channel?.descriptor.hasHungUp == true { channelEnded() }
-            handle(.exited(status))
+            [self] in exited($0, $1, ended)
         }
         switch machine.state {
         case .starting: arm(.start)
         // Asked to end, or without a channel, before there was anybody to tell.
         case .ending: dismiss(firmly: channel == nil)
         case .ready, .unresponsive, .draining, .gone: break
+        }
+    }
+
+    private func exited(_ instance: Instance, _ status: ExitStatus, _ ended: () -> Void) {
+        ended()
+        self.instance = nil
+        // What it said before it died counts before its death does.
+        channel?.drain()
+        if channel?.descriptor.hasHungUp == true { channelEnded() }
+        handle(.exited(status))
+    }
+
+    /// Follows its process, which has run before this program did.
+    func follow(_ saved: SavedInstance, settings: ProcessSettings, ended: @escaping () -> Void) {
+        instance = Instance(saved, service: record.name, settings: settings, origin: nil, runtime: runtime) {
+            [self] in exited($0, $1, ended)
         }
     }
 

@@ -6,14 +6,14 @@ internal import LinuxSystem
 /// A handler is *gone* only when its channel hung up and, if it is our child, its exit was collected:
 /// before that it may still hold what it has not acknowledged.
 struct HandlerMachine {
-    enum Kind {
+    enum Kind: CaseIterable {
         /// Our child.
         case supervised
         /// Joined from outside.
         case registered
     }
 
-    enum State {
+    enum State: CaseIterable {
         case starting, ready, unresponsive, draining
         /// Its end is certain; what is left of it is waited for.
         case ending
@@ -95,6 +95,25 @@ struct HandlerMachine {
         self.kind = kind
         self.killsSilent = killsSilent
         processEnded = kind == .registered
+    }
+
+    /// To be carried over.
+    var content: Content {
+        get {
+            Content(
+                state: state, everRegistered: everRegistered, processEnded: processEnded, channelEnded: channelEnded,
+                status: status, drainAnnounced: drainAnnounced, dismissed: dismissed, brokeProtocol: brokeProtocol)
+        }
+        set {
+            state = newValue.state
+            everRegistered = newValue.everRegistered
+            processEnded = newValue.processEnded
+            channelEnded = newValue.channelEnded
+            status = newValue.status
+            drainAnnounced = newValue.drainAnnounced
+            dismissed = newValue.dismissed
+            brokeProtocol = newValue.brokeProtocol
+        }
     }
 
     /// We asked for its end, so that nothing which dies with it is blamed for it.

@@ -78,12 +78,16 @@ extension Handler {
         owner?.handlerHasRoom(self)
     }
 
-    private func returned(_ number: UInt64, why: String) {
-        restsUntil = runtime.loop.now + Self.rest
-        _ = runtime.loop.schedule(after: Self.rest) { [weak self] in
+    func hasRoom(at time: Duration) {
+        _ = runtime.loop.schedule(at: time) { [weak self] in
             guard let self else { return }
             owner?.handlerHasRoom(self)
         }
+    }
+
+    private func returned(_ number: UInt64, why: String) {
+        restsUntil = runtime.loop.now + Self.rest
+        hasRoom(at: restsUntil)
         rested()
         lastProgress = runtime.loop.now
         guard let baton = unacknowledged.removeValue(forKey: number) else { return }

@@ -13,8 +13,11 @@ extension Handler {
             case .drain: settings.drain
             case .remnant: settings.stopGrace
             }
-        guard let delay else { return }
-        deadlines[deadline] = runtime.loop.schedule(after: delay) { [weak self] in
+        if let delay { arm(deadline, at: runtime.loop.now + delay) }
+    }
+
+    func arm(_ deadline: HandlerMachine.Deadline, at time: Duration) {
+        deadlines[deadline] = runtime.loop.schedule(at: time) { [weak self] in
             guard let self else { return }
             deadlines[deadline] = nil
             handle(.deadline(deadline))

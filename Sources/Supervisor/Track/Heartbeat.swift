@@ -12,6 +12,12 @@ struct Heartbeat {
         self.settings = settings
     }
 
+    /// To be carried over.
+    var content: Content {
+        get { Content(lastPing: lastPing, asked: asked) }
+        set { (lastPing, asked) = (newValue.lastPing, newValue.asked) }
+    }
+
     enum Step: Equatable {
         /// Send this PING; look again after the delay.
         case ping(id: UInt64, lookAgain: Duration)

@@ -17,26 +17,47 @@ final class Instance {
     private var terminated = false
 
     /// Follows `pid`, a new child of this process. `ended` is called once, when it is collected.
-    init(
+    convenience init(
         pid: Int32, service: String, settings: ProcessSettings, origin: ConnectionOrigin?, runtime: Runtime,
         ended: @escaping (Instance, ExitStatus) -> Void
     ) {
-        self.pid = pid
+        let now = runtime.loop.now
+        let begun = SavedInstance(pid: pid, started: .now, since: now, due: settings.runtimeLimit.map { now + $0 })
+        self.init(begun, service: service, settings: settings, origin: origin, runtime: runtime, ended: ended)
+    }
+
+    /// Follows one that may have run for long, under a program whose place this one has taken.
+    init(
+        _ saved: SavedInstance, service: String, settings: ProcessSettings, origin: ConnectionOrigin?, runtime: Runtime,
+        ended: @escaping (Instance, ExitStatus) -> Void
+    ) {
+        pid = saved.pid
         self.service = service
         self.settings = settings
         self.origin = origin
         self.runtime = runtime
-        started = .now
-        since = runtime.loop.now
-        runtime.instances.track(pid) { [self] status in
+        started = saved.started
+        since = saved.since
+        terminated = saved.wasTerminated
+        runtime.instances.track(saved.pid) { [self] status in
             if let timer { runtime.loop.cancel(timer) }
             timer = nil
             report(.exited(pid: Int(pid), ProcessEnd(status), duration: runtime.loop.now - since))
             ended(self, status)
         }
-        if let limit = settings.runtimeLimit {
-            timer = runtime.loop.schedule(after: limit) { [weak self] in self?.terminate(why: "runtime_limit") }
+        guard let due = saved.due else { return }
+        timer = runtime.loop.schedule(at: due) { [weak self] in
+            guard let self else { return }
+            if terminated { kill(why: Self.graceIsOver) } else { terminate(why: "runtime_limit") }
         }
+    }
+
+    private static let graceIsOver = "stop_grace is over"
+
+    /// To be carried over.
+    var saved: SavedInstance {
+        SavedInstance(
+            pid: pid, started: started, since: since, wasTerminated: terminated, due: runtime.loop.time(of: timer))
     }
 
     /// Sends the stop signal to the process group, and SIGKILL when the grace is over.
@@ -45,7 +66,8 @@ final class Instance {
         terminated = true
         signal(settings.stopSignal, why: why)
         if let timer { runtime.loop.cancel(timer) }
-        timer = runtime.loop.schedule(after: settings.stopGrace) { [weak self] in self?.kill(why: "stop_grace is over")
+        timer = runtime.loop.schedule(after: settings.stopGrace) { [weak self] in
+            self?.kill(why: Self.graceIsOver)
         }
     }
 

@@ -18,7 +18,7 @@ final class NotifySocket: EventSource {
     /// From processes that are not known yet, while a launcher has yet to tell whose they are.
     private var early: [(sender: Int32, group: Int32?, notifications: [ProcessNotification])] = []
     /// Messages that were no handler's, or no notification.
-    private(set) var dropped = 0
+    var dropped = 0
     private var unreported = 0
     private var summary: TimerID?
 
@@ -36,6 +36,8 @@ final class NotifySocket: EventSource {
         self.socket = socket
         registration = try runtime.loop.watch(self.socket.borrowed, for: .readable, self)
     }
+
+    var saved: SavedDescriptor { SavedDescriptor(socket.borrowed) }
 
     func close() {
         if let registration { runtime.loop.forget(registration) }

@@ -28,6 +28,21 @@ final class NotifyingProcess {
         runtime.notifications?.listen(to: pid) { [weak self] in self?.take($0) }
     }
 
+    /// To be carried over.
+    var saved: SavedNotifying {
+        SavedNotifying(
+            state: state, said: said, status: status, timeout: watchdog?.timeout, lastSign: watchdog?.lastSign ?? .zero)
+    }
+
+    /// What it has said to the program before.
+    func resume(_ saved: SavedNotifying) {
+        (state, said, status) = (saved.state, saved.said, saved.status)
+        guard let timeout = saved.timeout else { return }
+        let watchdog = Watchdog(timeout: timeout, at: saved.lastSign)
+        self.watchdog = watchdog
+        look(after: watchdog.patience(at: runtime.loop.runningTime))
+    }
+
     /// It has ended.
     func end() {
         runtime.notifications?.forget(pid)

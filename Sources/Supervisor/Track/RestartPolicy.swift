@@ -31,6 +31,12 @@ struct RestartPolicy {
         self.start = start
     }
 
+    /// To be carried over.
+    var content: Content {
+        get { Content(failures: failures, streak: streak) }
+        set { (failures, streak) = (newValue.failures, newValue.streak) }
+    }
+
     /// - Parameter jitter: 0 up to 1; up to a quarter of the delay is added.
     mutating func ended(_ end: End, at now: Duration, jitter: Double) -> Decision {
         if settings.policy == .never { return .failed(retryAfter: nil) }

@@ -2,7 +2,7 @@
 /// running time, so that a stopped supervisor blames nobody.
 struct Watchdog {
     var timeout: Duration
-    private var lastSign: Duration
+    private(set) var lastSign: Duration
 
     init(timeout: Duration, at runningTime: Duration) {
         self.timeout = timeout

@@ -47,11 +47,14 @@ final class FirstBytes: EventSource {
         self.tell = tell
     }
 
-    /// - Parameter timeout: After it the bytes that are there are all. Nil is unlimited.
-    func start(timeout: Duration?) {
+    /// When the bytes that are there are all; nil is never.
+    var due: Duration? { loop.time(of: deadline) }
+
+    /// - Parameter due: When the bytes that are there are all. Nil is never.
+    func start(until due: Duration?) {
         guard let socket = connection.borrowed else { return }
-        if let timeout {
-            deadline = loop.schedule(after: timeout) { [weak self] in
+        if let due {
+            deadline = loop.schedule(at: due) { [weak self] in
                 self?.deadline = nil
                 self?.look(isAll: true)
             }

@@ -48,6 +48,48 @@ final class FrontConnections<Stage> {
         guests[number]?.origin.drained = bytes
     }
 
+    // MARK: Carried over
+
+    /// - Parameter add: Puts in what the stage knows; false for one that cannot be carried over now.
+    func saved(_ add: (Stage, inout SavedGuest) -> Bool) -> [SavedGuest] {
+        guests.values.compactMap { guest in
+            guard let connection = SavedConnection(guest.connection, guest.origin) else { return nil }
+            var saved = SavedGuest(connection: connection, isRefused: guest.isRefused)
+            return add(guest.stage, &saved) ? saved : nil
+        }
+    }
+
+    /// Takes in one that is counted already.
+    func resume(_ saved: SavedGuest, _ connection: DescriptorBox, _ origin: ConnectionOrigin, _ stage: Stage) {
+        guests[origin.number] = Guest(
+            connection: connection, origin: origin, stage: stage, isRefused: saved.isRefused)
+    }
+
+    /// Goes on saying what its client was being told.
+    func answer(_ number: UInt64, _ saved: SavedProgress, patience: Duration) -> InternalConnection? {
+        guard let guest = guests[number] else { return nil }
+        return start(
+            InternalConnection(
+                saved, guest.connection, guest.origin, runtime: runtime, limits: Self.limits(patience)
+            ) { [self] in end(number) }, number)
+    }
+
+    private static func limits(_ patience: Duration) -> InternalLimits {
+        var limits = InternalLimits.standard
+        limits.idleTimeout = patience
+        return limits
+    }
+
+    private func start(_ answering: InternalConnection, _ number: UInt64) -> InternalConnection? {
+        do {
+            try answering.start()
+            return answering
+        } catch {
+            end(number)
+            return nil
+        }
+    }
+
     // MARK: To a service
 
     /// Offers it to a service; its place here is kept until it has one there.
@@ -107,18 +149,11 @@ final class FrontConnections<Stage> {
     /// - Returns: What is under way; nil when it has ended already.
     func answer(_ number: UInt64, _ words: [UInt8], patience: Duration) -> InternalConnection? {
         guard let guest = guests[number] else { return nil }
-        var limits = InternalLimits.standard
-        limits.idleTimeout = patience
-        let exchange = InternalExchange(saying: words, limits: limits)
-        let answering = InternalConnection(exchange, guest.connection, guest.origin, runtime: runtime, limits: limits) {
-            [self] in end(number)
-        }
-        do {
-            try answering.start()
-            return answering
-        } catch {
-            end(number)
-            return nil
-        }
+        let limits = Self.limits(patience)
+        return start(
+            InternalConnection(
+                InternalExchange(saying: words, limits: limits), guest.connection, guest.origin, runtime: runtime,
+                limits: limits
+            ) { [self] in end(number) }, number)
     }
 }

@@ -23,7 +23,8 @@ enum HandlerRoom: Equatable {
 /// Which of a service's handlers gets the next connection: pure.
 struct BalancePolicy {
     private let kind: Handoff.Balance
-    private var last: UInt64 = 0
+    /// The one whose turn it was, in `round_robin`.
+    var last: UInt64 = 0
 
     init(_ kind: Handoff.Balance) {
         self.kind = kind

@@ -70,3 +70,27 @@ final class Baton {
         return traffic.isUnchanged(on: socket)
     }
 }
+
+// MARK: - Carried over
+
+extension Baton {
+    var saved: SavedBaton {
+        SavedBaton(
+            descriptor: connection.saved, origin: origin.saved, wasSentBefore: wasSentBefore, isSuspect: isSuspect,
+            avoids: avoids, socket: socket, waited: waited, queuedSince: queuedSince,
+            traffic: traffic.map { SavedTraffic(read: $0.read, written: $0.written, inFlight: $0.inFlight) })
+    }
+
+    convenience init(_ saved: SavedBaton, _ books: Intake) {
+        self.init(saved.descriptor?.adoptBox() ?? DescriptorBox(), ConnectionOrigin(saved.origin, books))
+        wasSentBefore = saved.wasSentBefore
+        isSuspect = saved.isSuspect
+        avoids = saved.avoids
+        socket = saved.socket
+        waited = saved.waited
+        queuedSince = saved.queuedSince
+        traffic = saved.traffic.map {
+            StreamTraffic(read: $0.read, written: $0.written, inFlight: $0.inFlight)
+        }
+    }
+}

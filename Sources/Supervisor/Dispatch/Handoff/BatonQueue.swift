@@ -3,7 +3,12 @@ internal import DequeModule
 /// The batons of one service that wait for a handler, first come, first passed. What comes back from a
 /// handler goes to the front, in the order of acceptance.
 struct BatonQueue {
-    private var batons: Deque<Baton> = []
+    private(set) var batons: Deque<Baton> = []
+
+    /// - Parameter batons: In order.
+    init(_ batons: [Baton] = []) {
+        self.batons = Deque(batons)
+    }
 
     var isEmpty: Bool { batons.isEmpty }
     var count: Int { batons.count }

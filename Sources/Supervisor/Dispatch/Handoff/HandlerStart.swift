@@ -74,6 +74,11 @@ struct HandlerStart {
         handler.take(channel)
     }
 
+    /// The same for one that was started by the program before.
+    func follow(_ handler: Handler, _ instance: SavedInstance) {
+        handler.follow(instance, settings: processSettings) { program.finishedWriting(instance.pid) }
+    }
+
     private var processSettings: ProcessSettings {
         var process = program.service.process
         process.stopGrace = settings.stopGrace

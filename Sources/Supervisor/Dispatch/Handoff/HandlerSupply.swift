@@ -194,8 +194,7 @@ final class HandlerSupply {
         case .failed(let delay):
             record.report(.service(.failed(why: why, retry: delay)))
             cancelTimer()
-            let until = delay.map { runtime.loop.now + $0 }
-            state = .failed(timer: delay.map { later($0) { $0.state = .recovering } }, until: until)
+            fail(until: delay.map { runtime.loop.now + $0 })
             owner?.supplyFailed()
         }
     }
@@ -209,11 +208,20 @@ final class HandlerSupply {
         case .open, .waiting, .recovering: break
         }
         cancelTimer()
-        state = .waiting(later(delay) { $0.state = .open }, until: until)
+        wait(until: until)
     }
 
-    private func later(_ delay: Duration, _ change: @escaping (HandlerSupply) -> Void) -> TimerID {
-        runtime.loop.schedule(after: delay) { [weak self] in
+    func wait(until: Duration) {
+        state = .waiting(later(until) { $0.state = .open }, until: until)
+    }
+
+    /// - Parameter until: Nil when only a person starts it again.
+    func fail(until: Duration?) {
+        state = .failed(timer: until.map { later($0) { $0.state = .recovering } }, until: until)
+    }
+
+    private func later(_ time: Duration, _ change: @escaping (HandlerSupply) -> Void) -> TimerID {
+        runtime.loop.schedule(at: time) { [weak self] in
             guard let self else { return }
             change(self)
             fill()
@@ -246,7 +254,7 @@ final class HandlerSupply {
 
 extension HandlerSupply {
     /// Looks for handlers that nobody needs, now and whenever there may be one.
-    private func review() {
+    func review() {
         guard pool.reviews, reviewTimer == nil, !stopped else { return }
         let ready = members.filter { $0.state == .ready }
         let review = pool.review(

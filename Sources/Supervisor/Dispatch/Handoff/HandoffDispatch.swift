@@ -21,7 +21,7 @@ final class HandoffDispatch {
     private(set) var isStopping = false
     /// The time to drain is over: what comes back now reaches nobody.
     private var ended = false
-    private var balance: BalancePolicy
+    var balance: BalancePolicy
 
     /// After a send that failed for lack of kernel memory.
     private static let shortDelay = Duration.milliseconds(20)

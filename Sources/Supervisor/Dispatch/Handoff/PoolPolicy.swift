@@ -23,6 +23,17 @@ struct PoolPolicy {
         self.idleExit = idleExit
     }
 
+    /// To be carried over.
+    var content: Content {
+        get { Content(wanted: wanted, isAsleep: isAsleep, surplusSince: surplusSince, spare: spare) }
+        set {
+            wanted = newValue.wanted
+            isAsleep = newValue.isAsleep
+            surplusSince = newValue.surplusSince
+            spare = newValue.spare
+        }
+    }
+
     private var most: Int { pool.most ?? .max }
 
     // MARK: Growing

@@ -16,7 +16,8 @@ final class InternalConnection: EventSource {
     private var timer: TimerID?
     /// When bytes moved last, by `EventLoop.now`.
     private var lastMove: Duration
-    private var isLingering = false
+    /// Until when the client may read the last word; nil while there is more to say.
+    private var lingerDue: Duration?
     private(set) var traffic = Traffic()
 
     /// - Parameter ended: Called once, when the connection is closed.
@@ -33,11 +34,32 @@ final class InternalConnection: EventSource {
         lastMove = runtime.loop.now
     }
 
+    /// One that was served by the program before.
+    convenience init(
+        _ saved: SavedProgress, _ connection: DescriptorBox, _ origin: ConnectionOrigin, runtime: Runtime,
+        limits: InternalLimits, ended: @escaping () -> Void
+    ) {
+        self.init(
+            InternalExchange(saved.exchange), connection, origin, runtime: runtime, limits: limits, ended: ended)
+        traffic = saved.traffic
+        lastMove = saved.lastMove
+        lingerDue = saved.lingerDue
+    }
+
+    /// To be carried over; nil when it is over.
+    var saved: SavedInternal? {
+        SavedConnection(connection, origin).map { SavedInternal(connection: $0, progress: progress) }
+    }
+
+    var progress: SavedProgress {
+        SavedProgress(exchange: exchange.content, traffic: traffic, lastMove: lastMove, lingerDue: lingerDue)
+    }
+
     /// Begins to serve. What is thrown is a shortage of the kernel's; nothing has begun then.
     func start() throws(Errno) {
         guard let socket = connection.borrowed else { return }
         registration = try runtime.loop.watch(socket, for: interest, self)
-        expire(after: limits.idleTimeout)
+        if let lingerDue { end(at: lingerDue) } else { expire(after: limits.idleTimeout) }
     }
 
     func ready(_ interest: Epoll.Interest) {
@@ -68,7 +90,7 @@ final class InternalConnection: EventSource {
     private func settle(_ socket: FileDescriptor) {
         switch exchange.step {
         case .exchange: break
-        case .linger: if !isLingering { linger(socket) }
+        case .linger: if lingerDue == nil { linger(socket) }
         case .end: return end()
         }
         if let registration { runtime.loop.change(registration, to: interest) }
@@ -82,10 +104,14 @@ final class InternalConnection: EventSource {
     }
 
     private func linger(_ socket: FileDescriptor) {
-        isLingering = true
         Socket.shutdown(socket, reading: false)
         if let timer { runtime.loop.cancel(timer) }
-        timer = runtime.loop.schedule(after: limits.lingerTimeout) { [weak self] in self?.end() }
+        end(at: runtime.loop.now + limits.lingerTimeout)
+    }
+
+    private func end(at time: Duration) {
+        lingerDue = time
+        timer = runtime.loop.schedule(at: time) { [weak self] in self?.end() }
     }
 
     private func expire(after delay: Duration) {

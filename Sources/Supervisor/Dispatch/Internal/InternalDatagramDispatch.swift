@@ -11,7 +11,7 @@ final class InternalDatagramDispatch {
     private let limits: InternalLimits
     private var policy: AnswerPolicy
     /// The line of the pattern with which chargen's next answer begins.
-    private var characterLine = 0
+    var characterLine = 0
 
     /// Echo takes any UDP datagram; of others only the length matters.
     private static let longest = 65_535

@@ -2,6 +2,7 @@ internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
+internal import SystemPackage
 
 /// Serves connections inside (RFC 862 to 868): no process, no hand-off.
 final class InternalDispatch {
@@ -48,6 +49,23 @@ final class InternalDispatch {
     /// Closes every connection, for the supervisor stops now.
     func endAll() {
         for connection in connections.values { connection.end() }
+    }
+
+    // MARK: Carried over
+
+    var saved: [SavedInternal] { connections.values.compactMap(\.saved) }
+
+    /// Goes on serving. The connections are counted already.
+    func resume(_ saved: [SavedInternal], _ books: Intake) throws(Errno) {
+        for connection in saved {
+            let origin = ConnectionOrigin(connection.connection.origin, books)
+            let served = InternalConnection(
+                connection.progress, connection.connection.descriptor.adoptBox(), origin, runtime: runtime,
+                limits: limits
+            ) { [self] in ended(origin) }
+            try served.start()
+            connections[origin.number] = served
+        }
     }
 
     private func ended(_ origin: ConnectionOrigin) {

@@ -29,6 +29,18 @@ struct InternalExchange {
         output = words
     }
 
+    /// One that has begun, by what `content` has told.
+    init(_ content: Content) {
+        service = content.service
+        output = content.output
+        inputEnded = content.inputEnded
+        lingerBytes = content.lingerBytes
+    }
+
+    var content: Content {
+        Content(service: service, output: output, inputEnded: inputEnded, lingerBytes: lingerBytes)
+    }
+
     enum Step: Equatable {
         case exchange(reading: Bool, writing: Bool)
         /// All is said: end the writing half, and read on for a short time.
@@ -80,5 +92,23 @@ struct InternalExchange {
     mutating func sent(_ count: Int) {
         output.removeFirst(count)
         if service == .chargen, output.isEmpty { output = InternalContent.characters }
+    }
+}
+
+// MARK: - Carried over
+
+extension InternalExchange {
+    struct Content: Saved {
+        var service = InternalService.discard
+        var output: [UInt8] = []
+        var inputEnded = false
+        var lingerBytes = 0
+
+        mutating func code(with coder: inout TableCoder) {
+            coder.enumeration(&service)
+            coder.data(&output)
+            coder.flag(&inputEnded)
+            coder.integer(&lingerBytes)
+        }
     }
 }

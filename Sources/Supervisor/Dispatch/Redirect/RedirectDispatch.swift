@@ -14,7 +14,7 @@ final class RedirectDispatch {
     /// Told whenever a connection ended, so that there may be room again.
     private let changed: () -> Void
     private var connecting: [UInt64: Waiting] = [:]
-    private var relays: [UInt64: Relay] = [:]
+    private var relays: [UInt64: (relay: Relay, origin: ConnectionOrigin)] = [:]
     /// The address that answered last is tried first.
     private var preferred: SocketAddress?
 
@@ -72,6 +72,34 @@ final class RedirectDispatch {
         }
     }
 
+    // MARK: Carried over
+
+    var saved: SavedRedirect {
+        SavedRedirect(
+            preferred: preferred, connecting: connecting.values.compactMap { SavedConnection($0.client, $0.origin) },
+            relays: relays.values.compactMap { $0.relay.saved($0.origin) })
+    }
+
+    /// Goes on relaying. The connections are counted already.
+    func resume(_ saved: SavedRedirect, _ books: Intake) {
+        preferred = saved.preferred
+        for waiting in saved.connecting {
+            let connection = waiting.descriptor.adoptBox()
+            let origin = ConnectionOrigin(waiting.origin, books)
+            runtime.loop.afterThisRound { [self] in
+                record.connections.active -= 1
+                dispatch(connection, origin)
+            }
+        }
+        for saved in saved.relays {
+            let origin = ConnectionOrigin(saved.origin, books)
+            let relay = Relay(saved, runtime: runtime, limits: limits) { [self] in ended(origin, $0, $1) }
+            relays[origin.number] = (relay, origin)
+            runtime.loop.afterThisRound { relay.start() }
+        }
+    }
+
+
     private func relay(_ waiting: Waiting, _ target: consuming OwnedDescriptor, _ address: SocketAddress) {
         let origin = waiting.origin
         guard let socket = waiting.client.borrowed else { return }
@@ -90,7 +118,7 @@ final class RedirectDispatch {
             target: RelayEnd(target, isUnix: address.isUnix), header: header + origin.drained, runtime: runtime,
             limits: limits
         ) { [self] traffic, why in ended(origin, traffic, why) }
-        relays[origin.number] = relay
+        relays[origin.number] = (relay, origin)
         relay.start()
     }
 
@@ -109,7 +137,7 @@ final class RedirectDispatch {
             connecting[waiting.origin.number] = nil
             refuse(waiting, .stopping, "the target had not answered yet")
         }
-        for relay in relays.values { relay.end(why: "the service is stopping") }
+        for (relay, _) in relays.values { relay.end(why: "the service is stopping") }
     }
 
     private func refuse(_ waiting: Waiting, _ reason: RefusalReason, _ detail: String) {

@@ -41,6 +41,33 @@ final class Relay {
         runtime.pipes.enter()
     }
 
+    /// One that has moved bytes under the program before. Both sides count as ready until they are not.
+    init(
+        _ saved: SavedRelay, runtime: Runtime, limits: RedirectLimits,
+        ended: @escaping (Traffic, _ why: String?) -> Void
+    ) {
+        self.runtime = runtime
+        self.limits = limits
+        self.ended = ended
+        client = RelayEnd(saved.client)
+        target = RelayEnd(saved.target)
+        toClient = RelayBuffer(saved.toClient, fromUnix: target.isUnix, runtime: runtime, limits: limits)
+        toTarget = RelayBuffer(saved.toTarget, fromUnix: client.isUnix, runtime: runtime, limits: limits)
+        machine = saved.machine
+        traffic = saved.traffic
+        lastMove = saved.lastMove
+        failure = saved.failure
+        runtime.pipes.enter()
+    }
+
+    /// To be carried over; nil when it is over.
+    func saved(_ origin: ConnectionOrigin) -> SavedRelay? {
+        guard !isOver, let client = client.saved, let target = target.saved else { return nil }
+        return SavedRelay(
+            origin: origin.saved, client: client, target: target, toClient: toClient.saved, toTarget: toTarget.saved,
+            machine: machine, traffic: traffic, lastMove: lastMove, failure: failure)
+    }
+
     /// Begins to move.
     func start() {
         do {
@@ -49,7 +76,7 @@ final class Relay {
         } catch {
             return end(why: "epoll: \(error)")
         }
-        expire(after: limits.idleTimeout)
+        expire(after: max(.zero, lastMove + limits.idleTimeout - runtime.loop.now))
         work()
     }
 

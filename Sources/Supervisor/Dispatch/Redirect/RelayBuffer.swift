@@ -25,6 +25,20 @@ final class RelayBuffer {
         splices = !fromUnix && limits.spliceMost > 0
     }
 
+    convenience init(_ saved: SavedRelay.Buffer, fromUnix: Bool, runtime: Runtime, limits: RedirectLimits) {
+        self.init(holding: saved.bytes, fromUnix: fromUnix, runtime: runtime, limits: limits)
+        held = saved.held
+        if saved.pipe.count == 2 {
+            let output = saved.pipe[0].adopt()
+            pipe = runtime.pipes.lend(Pipe(output: output, input: saved.pipe[1].adopt()))
+        }
+    }
+
+    var saved: SavedRelay.Buffer {
+        SavedRelay.Buffer(
+            pipe: pipe?.pipe.ends.map { SavedDescriptor($0) } ?? [], bytes: pipe == nil ? bytes : [], held: held)
+    }
+
     deinit { discard() }
 
     /// Reads once. Only while nothing is held.

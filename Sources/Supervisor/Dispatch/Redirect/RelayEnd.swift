@@ -17,6 +17,16 @@ final class RelayEnd: EventSource {
         self.isUnix = isUnix
     }
 
+    convenience init(_ saved: SavedRelay.End) {
+        self.init(saved.descriptor.adopt(), isUnix: saved.isUnix, isProgram: saved.isProgram)
+    }
+
+    /// Nil when it is closed.
+    var saved: SavedRelay.End? {
+        guard let socket = socket?.borrowed else { return nil }
+        return SavedRelay.End(descriptor: SavedDescriptor(socket), isUnix: isUnix, isProgram: isProgram)
+    }
+
     /// Edge-triggered: a side that may not be read, because the other one does not, makes no noise.
     func watch(in loop: EventLoop, isReady: @escaping (Epoll.Interest) -> Void) throws(Errno) {
         guard let socket = socket?.borrowed else { return }

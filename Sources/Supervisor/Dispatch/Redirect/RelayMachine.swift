@@ -4,7 +4,7 @@
 /// holds is bounded, and a receiver that does not read makes the kernel slow its sender down. The end of one way is
 /// passed on behind its bytes and leaves the other way open. A reset is passed on behind what its side had said.
 struct RelayMachine {
-    enum Side: Hashable {
+    enum Side: Hashable, CaseIterable {
         case client, target
         var other: Side { self == .client ? .target : .client }
     }
@@ -32,14 +32,14 @@ struct RelayMachine {
     }
 
     /// A socket, as far as is known.
-    private struct End {
+    struct End {
         var isReadable = true
         var isWritable = true
         var isBroken = false
     }
 
     /// Bytes from one side to the other.
-    private struct Way {
+    struct Way {
         /// Read and not written yet.
         var held = 0
         var inputEnded = false
@@ -47,11 +47,11 @@ struct RelayMachine {
         var isOver = false
     }
 
-    private var client = End()
-    private var target = End()
-    private var fromClient = Way()
-    private var fromTarget = Way()
-    private var turn = Side.client
+    var client = End()
+    var target = End()
+    var fromClient = Way()
+    var fromTarget = Way()
+    var turn = Side.client
 
     /// - Parameter held: Bytes that go to the target before what the client says.
     init(held: Int = 0) {

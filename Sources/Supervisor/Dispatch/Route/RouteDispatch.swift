@@ -37,6 +37,41 @@ final class RouteDispatch {
         look.start()
     }
 
+    // MARK: Carried over
+
+    /// None is being offered to its service.
+    var isAtRest: Bool { guests.stages.allSatisfy { if case .offered = $0.stage { false } else { true } } }
+
+    var saved: [SavedGuest] {
+        guests.saved { stage, saved in
+            switch stage {
+            case .looking(let look): look.save(&saved)
+            case .offered: return false
+            case .answering(let answering): saved.answer = answering.progress
+            }
+            return true
+        }
+    }
+
+    /// Goes on looking. The connections are counted already.
+    func resume(_ saved: [SavedGuest], _ books: Intake) {
+        for guest in saved {
+            let connection = guest.connection.descriptor.adoptBox()
+            let origin = ConnectionOrigin(guest.connection.origin, books)
+            let number = origin.number
+            let look = RouteLook(connection, origin, rules, loop: runtime.loop) { [self] in decided($0, number) }
+            guests.resume(guest, connection, origin, .looking(look))
+            runtime.loop.afterThisRound { [self] in goOn(guest, look) }
+        }
+    }
+
+    private func goOn(_ guest: SavedGuest, _ look: RouteLook) {
+        guard let answer = guest.answer else { return look.resume(guest) }
+        let number = guest.connection.origin.number
+        guard let answering = guests.answer(number, answer, patience: Self.answerPatience) else { return }
+        guests.setStage(.answering(answering), of: number)
+    }
+
     private func decided(_ outcome: RouteLook.Outcome, _ number: UInt64) {
         switch outcome {
         case .to(let service): offer(number, service)

@@ -15,6 +15,7 @@ final class RouteLook {
 
     private let connection: DescriptorBox
     private let rules: RouteRules
+    private let loop: EventLoop
     private let first: FirstBytes
     private let done: (Outcome) -> Void
     private var beginning: RouteRules.Beginning
@@ -28,6 +29,7 @@ final class RouteLook {
     ) {
         self.connection = connection
         self.rules = rules
+        self.loop = loop
         self.done = done
         beginning = RouteRules.Beginning(bytes: [], isContinued: !origin.drained.isEmpty)
         var hear: (FirstBytes.News) -> Void = { _ in }
@@ -37,7 +39,19 @@ final class RouteLook {
 
     func start() {
         if rules.greetsFirst, !beginning.isContinued, !greet() { return finish(.ended) }
-        first.start(timeout: rules.timeout)
+        first.start(until: rules.timeout.map { loop.now + $0 })
+    }
+
+    /// Puts in what is known of it.
+    func save(_ saved: inout SavedGuest) {
+        saved.isGreeted = beginning.isGreeted
+        saved.due = first.due
+    }
+
+    /// Goes on where the program before left off; the bytes are where they were.
+    func resume(_ saved: SavedGuest) {
+        beginning.isGreeted = saved.isGreeted
+        first.start(until: saved.due)
     }
 
     func cancel() {

@@ -10,6 +10,7 @@ final class DrainedBridge {
     private let drained: [UInt8]
     private let runtime: Runtime
     private var relay: Relay?
+    private var origin: ConnectionOrigin?
 
     init(_ drained: [UInt8], runtime: Runtime) throws {
         let pair = try Socket.pair(.stream)
@@ -31,7 +32,31 @@ final class DrainedBridge {
             header: drained, runtime: runtime, limits: .standard
         ) { _, _ in ended() }
         self.relay = relay
+        self.origin = origin
         relay.start()
+    }
+
+    /// Nil while its process has not been started.
+    var saved: SavedRelay? {
+        guard let relay, let origin else { return nil }
+        return relay.saved(origin)
+    }
+
+    /// One whose process runs already.
+    init(_ saved: SavedRelay, runtime: Runtime, ended: @escaping () -> Void) {
+        theirs = DescriptorBox()
+        ours = DescriptorBox()
+        drained = []
+        self.runtime = runtime
+        let relay = Relay(saved, runtime: runtime, limits: .standard) { _, _ in ended() }
+        self.relay = relay
+        // Its place is its process's.
+        var origin = ConnectionOrigin(
+            number: saved.origin.number, peer: saved.origin.peer, kind: saved.origin.kind,
+            listener: saved.origin.listener, accepted: saved.origin.accepted)
+        origin.isTouched = true
+        self.origin = origin
+        runtime.loop.afterThisRound { relay.start() }
     }
 
     /// Breaks it off.

@@ -89,6 +89,33 @@ final class ExecDispatch {
         for bridge in bridges.values { bridge.end() }
     }
 
+    // MARK: Carried over
+
+    var saved: SavedExec {
+        SavedExec(
+            running: running.values.compactMap { instance in
+                instance.origin.map { SavedExec.Process(instance: instance.saved, origin: $0.saved) }
+            }, bridges: bridges.values.compactMap(\.saved))
+    }
+
+    /// Goes on with processes that run already. Their connections are counted.
+    func resume(_ saved: SavedExec, _ books: Intake) {
+        for process in saved.running {
+            let pid = process.instance.pid
+            running[pid] = Instance(
+                process.instance, service: record.name, settings: program.service.process,
+                origin: ConnectionOrigin(process.origin, books), runtime: runtime
+            ) { [self] _, _ in ended(pid) }
+        }
+        for bridge in saved.bridges {
+            let number = bridge.origin.number
+            bridges[number] = DrainedBridge(bridge, runtime: runtime) { [self] in
+                bridges[number] = nil
+                changed()
+            }
+        }
+    }
+
     private func ended(_ pid: Int32) {
         running[pid] = nil
         record.connections.active -= 1

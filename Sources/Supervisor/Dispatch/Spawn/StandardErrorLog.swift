@@ -27,16 +27,36 @@ final class StandardErrorLog: EventSource {
     /// Pieces read in one round of the loop.
     private static let budget = 32
 
-    init(service: String, loop: EventLoop, events: EventLog) throws(Errno) {
-        self.service = service
-        self.loop = loop
-        self.events = events
+    convenience init(service: String, loop: EventLoop, events: EventLog) throws(Errno) {
         let pair = try Socket.pair(.stream, nonblocking: true)
         try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
         Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
-        ours = pair.ours
-        theirs = pair.theirs
-        registration = try loop.watch(ours.borrowed, for: .readable, self)
+        try self.init(ours: pair.ours, theirs: pair.theirs, service: service, loop: loop, events: events)
+    }
+
+    /// Goes on with the socket that handlers of the program before write to.
+    convenience init(_ saved: SavedStandardError, service: String, loop: EventLoop, events: EventLog) throws(Errno) {
+        let ours = saved.ours.adopt()
+        try self.init(ours: ours, theirs: saved.theirs.adopt(), service: service, loop: loop, events: events)
+        unfinished = Dictionary(saved.lines.map { ($0.pid, $0.bytes) }) { $1 }
+    }
+
+    var saved: SavedStandardError {
+        SavedStandardError(
+            ours: SavedDescriptor(ours.borrowed), theirs: SavedDescriptor(theirs.borrowed),
+            lines: unfinished.map { SavedStandardError.Line(pid: $0.key, bytes: $0.value) })
+    }
+
+    private init(
+        ours: consuming OwnedDescriptor, theirs: consuming OwnedDescriptor, service: String, loop: EventLoop,
+        events: EventLog
+    ) throws(Errno) {
+        self.service = service
+        self.loop = loop
+        self.events = events
+        self.ours = ours
+        self.theirs = theirs
+        registration = try loop.watch(self.ours.borrowed, for: .readable, self)
     }
 
     /// The end that handlers write to; a copy for one of them.

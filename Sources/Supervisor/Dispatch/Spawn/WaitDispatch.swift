@@ -93,17 +93,46 @@ final class WaitDispatch {
             record.connections.spawned += 1
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid), listener: listeners.first?.endpoint.name)))
-            let instance = Instance(
-                pid: pid, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
-            ) { [self] in ended($0, $1) }
-            self.instance = instance
-            notifying = NotifyingProcess(pid: pid, service: program.service, record: record, runtime: runtime) {
-                [weak instance] in instance?.kill(why: $0)
-            }
+            follow(SavedInstance(pid: pid, started: .now, since: runtime.loop.now, due: runtimeDue))
         case .failed(_, let stage, let error):
             record.failed(stage: stage.description, error: "\(error)")
             record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")))
             finished(well: false)
+        }
+    }
+
+    private var runtimeDue: Duration? { program.service.process.runtimeLimit.map { runtime.loop.now + $0 } }
+
+    private func follow(_ process: SavedInstance) {
+        let instance = Instance(
+            process, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
+        ) { [self] in ended($0, $1) }
+        self.instance = instance
+        notifying = NotifyingProcess(pid: process.pid, service: program.service, record: record, runtime: runtime) {
+            [weak instance] in instance?.kill(why: $0)
+        }
+    }
+
+    // MARK: Carried over
+
+    var saved: SavedWait {
+        SavedWait(
+            instance: instance?.saved, notifying: notifying?.saved, trigger: trigger.content,
+            pauseDue: runtime.loop.time(of: pause), isRestarting: isRestarting)
+    }
+
+    /// Goes on with the process that has the sockets already. What it was started for is not known any more: it counts
+    /// as read.
+    func resume(_ saved: SavedWait) {
+        trigger.content = saved.trigger
+        isRestarting = saved.isRestarting
+        if let process = saved.instance {
+            for listener in listeners { listener.hold(.handler) }
+            place = runtime.occupancy.take()
+            follow(process)
+            if let words = saved.notifying { notifying?.resume(words) }
+        } else if let due = saved.pauseDue {
+            paused(until: due)
         }
     }
 
@@ -134,11 +163,15 @@ final class WaitDispatch {
     }
 
     private func paused(for delay: Duration) {
+        paused(until: runtime.loop.now + delay)
+    }
+
+    private func paused(until time: Duration) {
         for listener in listeners {
             listener.hold(.trigger)
             listener.release(.handler)
         }
-        pause = runtime.loop.schedule(after: delay) { [self] in
+        pause = runtime.loop.schedule(at: time) { [self] in
             pause = nil
             eatFirstDatagram()
             resume()

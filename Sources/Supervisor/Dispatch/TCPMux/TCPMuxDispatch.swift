@@ -34,12 +34,51 @@ final class TCPMuxDispatch {
 
     /// Reads the name from `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
-        let reception = TCPMuxReception(connection, origin, runtime: runtime) { [self] outcome, drained in
-            guests.setDrained(drained, of: origin.number)
-            named(outcome, origin.number)
-        }
+        let reception = reception(connection, origin)
         guests.enter(connection, origin, .naming(reception))
-        reception.start(timeout: lineTimeout)
+        reception.start(until: runtime.loop.now + lineTimeout)
+    }
+
+    private func reception(_ connection: DescriptorBox, _ origin: ConnectionOrigin) -> TCPMuxReception {
+        let number = origin.number
+        return TCPMuxReception(connection, origin, runtime: runtime) { [self] outcome, drained in
+            guests.setDrained(drained, of: number)
+            named(outcome, number)
+        }
+    }
+
+    // MARK: Carried over
+
+    /// None is being offered to its service.
+    var isAtRest: Bool { guests.stages.allSatisfy { if case .offered = $0.stage { false } else { true } } }
+
+    var saved: [SavedGuest] {
+        guests.saved { stage, saved in
+            switch stage {
+            case .naming(let reception): saved.due = reception.due
+            case .offered: return false
+            case .answering(let answering): saved.answer = answering.progress
+            }
+            return true
+        }
+    }
+
+    /// Goes on reading names. The connections are counted already.
+    func resume(_ saved: [SavedGuest], _ books: Intake) {
+        for guest in saved {
+            let connection = guest.connection.descriptor.adoptBox()
+            let origin = ConnectionOrigin(guest.connection.origin, books)
+            let reception = reception(connection, origin)
+            guests.resume(guest, connection, origin, .naming(reception))
+            runtime.loop.afterThisRound { [self] in goOn(guest, reception) }
+        }
+    }
+
+    private func goOn(_ guest: SavedGuest, _ reception: TCPMuxReception) {
+        guard let answer = guest.answer else { return reception.start(until: guest.due ?? runtime.loop.now) }
+        let number = guest.connection.origin.number
+        guard let answering = guests.answer(number, answer, patience: lineTimeout) else { return }
+        guests.setStage(.answering(answering), of: number)
     }
 
     private func named(_ outcome: TCPMuxReception.Outcome, _ number: UInt64) {

@@ -41,9 +41,11 @@ final class TCPMuxReception {
         hear = { [unowned self] in take($0) }
     }
 
-    /// - Parameter timeout: for the whole line.
-    func start(timeout: Duration) {
-        first.start(timeout: timeout)
+    /// When the whole line is to be there.
+    var due: Duration? { first.due }
+
+    func start(until due: Duration) {
+        first.start(until: due)
     }
 
     func cancel() {

@@ -29,6 +29,9 @@ final class Applicant: ChannelOwner {
         }
     }
 
+    /// It has not said yet what it wants.
+    var isExpectedToSpeak: Bool { timer != nil }
+
     func stopWaiting() {
         if let timer { runtime.loop.cancel(timer) }
         timer = nil

@@ -43,6 +43,12 @@ final class Registrar {
             try RegistrationListener(socket, kind, loop: runtime.loop) { [unowned self] in admit($0, $1) })
     }
 
+    /// Nobody waits to hear what has become of a connection that he passes.
+    var isAtRest: Bool { applicants.allSatisfy(\.isExpectedToSpeak) }
+
+    /// The sockets, in the order in which `listen` was told of them.
+    var sockets: [SavedDescriptor] { listeners.map(\.saved) }
+
     func close() {
         for listener in listeners { listener.close() }
         listeners = []

@@ -26,6 +26,8 @@ final class RegistrationListener: EventSource {
         registration = try loop.watch(self.socket.borrowed, for: .readable, self)
     }
 
+    var saved: SavedDescriptor { SavedDescriptor(socket.borrowed) }
+
     func close() {
         if let registration { loop.forget(registration) }
         registration = nil

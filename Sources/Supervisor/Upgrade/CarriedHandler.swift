@@ -1,0 +1,89 @@
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+// A handler does not notice that the supervisor has become another program.
+
+extension Handler {
+    /// Nothing that it passes on may be under way.
+    var saved: SavedHandler {
+        var saved = SavedHandler()
+        saved.number = number
+        saved.slot = slot
+        saved.pid = pid
+        saved.started = started
+        saved.kind = machineKind
+        saved.machine = machine.content
+        saved.channel = channel?.saved
+        saved.process = process?.saved
+        saved.instance = instance?.saved
+        saved.ledger = ledger.content
+        saved.unacknowledged = unacknowledged.values.map(\.saved)
+        saved.held = held.values.map(\.saved)
+        saved.traits = traits.rawValue
+        saved.ownCapacity = ownCapacity
+        saved.served = served
+        saved.restsUntil = restsUntil
+        saved.suspect = suspect?.baton.origin.number
+        saved.suspectSent = suspect?.sent ?? .zero
+        saved.channelIsFull = channelIsFull
+        saved.channelIsBroken = channelIsBroken
+        saved.lastProgress = lastProgress
+        saved.idleSince = idleSince
+        saved.heartbeat = heartbeat?.content
+        saved.heartbeatDue = runtime.loop.time(of: heartbeatTimer)
+        saved.startDue = runtime.loop.time(of: deadlines[.start])
+        saved.drainDue = runtime.loop.time(of: deadlines[.drain])
+        saved.remnantDue = runtime.loop.time(of: deadlines[.remnant])
+        saved.statusText = statusText
+        saved.lastSign = lastSign
+        return saved
+    }
+
+    convenience init(_ saved: SavedHandler, for owner: HandoffDispatch, _ books: Intake) throws(Errno) {
+        let process = saved.process.map { ProcessDescriptor(adopting: $0.adopt()) }
+        self.init(
+            saved.kind, pid: saved.pid, process: process, settings: owner.settings, record: owner.record,
+            runtime: owner.runtime, owner: owner, number: saved.number)
+        slot = saved.slot
+        started = saved.started
+        machine.content = saved.machine
+        if let channel = saved.channel { take(try Channel(channel, runtime: runtime)) }
+        takeAgain(saved, books)
+        traits = HandlerTraits(rawValue: saved.traits)
+        ownCapacity = saved.ownCapacity
+        served = saved.served
+        restsUntil = saved.restsUntil
+        channelIsFull = saved.channelIsFull
+        channelIsBroken = saved.channelIsBroken
+        lastProgress = saved.lastProgress
+        idleSince = saved.idleSince
+        statusText = saved.statusText
+        lastSign = saved.lastSign
+        if restsUntil > runtime.loop.now { hasRoom(at: restsUntil) }
+        goOn(saved)
+    }
+
+    private func takeAgain(_ saved: SavedHandler, _ books: Intake) {
+        ledger = BatonLedger(saved.ledger)
+        for baton in saved.unacknowledged { unacknowledged[baton.origin.number] = Baton(baton, books) }
+        for baton in saved.held { held[baton.origin.number] = Baton(baton, books) }
+        guard let number = saved.suspect, let baton = unacknowledged[number] ?? held[number] else { return }
+        suspect = (baton, saved.suspectSent)
+    }
+
+    /// Its deadlines and its heartbeat.
+    private func goOn(_ saved: SavedHandler) {
+        for (deadline, due) in [(HandlerMachine.Deadline.start, saved.startDue), (.drain, saved.drainDue),
+            (.remnant, saved.remnantDue)]
+        {
+            if let due { arm(deadline, at: due) }
+        }
+        guard let content = saved.heartbeat, let settings = settings.heartbeat else { return }
+        heartbeat = Heartbeat(settings)
+        heartbeat?.content = content
+        if let due = saved.heartbeatDue { scheduleHeartbeat(after: max(.zero, due - runtime.loop.now)) }
+    }
+}

@@ -1,0 +1,184 @@
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// A persistent handler and what is with it.
+struct SavedHandler: Saved {
+    var number: UInt64 = 0
+    var slot = 0
+    var pid: Int32 = 0
+    var started = Timestamp()
+    var kind = HandlerMachine.Kind.supervised
+    var machine = HandlerMachine.Content()
+    var channel: SavedChannel?
+    /// Of one that registered by itself: its pidfd.
+    var process: SavedDescriptor?
+    /// Of one that Baton started, while it runs.
+    var instance: SavedInstance?
+    var ledger = BatonLedger<UInt64>.Content()
+    var unacknowledged: [SavedBaton] = []
+    var held: [SavedBaton] = []
+    var traits: UInt16 = 0
+    var ownCapacity = 0
+    var served = 0
+    var restsUntil = Duration.zero
+    var suspect: UInt64?
+    var suspectSent = Duration.zero
+    var channelIsFull = false
+    var channelIsBroken = false
+    var lastProgress = Duration.zero
+    var idleSince: Duration?
+    var heartbeat: Heartbeat.Content?
+    var heartbeatDue: Duration?
+    var startDue: Duration?
+    var drainDue: Duration?
+    var remnantDue: Duration?
+    var statusText = ""
+    var lastSign = Duration.zero
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&number)
+        coder.integer(&slot)
+        coder.integer(&pid)
+        coder.value(&started)
+        coder.enumeration(&kind)
+        coder.value(&machine)
+        coder.optional(&channel)
+        coder.optional(&process)
+        coder.optional(&instance)
+        coder.value(&ledger)
+        coder.array(&unacknowledged)
+        coder.array(&held)
+        coder.integer(&traits)
+        coder.integer(&ownCapacity)
+        coder.integer(&served)
+        coder.duration(&restsUntil)
+        coder.optional(&suspect)
+        coder.duration(&suspectSent)
+        coder.flag(&channelIsFull)
+        coder.flag(&channelIsBroken)
+        coder.duration(&lastProgress)
+        coder.optional(&idleSince)
+        coder.optional(&heartbeat)
+        coder.optional(&heartbeatDue)
+        coder.optional(&startDue)
+        coder.optional(&drainDue)
+        coder.optional(&remnantDue)
+        coder.text(&statusText)
+        coder.duration(&lastSign)
+    }
+}
+
+extension BatonLedger<UInt64>.Content: Saved {
+    mutating func code(with coder: inout TableCoder) {
+        coder.flag(&sendsDone)
+        coder.integer(&lastSent)
+        coder.integer(&acknowledged)
+        coder.list(&waiting, blank: (0, 0)) { $1.pair(&$0) }
+        coder.list(&taken, blank: (0, 0)) { $1.pair(&$0) }
+    }
+}
+
+extension TableCoder {
+    fileprivate mutating func pair(_ pair: inout (id: UInt64, connection: UInt64)) {
+        integer(&pair.id)
+        integer(&pair.connection)
+    }
+}
+
+extension Heartbeat {
+    /// What it knows, apart from its settings.
+    struct Content: Saved {
+        var lastPing: UInt64 = 0
+        var asked: Duration?
+
+        mutating func code(with coder: inout TableCoder) {
+            coder.integer(&lastPing)
+            coder.optional(&asked)
+        }
+    }
+}
+
+extension HandlerMachine {
+    /// What it knows of the handler's life so far.
+    struct Content: Saved {
+        var state = State.starting
+        var everRegistered = false
+        var processEnded = false
+        var channelEnded = false
+        var status: ExitStatus?
+        var drainAnnounced = false
+        var dismissed = false
+        var brokeProtocol = false
+
+        mutating func code(with coder: inout TableCoder) {
+            coder.enumeration(&state)
+            coder.flag(&everRegistered)
+            coder.flag(&processEnded)
+            coder.flag(&channelEnded)
+            coder.optional(&status)
+            coder.flag(&drainAnnounced)
+            coder.flag(&dismissed)
+            coder.flag(&brokeProtocol)
+        }
+    }
+}
+
+/// A process of a handler.
+struct SavedInstance: Saved {
+    var pid: Int32 = 0
+    var started = Timestamp()
+    var since = Duration.zero
+    var wasTerminated = false
+    /// When `runtime_limit` or, once it was terminated, the grace is over.
+    var due: Duration?
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&pid)
+        coder.value(&started)
+        coder.duration(&since)
+        coder.flag(&wasTerminated)
+        coder.optional(&due)
+    }
+}
+
+/// Our end of a handler's channel.
+struct SavedChannel: Saved {
+    var descriptor = SavedDescriptor()
+    var takesDescriptors = false
+    var unsent: [SavedBytes] = []
+    var waitsForRoom = false
+    var waitsForMemory = false
+    var hasEnded = false
+    /// Of a stream: what has come of a message.
+    var stream: Stream?
+    /// Of a datagram channel: the connection on which it was registered; none or one.
+    var lifeline: [SavedChannel] = []
+
+    struct Stream: Saved {
+        var bytes: [UInt8] = []
+        /// Nil is one that the kernel dropped.
+        var arrived: [SavedDescriptor?] = []
+        var last: UInt16 = MessageType.register.rawValue
+        var isCutShort = false
+
+        mutating func code(with coder: inout TableCoder) {
+            coder.data(&bytes)
+            coder.list(&arrived, blank: nil) { $1.optional(&$0) }
+            coder.integer(&last)
+            coder.flag(&isCutShort)
+        }
+    }
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&descriptor)
+        coder.flag(&takesDescriptors)
+        coder.array(&unsent)
+        coder.flag(&waitsForRoom)
+        coder.flag(&waitsForMemory)
+        coder.flag(&hasEnded)
+        coder.optional(&stream)
+        coder.array(&lifeline)
+    }
+}

@@ -1,0 +1,189 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// A service at work.
+struct SavedService: Saved {
+    var name = ""
+    var isStopping = false
+    /// When what is left of a service that stops is ended.
+    var endDue: Duration?
+    var counters = ConnectionCounters()
+    var lastFailure: StartFailure?
+    /// In the order of its endpoints.
+    var listeners: [SavedListener] = []
+    var rates = SavedRates()
+    var standardError: SavedStandardError?
+    /// Connections whose PROXY header has not begun to come.
+    var arrivals: [SavedArrival] = []
+    /// Connections that have not been told all of the banner.
+    var banner: [SavedBanner] = []
+    /// Refused connections whose clients may be reading why.
+    var lingering: [SavedLingering] = []
+    var exec: SavedExec?
+    var handoff: SavedHandoff?
+    var waits: [SavedWait] = []
+    var inside: [SavedInternal] = []
+    var characterLine = 0
+    var redirect: SavedRedirect?
+    /// Connections of `route` or tcpmux.
+    var guests: [SavedGuest] = []
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&name)
+        coder.flag(&isStopping)
+        coder.optional(&endDue)
+        coder.value(&counters)
+        coder.optional(&lastFailure)
+        coder.array(&listeners)
+        coder.value(&rates)
+        coder.optional(&standardError)
+        coder.array(&arrivals)
+        coder.array(&banner)
+        coder.array(&lingering)
+        coder.optional(&exec)
+        coder.optional(&handoff)
+        coder.array(&waits)
+        coder.array(&inside)
+        coder.integer(&characterLine)
+        coder.optional(&redirect)
+        coder.array(&guests)
+    }
+}
+
+extension ConnectionCounters: Saved {
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&active)
+        coder.integer(&accepted)
+        coder.integer(&queued)
+        coder.counts(&refused)
+        coder.counts(&dropped)
+        coder.integer(&spawned)
+        coder.integer(&handedOff)
+        coder.integer(&requeued)
+        coder.integer(&ended)
+        coder.integer(&cut)
+        coder.integer(&abandoned)
+        coder.integer(&lost)
+    }
+}
+
+extension TableCoder {
+    /// By name, so that a reason may come or go.
+    fileprivate mutating func counts<Reason: RawRepresentable<String>>(_ counts: inout ReasonCounts<Reason>) {
+        var named = counts.present.map { (name: $0.reason.rawValue, count: $0.count) }
+        list(&named, blank: ("", 0)) {
+            $1.text(&$0.name)
+            $1.integer(&$0.count)
+        }
+        for (name, count) in named { Reason(rawValue: name).map { counts[$0] = count } }
+    }
+}
+
+extension StartFailure: Saved {
+    init() { self.init(stage: "", error: "", time: Timestamp()) }
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&stage)
+        coder.text(&error)
+        coder.value(&time)
+    }
+}
+
+struct SavedListener: Saved {
+    /// Nil while it could not be bound.
+    var descriptor: SavedDescriptor?
+    var lastAddress: SocketAddress?
+    /// How often it could not be bound since it last was, and when it is tried again.
+    var failures = 0
+    var retry: Duration?
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.optional(&descriptor)
+        coder.optional(&lastAddress)
+        coder.integer(&failures)
+        coder.optional(&retry)
+    }
+}
+
+struct SavedStandardError: Saved {
+    var ours = SavedDescriptor()
+    var theirs = SavedDescriptor()
+    /// Lines that are not complete.
+    var lines: [Line] = []
+
+    struct Line: Saved {
+        var pid: Int32 = 0
+        var bytes: [UInt8] = []
+
+        mutating func code(with coder: inout TableCoder) {
+            coder.integer(&pid)
+            coder.data(&bytes)
+        }
+    }
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&ours)
+        coder.value(&theirs)
+        coder.array(&lines)
+    }
+}
+
+struct SavedArrival: Saved {
+    var connection = SavedConnection()
+    /// When the header is to be complete.
+    var due = Duration.zero
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&connection)
+        coder.duration(&due)
+    }
+}
+
+struct SavedBanner: Saved {
+    var connection = SavedConnection()
+    var rest: [UInt8] = []
+    var due = Duration.zero
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&connection)
+        coder.data(&rest)
+        coder.duration(&due)
+    }
+}
+
+struct SavedLingering: Saved {
+    var number: UInt64 = 0
+    var descriptor = SavedDescriptor()
+    /// Bytes that its client may still send.
+    var left = 0
+    var due = Duration.zero
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&number)
+        coder.value(&descriptor)
+        coder.integer(&left)
+        coder.duration(&due)
+    }
+}
+
+/// A connection that looks for its service.
+struct SavedGuest: Saved {
+    var connection = SavedConnection()
+    /// It is counted as refused, and its client may be reading why.
+    var isRefused = false
+    /// It was greeted in its protocol before it had said a word.
+    var isGreeted = false
+    /// When what is known of it has to do; nil is never.
+    var due: Duration?
+    /// What it is being told.
+    var answer: SavedProgress?
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&connection)
+        coder.flag(&isRefused)
+        coder.flag(&isGreeted)
+        coder.optional(&due)
+        coder.optional(&answer)
+    }
+}

@@ -1,0 +1,100 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// All that a supervisor knows, for the program that takes over from it.
+struct SupervisorState: Saved {
+    /// Of the fields. A change of them is a new version, and what it adds is coded `since` that one; the last version is
+    /// read, too.
+    static let version = 1
+    static let oldestVersion = 1
+
+    /// Of the program that wrote it.
+    var program = ""
+    var began = Duration.zero
+    var runningTime = Duration.zero
+    var options = SavedOptions()
+    /// The table in force, whatever stands in its file by now (`LoadedTable`).
+    var table: [UInt8] = []
+    /// RLIMIT_NOFILE as the supervisor found it.
+    var softOpenFiles: UInt64 = 0
+    var hardOpenFiles: UInt64 = 0
+    var lastConnection: UInt64 = 0
+    var lastHandler: UInt64 = 0
+    var files = SavedFiles()
+    /// The control socket, the sockets for registration, and NOTIFY_SOCKET.
+    var control = SavedDescriptor()
+    var register = SavedDescriptor()
+    var registerStream = SavedDescriptor()
+    var notifications: SavedDescriptor?
+    var notificationsDropped = 0
+    /// Lines that the log has not taken yet.
+    var log: [UInt8] = []
+    /// Who has asked for the upgrade.
+    var requester: SavedRequester?
+    var services: [SavedService] = []
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&program)
+        coder.duration(&began)
+        coder.duration(&runningTime)
+        coder.value(&options)
+        coder.data(&table)
+        coder.integer(&softOpenFiles)
+        coder.integer(&hardOpenFiles)
+        coder.integer(&lastConnection)
+        coder.integer(&lastHandler)
+        coder.value(&files)
+        coder.value(&control)
+        coder.value(&register)
+        coder.value(&registerStream)
+        coder.optional(&notifications)
+        coder.integer(&notificationsDropped)
+        coder.data(&log)
+        coder.optional(&requester)
+        coder.array(&services)
+    }
+}
+
+/// What the supervisor was told when it was started.
+struct SavedOptions: Saved {
+    /// Of the table; it is no file's where it came on a descriptor.
+    var table = ""
+    var isFile = true
+    var runtimeDirectory: String?
+    var logLevel: String?
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&table)
+        coder.flag(&isFile)
+        coder.optional(&runtimeDirectory)
+        coder.optional(&logLevel)
+    }
+}
+
+/// The runtime directory, opened and locked.
+struct SavedFiles: Saved {
+    var path = ""
+    var directory = SavedDescriptor()
+    var lock = SavedDescriptor()
+    var wasMade = false
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.text(&path)
+        coder.value(&directory)
+        coder.value(&lock)
+        coder.flag(&wasMade)
+    }
+}
+
+/// A client of the control socket that waits for the answer.
+struct SavedRequester: Saved {
+    var descriptor = SavedDescriptor()
+    /// As JSON; empty where there was none.
+    var id: [UInt8] = []
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&descriptor)
+        coder.data(&id)
+    }
+}

@@ -1,0 +1,87 @@
+internal import ControlProtocol
+internal import Glibc
+internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
+
+/// The new program's part in an upgrade.
+package enum Takeover {
+    /// To get there.
+    private static let patience: UInt32 = 10
+    /// Of a crash there is no more to say.
+    private static let crash = "the new program crashed, or was not ready in \(patience) s"
+    /// sysexits.h: an internal software error.
+    private static let failure: Int32 = 70
+
+    /// The command line of who takes over, with the number of the state's descriptor.
+    ///
+    /// - Parameter why: What has brought the former program back.
+    static func arguments(_ state: Int32, backBecause why: String? = nil) -> [String] {
+        ["batond", "take-over", "\(state)"] + (why.map { [$0] } ?? [])
+    }
+
+    /// Reads a state from standard input and says whether it could be taken over.
+    ///
+    /// - Returns: The exit status.
+    package static func check() -> Int32 {
+        do {
+            let state = try StateFile(reading: try content(of: 0)).state()
+            _ = try LoadedTable(decoding: state.table)
+            write(UpgradeTrial.word + BatonVersion.text)
+            return 0
+        } catch {
+            write("\(error)")
+            return 1
+        }
+    }
+
+    private static func content(of number: Int32) throws(StateFile.Unreadable) -> [UInt8] {
+        do {
+            return try SealedFile.content(of: number, most: StateFile.most)
+        } catch {
+            throw StateFile.Unreadable(why: "the state: \(error)")
+        }
+    }
+
+    private static func write(_ line: String) {
+        _ = try? FileDescriptor.standardOutput.writeAll(Array((line + "\n").utf8))
+    }
+
+    /// Goes on where the program before left off.
+    ///
+    /// - Parameters:
+    ///   - number: The descriptor of its state.
+    ///   - why: What has brought this program back, when it was the one before itself.
+    /// - Returns: The exit status, in the end.
+    package static func run(state number: Int32, backBecause why: String?) -> Int32 {
+        ProgramChange.setName("batond")
+        do {
+            let file = try StateFile(reading: try content(of: number))
+            let kept = file.descriptors + [file.formerProgram, number]
+            try ProgramChange.keepOpen(kept, false)
+            return try takeOver(file, number, kept, why)
+        } catch {
+            StandardError.write("batond: cannot take over: \(error)")
+            return failure
+        }
+    }
+
+    private static func takeOver(_ file: StateFile, _ number: Int32, _ kept: [Int32], _ why: String?) throws -> Int32 {
+        let former = FileDescriptor(rawValue: file.formerProgram)
+        // Nothing may happen to what the state names before this program stays; a crash goes back, too.
+        try ProgramChange.goBackOnCrash(
+            to: former, arguments: arguments(number, backBecause: crash), keeping: kept, within: patience)
+        do {
+            let supervisor = try Supervisor(try file.state(), backBecause: why)
+            ProgramChange.stay()
+            _ = OwnedDescriptor(adopting: file.formerProgram)
+            _ = OwnedDescriptor(adopting: number)
+            return try supervisor.run()
+        } catch {
+            // Who has come back has nowhere to go.
+            guard why == nil else { throw error }
+            try ProgramChange.keepOpen(kept, true)
+            throw ProgramChange.become(former, arguments: arguments(number, backBecause: "\(error)"))
+        }
+    }
+}
