@@ -15,23 +15,23 @@ internal import SystemPackage
 /// An `ActiveService` ties the stages of one service together; here is what they share, and how the whole
 /// begins and ends.
 package final class Supervisor {
-    private let options: SupervisorOptions
-    private let began: Duration
+    let options: SupervisorOptions
+    let began: Duration
     let loop: EventLoop
-    private let log: LogOutput
+    let log: LogOutput
     let runtime: Runtime
     private let signals: SignalSource
-    private var files: RuntimeFiles?
-    private var control: ControlServer?
-    private var registrar: Registrar?
-    private var table = ServiceTable()
+    var files: RuntimeFiles?
+    var control: ControlServer?
+    var registrar: Registrar?
+    var table = ServiceTable()
     private(set) var services: [ActiveService] = []
     private var hosts: HostWatch?
-    private var stopBegan: Duration?
+    var stopBegan: Duration?
     private var stopTimer: TimerID?
     private var isFinishing = false
     private var exitStatus: Int32 = 0
-    private var isUpgrading = false
+    var isUpgrading = false
     private var awaitingStop: [(services: [ActiveService], answer: (Result<JSON, ControlError>) -> Void)] = []
 
     /// sysexits.h: the table has faults.
@@ -60,7 +60,7 @@ package final class Supervisor {
     }
 
     /// - Parameter original: RLIMIT_NOFILE before the supervisor raised its own: what the launchers start gets it.
-    private init(
+    init(
         _ options: SupervisorOptions, original: ResourceLimits.Pair, began: Duration = Clock.now(),
         runningTime: Duration = .zero
     ) throws(Errno) {
@@ -115,7 +115,7 @@ package final class Supervisor {
         files = try RuntimeFiles(runtimeDirectory)
     }
 
-    private func settleLimits() throws(RuntimeFiles.Failure) {
+    func settleLimits() throws(RuntimeFiles.Failure) {
         runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
         if let path = table.log.path {
             do {
@@ -157,7 +157,7 @@ package final class Supervisor {
         }
     }
 
-    private func serve(
+    func serve(
         control controlSocket: consuming OwnedDescriptor, register: consuming OwnedDescriptor,
         registerStream: consuming OwnedDescriptor
     ) throws(Errno) {
@@ -170,13 +170,13 @@ package final class Supervisor {
     }
 
     /// Where its path is too long for handlers, nobody listens.
-    private func listen(_ notifications: consuming OwnedDescriptor) throws(Errno) {
+    func listen(_ notifications: consuming OwnedDescriptor) throws(Errno) {
         guard let path = files?.address(of: NotifySocket.socketName) else { return }
         runtime.notifications = try NotifySocket(notifications, path: path, runtime: runtime)
     }
 
     /// - Parameter saved: What the program before knew of them, by name.
-    private func makeServices(_ saved: [String: SavedService] = [:]) {
+    func makeServices(_ saved: [String: SavedService] = [:]) {
         // Now, so that the time zone's file is not read between two connections.
         if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
         services = table.services.map { ActiveService($0, runtime: runtime, saved: saved[$0.name]) }
@@ -208,7 +208,7 @@ package final class Supervisor {
         finish()
     }
 
-    private func report(_ event: SupervisorEvent) {
+    func report(_ event: SupervisorEvent) {
         runtime.events.report(.supervisor(event))
     }
 
@@ -321,110 +321,5 @@ extension Supervisor: ControlTarget {
             service.end(at: loop.now + (drain ?? table.limits.stopTimeout))
         }
         serviceStopped()
-    }
-}
-
-// MARK: - Upgrade
-
-extension Supervisor: UpgradeTarget {
-    /// - Parameter answer: Called when it fails; who is asked by a client answers in the new program.
-    private func upgrade(answer: @escaping (Result<JSON, ControlError>) -> Void) {
-        let fail = { [self] (why: String) in
-            report(.upgradeFailed(why: why))
-            answer(.failure(ControlError(.failed, why)))
-        }
-        if stopBegan != nil || services.isEmpty { return fail("the supervisor is starting or stopping") }
-        if isUpgrading { return fail("an upgrade is under way") }
-        isUpgrading = true
-        Upgrade.begin(self, runtime: runtime) { [self] why in
-            isUpgrading = false
-            fail(why)
-        }
-    }
-
-    var isAtRest: Bool {
-        !runtime.launchers.isBusy && runtime.names.isAtRest && registrar?.isAtRest ?? true
-            && services.allSatisfy(\.isAtRest)
-    }
-
-    func awaitUpgrade(_ waits: Bool) {
-        for service in services { service.awaitUpgrade(waits) }
-    }
-
-    func leave() {
-        control?.leave()
-    }
-
-    func state() -> SupervisorState {
-        var state = SupervisorState()
-        state.program = BatonVersion.text
-        state.began = began
-        state.runningTime = loop.runningTime
-        state.options = SavedOptions(
-            table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
-            logLevel: options.logLevel?.rawValue)
-        state.table = LoadedTable(table: table, faults: []).encoded()
-        state.softOpenFiles = runtime.originalOpenFiles.soft
-        state.hardOpenFiles = runtime.originalOpenFiles.hard
-        state.lastConnection = runtime.lastConnection
-        state.lastHandler = runtime.lastHandler
-        if let saved = files?.saved { state.files = saved }
-        if let saved = control?.saved { state.control = saved }
-        if let sockets = registrar?.sockets, sockets.count == 2 {
-            (state.register, state.registerStream) = (sockets[0], sockets[1])
-        }
-        state.notifications = runtime.notifications?.saved
-        state.notificationsDropped = runtime.notifications?.dropped ?? 0
-        state.services = services.map(\.saved)
-        state.requester = control?.requester
-        state.log = log.waiting
-        return state
-    }
-
-    /// Goes on where the program before left off. Nothing is read, written or accepted before the loop runs.
-    ///
-    /// - Parameter why: What has brought this program back, when it was the one before itself.
-    convenience init(_ state: SupervisorState, backBecause why: String?) throws {
-        var options = SupervisorOptions(
-            table: state.options.isFile ? .file(state.options.table) : .descriptor(-1, name: state.options.table))
-        options.runtimeDirectory = state.options.runtimeDirectory
-        options.logLevel = state.options.logLevel.flatMap { EventLevel(rawValue: $0) }
-        guard let table = try LoadedTable(decoding: state.table).table else {
-            throw StateFile.Unreadable(why: "the state has no table")
-        }
-        try self.init(
-            options, original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
-            began: state.began, runningTime: state.runningTime)
-        self.table = table
-        log.resume(state.log)
-        try settleLimits()
-        try resume(state)
-        report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))
-        answer(state.requester, why, former: state.program)
-    }
-
-    private func resume(_ state: SupervisorState) throws {
-        (runtime.lastConnection, runtime.lastHandler) = (state.lastConnection, state.lastHandler)
-        files = RuntimeFiles(state.files)
-        try serve(
-            control: state.control.adopt(), register: state.register.adopt(),
-            registerStream: state.registerStream.adopt())
-        if let socket = state.notifications { try listen(socket.adopt()) }
-        runtime.notifications?.dropped = state.notificationsDropped
-        let saved = Dictionary(state.services.map { ($0.name, $0) }) { $1 }
-        makeServices(saved)
-        for service in services { if let state = saved[service.definition.name] { try service.resume(state) } }
-        loop.afterThisRound { [self] in
-            runtime.instances.reap()
-            CurrentProcess.letCodeGo()
-        }
-    }
-
-    private func answer(_ requester: SavedRequester?, _ why: String?, former: String) {
-        guard let requester else { return }
-        control?.answer(
-            requester,
-            why.map { .failure(ControlError(.failed, $0)) }
-                ?? .success(["version": .string(BatonVersion.text), "former": .string(former)]))
     }
 }

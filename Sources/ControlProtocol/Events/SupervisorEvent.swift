@@ -65,7 +65,8 @@ package enum SupervisorEvent: Hashable, Sendable {
                 "upgraded", "baton \(version) has taken over from \(former.printable())",
                 more: ["version": .string(version), "former": .string(former)])
         case .upgradeFailed(let why):
-            return EventDetails("upgrade_failed", "upgrade failed, and nothing has changed: \(why.printable(limit: 1024))", reason: why)
+            return EventDetails(
+                "upgrade_failed", "upgrade failed, and nothing has changed: \(why.printable(limit: 1024))", reason: why)
         case .launcherReplaced(let pid, let why):
             return EventDetails(
                 "launcher_replaced", "launcher \(pid) replaced: \(why.printable())", reason: why, pid: pid)

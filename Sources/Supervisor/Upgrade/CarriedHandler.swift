@@ -76,9 +76,10 @@ extension Handler {
 
     /// Its deadlines and its heartbeat.
     private func goOn(_ saved: SavedHandler) {
-        for (deadline, due) in [(HandlerMachine.Deadline.start, saved.startDue), (.drain, saved.drainDue),
-            (.remnant, saved.remnantDue)]
-        {
+        for (deadline, due) in [
+            (HandlerMachine.Deadline.start, saved.startDue), (.drain, saved.drainDue),
+            (.remnant, saved.remnantDue),
+        ] {
             if let due { arm(deadline, at: due) }
         }
         guard let content = saved.heartbeat, let settings = settings.heartbeat else { return }

@@ -81,7 +81,8 @@ package enum Takeover {
             // Who has come back has nowhere to go.
             guard why == nil else { throw error }
             try ProgramChange.keepOpen(kept, true)
-            throw ProgramChange.become(former, arguments: arguments(number, backBecause: "\(error)"))
+            throw ProgramChange.become(
+                former, arguments: arguments(number, backBecause: "the new program cannot take over: \(error)"))
         }
     }
 }

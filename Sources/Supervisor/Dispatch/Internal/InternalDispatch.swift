@@ -2,7 +2,6 @@ internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
-internal import SystemPackage
 
 /// Serves connections inside (RFC 862 to 868): no process, no hand-off.
 final class InternalDispatch {

@@ -99,7 +99,6 @@ final class RedirectDispatch {
         }
     }
 
-
     private func relay(_ waiting: Waiting, _ target: consuming OwnedDescriptor, _ address: SocketAddress) {
         let origin = waiting.origin
         guard let socket = waiting.client.borrowed else { return }

@@ -22,22 +22,22 @@ protocol ChannelOwner: AnyObject {
 ///
 /// Where no descriptor is wanted it is read without room for one, so that the kernel drops what is sent.
 final class Channel: EventSource {
-    private let socket: OwnedDescriptor
-    private let runtime: Runtime
+    let socket: OwnedDescriptor
+    let runtime: Runtime
     private weak var owner: (any ChannelOwner)?
-    private var registration: RegistrationID?
+    var registration: RegistrationID?
     /// Of a stream; nil where a packet is a message.
-    private var framer: MessageFramer<DescriptorBox>?
+    var framer: MessageFramer<DescriptorBox>?
     /// Of a datagram channel.
-    private var lifeline: Lifeline?
+    var lifeline: Lifeline?
     /// Whether descriptors are taken from the handler.
     var takesDescriptors: Bool
     /// What met a full socket, in order; of a stream, first the rest of a message that went out in part.
-    private var unsent: Deque<[UInt8]> = []
+    var unsent: Deque<[UInt8]> = []
     private var encoded: [UInt8] = []
-    private var waitsForRoom = false
-    private var retry: TimerID?
-    private var ended = false
+    var waitsForRoom = false
+    var retry: TimerID?
+    var ended = false
 
     enum Kind {
         /// Of a seqpacket or datagram socket: each is a message.
@@ -211,7 +211,7 @@ extension Channel {
     }
 
     /// The kernel does not tell when it has memory again.
-    private func tryLater() {
+    func tryLater() {
         guard retry == nil else { return }
         retry = runtime.loop.schedule(after: Self.shortDelay) { [weak self] in
             self?.retry = nil
@@ -219,7 +219,7 @@ extension Channel {
         }
     }
 
-    private func updateInterest() {
+    func updateInterest() {
         guard let registration, !ended else { return }
         var interest: Epoll.Interest = unsent.count < Self.mostUnsent ? [.readable, .peerClosed] : []
         if waitsForRoom { interest.insert(.writable) }
@@ -341,49 +341,5 @@ extension Channel {
         } catch {
             return error == .connectionRefused
         }
-    }
-}
-
-// MARK: - Carried over
-
-extension Channel {
-    var saved: SavedChannel {
-        SavedChannel(
-            descriptor: SavedDescriptor(socket.borrowed), takesDescriptors: takesDescriptors,
-            unsent: unsent.map { SavedBytes(bytes: $0) }, waitsForRoom: waitsForRoom, waitsForMemory: retry != nil,
-            hasEnded: ended, stream: framer.map { SavedChannel.Stream($0.content) },
-            lifeline: lifeline.map { [$0.connection.saved] } ?? [])
-    }
-
-    /// Somebody has to `adopt` it before the loop turns.
-    convenience init(_ saved: SavedChannel, runtime: Runtime) throws(Errno) {
-        try self.init(
-            saved.descriptor.adopt(), saved.stream == nil ? .packets : .stream,
-            takesDescriptors: saved.takesDescriptors, runtime: runtime)
-        if let stream = saved.stream { framer = MessageFramer(stream.content) }
-        unsent = Deque(saved.unsent.map(\.bytes))
-        waitsForRoom = saved.waitsForRoom
-        ended = saved.hasEnded
-        if let connection = saved.lifeline.first {
-            hang(on: try Channel(connection, runtime: runtime))
-        }
-        if ended, let registration { runtime.loop.change(registration, to: []) }
-        updateInterest()
-        if saved.waitsForMemory { tryLater() }
-    }
-}
-
-extension SavedChannel.Stream {
-    fileprivate init(_ content: MessageFramer<DescriptorBox>.Content) {
-        bytes = content.bytes
-        arrived = content.arrived.map { if case .one(let box) = $0 { box.saved } else { nil } }
-        last = content.last.rawValue
-        isCutShort = content.isCutShort
-    }
-
-    fileprivate var content: MessageFramer<DescriptorBox>.Content {
-        MessageFramer.Content(
-            bytes: bytes, arrived: arrived.map { $0.map { .one($0.adoptBox()) } ?? .dropped },
-            last: MessageType(rawValue: last) ?? .register, isCutShort: isCutShort)
     }
 }

@@ -1,0 +1,106 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+extension Supervisor: UpgradeTarget {
+    /// - Parameter answer: Called when it fails; who is asked by a client answers in the new program.
+    func upgrade(answer: @escaping (Result<JSON, ControlError>) -> Void) {
+        let fail = { [self] (why: String) in
+            report(.upgradeFailed(why: why))
+            answer(.failure(ControlError(.failed, why)))
+        }
+        if stopBegan != nil || services.isEmpty { return fail("the supervisor is starting or stopping") }
+        if isUpgrading { return fail("an upgrade is under way") }
+        isUpgrading = true
+        Upgrade.begin(self, runtime: runtime) { [self] why in
+            isUpgrading = false
+            fail(why)
+        }
+    }
+
+    var isAtRest: Bool {
+        !runtime.launchers.isBusy && runtime.names.isAtRest && registrar?.isAtRest ?? true
+            && services.allSatisfy(\.isAtRest)
+    }
+
+    func awaitUpgrade(_ waits: Bool) {
+        for service in services { service.awaitUpgrade(waits) }
+    }
+
+    func leave() {
+        control?.leave()
+    }
+
+    func state() -> SupervisorState {
+        var state = SupervisorState()
+        state.program = BatonVersion.text
+        state.began = began
+        state.runningTime = loop.runningTime
+        state.options = SavedOptions(
+            table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
+            logLevel: options.logLevel?.rawValue)
+        state.table = LoadedTable(table: table, faults: []).encoded()
+        state.softOpenFiles = runtime.originalOpenFiles.soft
+        state.hardOpenFiles = runtime.originalOpenFiles.hard
+        state.lastConnection = runtime.lastConnection
+        state.lastHandler = runtime.lastHandler
+        if let saved = files?.saved { state.files = saved }
+        if let saved = control?.saved { state.control = saved }
+        if let sockets = registrar?.sockets, sockets.count == 2 {
+            (state.register, state.registerStream) = (sockets[0], sockets[1])
+        }
+        state.notifications = runtime.notifications?.saved
+        state.notificationsDropped = runtime.notifications?.dropped ?? 0
+        state.services = services.map(\.saved)
+        state.requester = control?.requester
+        state.log = log.waiting
+        return state
+    }
+
+    /// Goes on where the program before left off. Nothing is read, written or accepted before the loop runs.
+    ///
+    /// - Parameter why: What has brought this program back, when it was the one before itself.
+    convenience init(_ state: SupervisorState, backBecause why: String?) throws {
+        var options = SupervisorOptions(
+            table: state.options.isFile ? .file(state.options.table) : .descriptor(-1, name: state.options.table))
+        options.runtimeDirectory = state.options.runtimeDirectory
+        options.logLevel = state.options.logLevel.flatMap { EventLevel(rawValue: $0) }
+        guard let table = try LoadedTable(decoding: state.table).table else {
+            throw StateFile.Unreadable(why: "the state has no table")
+        }
+        try self.init(
+            options, original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
+            began: state.began, runningTime: state.runningTime)
+        self.table = table
+        log.resume(state.log)
+        try settleLimits()
+        try resume(state)
+        report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))
+        answer(state.requester, why, former: state.program)
+    }
+
+    private func resume(_ state: SupervisorState) throws {
+        (runtime.lastConnection, runtime.lastHandler) = (state.lastConnection, state.lastHandler)
+        files = RuntimeFiles(state.files)
+        try serve(
+            control: state.control.adopt(), register: state.register.adopt(),
+            registerStream: state.registerStream.adopt())
+        if let socket = state.notifications { try listen(socket.adopt()) }
+        runtime.notifications?.dropped = state.notificationsDropped
+        let saved = Dictionary(state.services.map { ($0.name, $0) }) { $1 }
+        makeServices(saved)
+        for service in services { if let state = saved[service.definition.name] { try service.resume(state) } }
+        loop.afterThisRound { [self] in
+            runtime.instances.reap()
+            CurrentProcess.letCodeGo()
+        }
+    }
+
+    private func answer(_ requester: SavedRequester?, _ why: String?, former: String) {
+        guard let requester else { return }
+        control?.answer(
+            requester,
+            why.map { .failure(ControlError(.failed, $0)) }
+                ?? .success(["version": .string(BatonVersion.text), "former": .string(former)]))
+    }
+}

@@ -1,0 +1,195 @@
+import ControlProtocol
+import HandoffProtocol
+import LinuxSystem
+import ServiceTable
+import SystemPackage
+import Testing
+
+@testable import Supervisor
+
+/// What crosses from one program to the next.
+@Suite struct StateFileTests {
+    /// A state in which no field has its default.
+    static let everything: SupervisorState = {
+        let descriptor = SavedDescriptor(FileDescriptor(rawValue: 77))
+        let place = SavedPlace(isInService: true, source: .user(5), isInstance: true)
+        let origin = SavedOrigin(
+            number: 1, peer: .ipv4(.loopback, port: 2), kind: .vsock, listener: "l", accepted: .seconds(3),
+            statedLocal: .vsock(cid: 4, port: 5), isTouched: true, drained: [6], hasDrainedRoom: true, passes: 7,
+            deliveries: 8, place: place)
+        var connection = SavedConnection()
+        (connection.descriptor, connection.origin) = (descriptor, origin)
+        let baton = SavedBaton(
+            descriptor: descriptor, origin: origin, wasSentBefore: true, isSuspect: true, avoids: 1, socket: 2,
+            waited: .seconds(1), queuedSince: .seconds(2), traffic: SavedTraffic(read: 1, written: 2, inFlight: 3))
+        let instance = SavedInstance(
+            pid: 9, started: Timestamp(seconds: 1, nanoseconds: 2), since: .seconds(3), wasTerminated: true,
+            due: .seconds(4))
+        let lifeline = SavedChannel(descriptor: descriptor, takesDescriptors: true)
+        let channel = SavedChannel(
+            descriptor: descriptor, takesDescriptors: true, unsent: [SavedBytes(bytes: [1, 2])], waitsForRoom: true,
+            waitsForMemory: true, hasEnded: true,
+            stream: SavedChannel.Stream(bytes: [1], arrived: [descriptor, nil], last: 4, isCutShort: true),
+            lifeline: [lifeline])
+        var ledger = BatonLedger<UInt64>.Content()
+        (ledger.sendsDone, ledger.lastSent, ledger.acknowledged) = (false, 5, 6)
+        (ledger.waiting, ledger.taken) = ([(1, 2)], [(3, 4)])
+        let handler = SavedHandler(
+            number: 1, slot: 2, pid: 3, started: Timestamp(seconds: 4), kind: .registered,
+            machine: HandlerMachine.Content(
+                state: .ending, everRegistered: true, processEnded: true, channelEnded: true,
+                status: .signaled(9, coreDumped: true), drainAnnounced: true, dismissed: true, brokeProtocol: true),
+            channel: channel, process: descriptor, instance: instance, ledger: ledger, unacknowledged: [baton],
+            held: [baton], traits: 3, ownCapacity: 4, served: 5, restsUntil: .seconds(6), suspect: 7,
+            suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, lastProgress: .seconds(9),
+            idleSince: .seconds(10), heartbeat: Heartbeat.Content(lastPing: 1, asked: .seconds(2)),
+            heartbeatDue: .seconds(11), startDue: .seconds(12), drainDue: .seconds(13), remnantDue: .seconds(14),
+            statusText: "s", lastSign: .seconds(15))
+        let supply = SavedSupply(
+            policy: RestartPolicy.Content(failures: [.seconds(1)], streak: 2),
+            pool: PoolPolicy.Content(wanted: 1, isAsleep: true, surplusSince: .seconds(1), spare: 3), stage: .failed,
+            due: .seconds(1), members: [1, 2], rolling: SavedSupply.Rolling(old: [1], replacements: [2]))
+        let progress = SavedProgress(
+            exchange: InternalExchange.Content(service: .qotd, output: [1], inputEnded: true, lingerBytes: 2),
+            traffic: Traffic(received: 1, sent: 2), lastMove: .seconds(1), lingerDue: .seconds(2))
+        var machine = RelayMachine()
+        machine.client.isBroken = true
+        machine.target.isBroken = true
+        machine.fromClient = RelayMachine.Way(held: 1, inputEnded: true, isOver: true)
+        machine.fromTarget = RelayMachine.Way(held: 2, inputEnded: true, isOver: true)
+        machine.turn = .target
+        let end = SavedRelay.End(descriptor: descriptor, isUnix: true, isProgram: true)
+        let buffer = SavedRelay.Buffer(pipe: [descriptor, descriptor], bytes: [1], held: 2)
+        let relay = SavedRelay(
+            origin: origin, client: end, target: end, toClient: buffer, toTarget: buffer, machine: machine,
+            traffic: Traffic(received: 3, sent: 4), lastMove: .seconds(5), failure: "f")
+        var counters = ConnectionCounters()
+        (counters.active, counters.accepted, counters.queued, counters.spawned) = (1, 2, 3, 4)
+        (counters.handedOff, counters.requeued, counters.ended, counters.cut) = (5, 6, 7, 8)
+        (counters.abandoned, counters.lost) = (9, 10)
+        counters.refused[.rate] = 11
+        counters.dropped[.loop] = 12
+        let service = SavedService(
+            name: "n", isStopping: true, endDue: .seconds(1), counters: counters,
+            lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
+            listeners: [
+                SavedListener(
+                    descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1, retry: .seconds(2))
+            ],
+            rates: SavedRates(
+                all: TokenBucket(fullAt: .seconds(1)),
+                bySource: [
+                    SavedRates.Source(
+                        key: .block(AddressBlock(isIPv4: false, high: 1, low: 0, length: 64)),
+                        bucket: TokenBucket(fullAt: .seconds(2)))
+                ]),
+            standardError: SavedStandardError(
+                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])]),
+            arrivals: [SavedArrival(connection: connection, due: .seconds(1))],
+            banner: [SavedBanner(connection: connection, rest: [1], due: .seconds(1))],
+            lingering: [SavedLingering(number: 1, descriptor: descriptor, left: 2, due: .seconds(3))],
+            exec: SavedExec(running: [SavedExec.Process(instance: instance, origin: origin)], bridges: [relay]),
+            handoff: SavedHandoff(queue: [baton], handlers: [handler], balance: 1, supply: supply),
+            waits: [
+                SavedWait(
+                    instance: instance,
+                    notifying: SavedNotifying(
+                        state: .unresponsive, said: .stopping, status: "s", timeout: .seconds(1), lastSign: .seconds(2)),
+                    trigger: TriggerPolicy.Content(failures: [.seconds(1)], pauses: 2), pauseDue: .seconds(1),
+                    isRestarting: true)
+            ],
+            inside: [SavedInternal(connection: connection, progress: progress)], characterLine: 1,
+            redirect: SavedRedirect(preferred: .unix(path: "/x"), connecting: [connection], relays: [relay]),
+            guests: [
+                SavedGuest(
+                    connection: connection, isRefused: true, isGreeted: true, due: .seconds(1), answer: progress)
+            ])
+        return SupervisorState(
+            program: "p", began: .seconds(1), runningTime: .seconds(2),
+            options: SavedOptions(table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug"), table: [1],
+            softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
+            files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
+            register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
+            log: [1], requester: SavedRequester(descriptor: descriptor, id: [1]), services: [service])
+    }()
+
+    private static func bytes(_ state: SupervisorState = everything) -> [UInt8] {
+        StateFile(state, formerProgram: FileDescriptor(rawValue: 55)).bytes
+    }
+
+    /// Everything in a value, as text.
+    private static func text(_ value: Any) -> String {
+        var text = ""
+        dump(value, to: &text)
+        return text
+    }
+
+    @Test("no field of the sample has its default")
+    func completeness() throws {
+        func look(_ value: Any, _ blank: Any, _ path: String) {
+            for (child, other) in zip(Mirror(reflecting: value).children, Mirror(reflecting: blank).children) {
+                #expect(Self.text(child.value) != Self.text(other.value), "\(path).\(child.label ?? "?")")
+            }
+        }
+        let state = Self.everything
+        look(state, SupervisorState(), "state")
+        look(state.options, SavedOptions(), "options")
+        look(state.files, SavedFiles(), "files")
+        let service = try #require(state.services.first)
+        look(service, SavedService(), "service")
+        look(service.counters, ConnectionCounters(), "counters")
+        let handoff = try #require(service.handoff)
+        look(handoff, SavedHandoff(), "handoff")
+        look(handoff.supply, SavedSupply(), "supply")
+        let handler = try #require(handoff.handlers.first)
+        look(handler, SavedHandler(), "handler")
+        look(handler.machine, HandlerMachine.Content(), "machine")
+        look(handler.ledger, BatonLedger<UInt64>.Content(), "ledger")
+        look(try #require(handler.channel), SavedChannel(), "channel")
+        look(try #require(handler.held.first), SavedBaton(), "baton")
+        look(try #require(handler.held.first).origin, SavedOrigin(), "origin")
+        look(try #require(service.redirect?.relays.first), SavedRelay(), "relay")
+        look(try #require(service.guests.first), SavedGuest(), "guest")
+        look(try #require(service.waits.first), SavedWait(), "wait")
+        look(try #require(service.waits.first?.notifying), SavedNotifying(), "notifying")
+    }
+
+    @Test("a round trip brings every field back")
+    func roundTrip() throws {
+        let file = try StateFile(reading: Self.bytes())
+        #expect(file.formerProgram == 55)
+        #expect(Set(file.descriptors) == [77] && file.descriptors.count > 20)
+        let state = try file.state()
+        #expect(Self.text(state) == Self.text(Self.everything))
+    }
+
+    @Test("bytes that are cut short, or changed, fail and never trap")
+    func malformed() throws {
+        let bytes = Self.bytes()
+        for count in 0..<bytes.count {
+            #expect(throws: StateFile.Unreadable.self) { try StateFile(reading: Array(bytes[..<count])).state() }
+        }
+        for index in bytes.indices {
+            for bit in 0..<8 {
+                var changed = bytes
+                changed[index] ^= 1 << bit
+                _ = try? StateFile(reading: changed).state()
+            }
+        }
+    }
+
+    @Test("a version that is not known is refused, and what is to be kept open is known all the same")
+    func versions() throws {
+        var bytes = Self.bytes()
+        let file = try StateFile(reading: bytes)
+        // The body begins with its version, behind its own length.
+        let magic = "baton state\n".utf8.count
+        let start = magic + 8 + 8 + 8 * file.descriptors.count + 8
+        for version in [0, SupervisorState.version + 1] {
+            bytes[start] = UInt8(version)
+            let other = try StateFile(reading: bytes)
+            #expect(other.descriptors == file.descriptors)
+            #expect(throws: StateFile.Unreadable.self) { try other.state() }
+        }
+    }
+}
