@@ -152,7 +152,10 @@ final class ControlConnection: EventSource {
 
     /// The program is about to be another, which knows nothing of this client.
     func leave() {
-        unsent += JSON.object(["reconnect": .bool(true)]).line
+        let error = ControlError(.failed, "another program has taken over; what was asked for goes on")
+        unsent +=
+            isAnswering
+            ? ControlReply(.failure(error), id: request?.id).json.line : JSON.object(["reconnect": .bool(true)]).line
         send()
         close()
     }
