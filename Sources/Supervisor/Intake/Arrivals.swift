@@ -1,3 +1,4 @@
+internal import ControlProtocol
 internal import LinuxSystem
 
 /// Connections of one service that have been accepted and are not decided on yet: their header has not come, or
@@ -7,11 +8,14 @@ final class Arrivals {
 
     private final class Arrival {
         let connection: DescriptorBox
+        /// Nil where another service counts it still.
+        let origin: ConnectionOrigin?
         var reception: ProxyReception?
         let abandoned: () -> Void
 
-        init(_ connection: DescriptorBox, abandoned: @escaping () -> Void) {
+        init(_ connection: DescriptorBox, _ origin: ConnectionOrigin?, abandoned: @escaping () -> Void) {
             self.connection = connection
+            self.origin = origin
             self.abandoned = abandoned
         }
     }
@@ -24,10 +28,11 @@ final class Arrivals {
 
     /// Waits for the header of `connection`. `done` is called once, unless the connection is abandoned first.
     func receiveHeader(
-        of connection: DescriptorBox, _ number: UInt64, _ version: ProxyVersion, loop: EventLoop,
+        of connection: DescriptorBox, _ origin: ConnectionOrigin, _ version: ProxyVersion, loop: EventLoop,
         abandoned: @escaping () -> Void, done: @escaping (ProxyReception.Outcome) -> Void
     ) {
-        let arrival = Arrival(connection, abandoned: abandoned)
+        let number = origin.number
+        let arrival = Arrival(connection, origin, abandoned: abandoned)
         let reception = ProxyReception(connection, version, loop: loop) { [weak self] outcome in
             self?.entries[number] = nil
             done(outcome)
@@ -38,8 +43,16 @@ final class Arrivals {
     }
 
     /// Keeps `connection` until `claim` takes it back.
-    func keep(_ connection: DescriptorBox, _ number: UInt64, abandoned: @escaping () -> Void) {
-        entries[number] = Arrival(connection, abandoned: abandoned)
+    ///
+    /// - Parameter isOwn: No other service counts it.
+    func keep(
+        _ connection: DescriptorBox, _ origin: ConnectionOrigin, isOwn: Bool, abandoned: @escaping () -> Void
+    ) {
+        entries[origin.number] = Arrival(connection, isOwn ? origin : nil, abandoned: abandoned)
+    }
+
+    func list(in census: inout ConnectionCensus) {
+        for origin in entries.values.compactMap(\.origin) { census.add(origin, .arriving) }
     }
 
     /// Whether the connection is still here, and not abandoned; it is let go.

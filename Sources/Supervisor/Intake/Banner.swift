@@ -11,7 +11,7 @@ final class Banner {
     private let record: ServiceRecord
     private let runtime: Runtime
     private let timeout: Duration
-    private var waiting: [UInt64: BannerRest] = [:]
+    private var waiting: [UInt64: (origin: ConnectionOrigin, rest: BannerRest)] = [:]
 
     /// Nil where there is nothing to say.
     ///
@@ -50,7 +50,7 @@ final class Banner {
         }
         // No kernel memory to wait with: half a banner is worse than none at all, and cannot be taken back.
         guard rest.start() else { return giveUp(connection, origin) }
-        waiting[origin.number] = rest
+        waiting[origin.number] = (origin, rest)
         record.connections.queued += 1
     }
 
@@ -61,9 +61,13 @@ final class Banner {
         if let descriptor = connection.take() { runtime.closeUnread(descriptor) }
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for (origin, _) in waiting.values { census.add(origin, .banner) }
+    }
+
     /// The supervisor stops: nobody is waited for any more.
     func end() {
-        for rest in waiting.values { rest.finish(.late) }
+        for (_, rest) in waiting.values { rest.finish(.late) }
     }
 }
 

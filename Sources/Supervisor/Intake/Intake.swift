@@ -32,6 +32,8 @@ final class Intake {
         admission = Admission(settings)
     }
 
+    func list(in census: inout ConnectionCensus) { arrivals.list(in: &census) }
+
     /// Nobody is waited for any more.
     var isDone: Bool { arrivals.count == 0 }
 
@@ -101,10 +103,9 @@ final class Intake {
             }
             return decide(candidate)
         }
-        let number = candidate.origin.number
         record.connections.queued += 1
         arrivals.receiveHeader(
-            of: candidate.connection, number, ProxyVersion(rawValue: proxy.version.rawValue) ?? .any,
+            of: candidate.connection, candidate.origin, ProxyVersion(rawValue: proxy.version.rawValue) ?? .any,
             loop: runtime.loop,
             abandoned: { [self] in abandon(candidate) }
         ) { [self] outcome in
@@ -213,7 +214,7 @@ extension Intake {
         let number = candidate.origin.number
         let isOwn = candidate.answer == nil
         if isOwn { record.connections.queued += 1 }
-        arrivals.keep(candidate.connection, number) { [self] in abandon(candidate) }
+        arrivals.keep(candidate.connection, candidate.origin, isOwn: isOwn) { [self] in abandon(candidate) }
         runtime.names.confirmedName(of: candidate.origin.peer) { [self] name in
             guard arrivals.claim(number) else { return }
             if isOwn { record.connections.queued -= 1 }

@@ -48,6 +48,8 @@ final class Listener: EventSource {
         static let name = Holds(rawValue: 32)
         /// `access_times`, `max_load`.
         static let closed = Holds(rawValue: 64)
+        /// Somebody paused the service.
+        static let person = Holds(rawValue: 128)
     }
 
     enum Change {

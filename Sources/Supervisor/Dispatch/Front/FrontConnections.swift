@@ -48,6 +48,10 @@ final class FrontConnections<Stage> {
         guests[number]?.origin.drained = bytes
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for guest in guests.values where !guest.isRefused { census.add(guest.origin, .routing) }
+    }
+
     // MARK: To a service
 
     /// Offers it to a service; its place here is kept until it has one there.
