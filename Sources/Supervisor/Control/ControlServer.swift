@@ -15,7 +15,7 @@ final class ControlServer: EventSource {
     private let runtime: Runtime
     private weak var target: (any ControlTarget)?
     /// Others than root and the supervisor's own user are let in to look (`control.group`).
-    private let admitsGroup: Bool
+    var admitsGroup: Bool
     private let limits: ControlLimits
     private var registration: RegistrationID?
     private var clients: [ControlConnection] = []
