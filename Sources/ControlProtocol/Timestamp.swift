@@ -57,6 +57,20 @@ extension Timestamp {
     }
 }
 
+extension Timestamp: Comparable {
+    /// The moment `duration` before.
+    package static func - (moment: Timestamp, duration: Duration) -> Timestamp {
+        let (seconds, attoseconds) = duration.components
+        let nanoseconds = Int64(moment.nanoseconds) - attoseconds / 1_000_000_000
+        let (carried, rest) = nanoseconds.quotientAndRemainder(flooringBy: 1_000_000_000)
+        return Timestamp(seconds: moment.seconds - seconds + carried, nanoseconds: Int32(rest))
+    }
+
+    package static func < (left: Timestamp, right: Timestamp) -> Bool {
+        (left.seconds, left.nanoseconds) < (right.seconds, right.nanoseconds)
+    }
+}
+
 /// A day of the proleptic Gregorian calendar, after Howard Hinnant's "chrono-Compatible Low-Level Date
 /// Algorithms": eras of 400 years, years that begin in March.
 private struct CivilDate: Hashable {

@@ -13,6 +13,8 @@ final class ActiveService {
     let runtime: Runtime
     private(set) var listeners: [Listener] = []
     private(set) var isStopping = false
+    /// Since when it is paused by a person.
+    var pausedSince: Timestamp?
     private var reopening: TimerID?
     private var waitsForOthers = false
     private var endTimer: TimerID?
@@ -111,7 +113,7 @@ extension ActiveService: ListenerOwner {
             case .retrying(let step, let error, let delay):
                 .retrying(address: address, error: "\(step): \(error)", delay: delay)
             case .connectionFailed(let error): .acceptFailed(address: address, error: "\(error)")
-            case .short: .paused(address: address, .resources)
+            case .short(let error): .paused(address: address, error: "\(error)")
             case .shutDown: .closed(address: address)
             }
         record.report(.listener(event))

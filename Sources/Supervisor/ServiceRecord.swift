@@ -8,6 +8,9 @@ final class ServiceRecord {
     var connections = ConnectionCounters()
     /// The last start that failed, until one succeeds.
     var lastFailure: StartFailure?
+    private(set) var lastCrash: Crash?
+    /// By reason; rendered for those who ask only.
+    private var refusals: [RefusalReason: Refusal] = [:]
     private let events: EventLog
     /// When a drop was last reported, by reason.
     private var reportedDrops: [DropReason: Duration] = [:]
@@ -31,6 +34,39 @@ final class ServiceRecord {
         if let last = reportedDrops[reason], now - last < .seconds(1) { return }
         reportedDrops[reason] = now
         report(.connection(.dropped(reason)))
+    }
+
+    private struct Refusal {
+        let origin: (number: UInt64, peer: SocketAddress)
+        let detail: String?
+        let time: Timestamp
+    }
+
+    func refuse(_ origin: ConnectionOrigin, _ reason: RefusalReason, detail: String?) {
+        connections.refused[reason] += 1
+        refusals[reason] = Refusal(origin: (origin.number, origin.peer), detail: detail, time: .now)
+    }
+
+    /// The last refusal of each reason, the latest first.
+    var lastRefusals: [LastRefusal] {
+        refusals.map { reason, refusal in
+            LastRefusal(
+                reason: reason, detail: refusal.detail, connection: refusal.origin.number,
+                peer: refusal.origin.peer.description, time: refusal.time)
+        }.sorted { ($0.time, $0.connection) > ($1.time, $1.connection) }
+    }
+
+    /// A handler, or a process, died unasked.
+    func crashed(handler: String? = nil, pid: Int32, _ origin: ConnectionOrigin? = nil, how: String) {
+        lastCrash = Crash(
+            handler: handler, pid: Int(pid), reason: how, connection: origin?.number, peer: origin?.peer.description,
+            time: .now)
+    }
+
+    /// The same, if the end of the process was a crash.
+    func ended(_ instance: Instance, _ status: ExitStatus) {
+        let end = ProcessEnd(status)
+        if end.isCrash { crashed(pid: instance.pid, instance.origin, how: end.words) }
     }
 
     /// A start that failed, for the status and the log.

@@ -9,6 +9,10 @@ extension ActiveService {
         status.handlers = dispatcher.handoff?.handlers.map(\.status) ?? []
         status.processes = dispatcher.processes
         status.lastFailure = record.lastFailure
+        status.lastCrash = record.lastCrash
+        status.lastRefusals = record.lastRefusals
+        status.pausedSince = pausedSince
+        status.retry = retry
         status.reason = reason
         return status
     }
@@ -17,6 +21,7 @@ extension ActiveService {
         if !definition.enabled { return .disabled }
         if isStopping { return isDone ? .disabled : .draining }
         if let handoff = dispatcher.handoff, handoff.supply.isFailed, !handoff.hasReadyHandler { return .failed }
+        if pausedSince != nil { return .paused }
         if dispatcher.waits.contains(where: \.isPaused) || shortage != nil { return .limited }
         if let handoff = dispatcher.handoff, !handoff.handlers.contains(where: \.isExpected) { return .idle }
         return .ready
@@ -28,6 +33,13 @@ extension ActiveService {
         return reason
     }
 
+    /// Until what failed is tried again.
+    private var retry: Duration? {
+        guard !isStopping else { return nil }
+        let waits = dispatcher.waits.filter(\.isPaused).map { max(.zero, $0.pausedUntil - runtime.loop.now) }
+        return dispatcher.handoff?.supply.retry ?? waits.min()
+    }
+
     private var reason: String? {
         switch state {
         case .failed: dispatcher.handoff?.supply.failure
@@ -35,7 +47,8 @@ extension ActiveService {
             dispatcher.waits.contains(where: \.isPaused)
                 ? "trigger_limit: its handler keeps failing" : shortage?.explanation
         case .disabled: definition.enabled ? "stopped by request" : nil
-        case .ready, .idle, .paused, .draining: nil
+        case .paused: "by request: its clients wait in the backlog"
+        case .ready, .idle, .draining: nil
         }
     }
 }

@@ -232,6 +232,7 @@ package final class Supervisor {
     private func serviceStopped() {
         awaitingStop.removeAll { waiting in
             guard waiting.services.allSatisfy(\.isDone) else { return false }
+            for service in waiting.services { service.record.report(.service(.stopped)) }
             waiting.answer(.success(["stopped": .array(waiting.services.map { .string($0.definition.name) })]))
             return true
         }
@@ -282,8 +283,14 @@ extension Supervisor: ControlTarget {
         do {
             switch method {
             case .status(let names): answer(.success(status(of: try services(named: names)).json))
+            case .connections(let names): answer(.success(ConnectionCensus.list(try services(named: names)).json))
+            case .events(let query):
+                _ = try services(named: method.services)
+                answer(.success(["follow": .bool(query.follows)]))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
             case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
+            case .pause(let names): answer(.success(try ServicePause.pause(services(named: names), among: services)))
+            case .resume(let names): answer(.success(ServicePause.resume(try services(named: names))))
             case .upgrade: upgrade(answer: answer)
             }
         } catch {
@@ -292,10 +299,11 @@ extension Supervisor: ControlTarget {
     }
 
     private func services(named names: [String]) throws(ControlError) -> [ActiveService] {
-        for name in names where !services.contains(where: { $0.definition.name == name }) {
-            throw ControlError(.noSuchService, "there is no service \(name)")
+        let chosen = Set(names)
+        if let stranger = chosen.subtracting(services.map(\.definition.name)).min() {
+            throw ControlError(.noSuchService, "there is no service \(stranger.printable())")
         }
-        return names.isEmpty ? services : services.filter { names.contains($0.definition.name) }
+        return names.isEmpty ? services : services.filter { chosen.contains($0.definition.name) }
     }
 
     private func status(of services: [ActiveService]) -> SupervisorStatus {

@@ -12,6 +12,13 @@ struct ControlRequestTests {
             ControlRequest(.status(services: [])), ControlRequest(.status(services: ["a", "b"]), id: 7),
             ControlRequest(.stop(services: [], drain: nil), id: "x"),
             ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null),
+            ControlRequest(.connections(services: ["web"]), id: 1), ControlRequest(.pause(services: ["web"])),
+            ControlRequest(.resume(services: ["a", "b"])), ControlRequest(.events(EventQuery())),
+            ControlRequest(
+                .events(
+                    EventQuery(
+                        filter: EventFilter(services: ["a", "b"], names: [.refused, .exited], level: .notice),
+                        follows: true, recent: 0))),
         ])
     func roundTrip(request: ControlRequest) {
         #expect(read(request.json.text) == .request(request))
@@ -27,6 +34,17 @@ struct ControlRequestTests {
             (#"{"method":"dance","id":[1]}"#, .unknownMethod, .array([1])),
             (#"{"method":"reload"}"#, .unknownMethod, nil),
             (#"{"method":"restart","params":{"services":[]}}"#, .badRequest, nil),
+            (#"{"method":"pause"}"#, .badRequest, nil),
+            (#"{"method":"resume","params":{"services":[]}}"#, .badRequest, nil),
+            (#"{"method":"connections","params":{"limit":1}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"events":["dance"]}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"events":"refused"}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"level":"loud"}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"level":1}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"follow":"yes"}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"recent":-1}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"recent":1.5}}"#, .badRequest, nil),
+            (#"{"method":"events","params":{"since":"yesterday"}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"services":"a"}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"services":[1]}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"drain":30}}"#, .badRequest, nil),
@@ -53,6 +71,15 @@ struct ControlRequestTests {
                 continue
             }
         }
+    }
+
+    @Test("who may only look may call nothing that changes anything")
+    func looking() {
+        let methods: [ControlRequest.Method] = [
+            .status(services: []), .connections(services: []), .events(EventQuery()), .stop(services: [], drain: nil),
+            .restart(services: ["a"]), .pause(services: ["a"]), .resume(services: ["a"]),
+        ]
+        #expect(methods.filter(\.onlyLooks).map(\.name) == ["status", "connections", "events"])
     }
 
     @Test("a reply survives the way over the socket")

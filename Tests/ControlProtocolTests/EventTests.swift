@@ -12,7 +12,7 @@ struct EventTests {
             time: Self.time, service: "web", connection: 7, peer: "127.0.0.1:5555", .process(.spawned(pid: 123)))
         #expect(
             spawned.text
-                == "2026-11-23T23:40:01.123Z info    web: spawned pid 123 (connection 7 from 127.0.0.1:5555)")
+                == "2026-11-23T23:40:01.123Z debug   web: spawned pid 123 (connection 7 from 127.0.0.1:5555)")
         let exited = Event(
             time: Self.time, service: "web", connection: 7,
             .process(.exited(pid: 123, .signal(name: "SEGV", coreDumped: true), duration: .milliseconds(1250))))
@@ -66,10 +66,13 @@ struct EventTests {
         #expect("aéb".printable(limit: 4) == "aéb")
     }
 
-    @Test("one line for the start and one for the end of a process at info; details of a hand-off at debug")
+    @Test("a connection has one line at info, that of its end; a wait handler one for its start as well")
     func levels() {
         let pid = 1
-        #expect(ProcessEvent.spawned(pid: pid).level == .info)
+        #expect(ProcessEvent.spawned(pid: pid).level == .debug)
+        #expect(ProcessEvent.spawned(pid: pid, listener: "a").level == .info)
+        #expect(ConnectionEvent.ended(duration: .zero).level == .info)
+        #expect(ConnectionEvent.routed(to: "b").level == .debug, "it ends there")
         #expect(ProcessEvent.exited(pid: pid, .status(0), duration: .zero).level == .info)
         #expect(ProcessEvent.exited(pid: pid, .status(1), duration: .zero).level == .notice)
         #expect(

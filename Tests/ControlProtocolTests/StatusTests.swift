@@ -33,6 +33,18 @@ struct StatusTests {
         finger.reason = "its program is gone"
         finger.lastFailure = StartFailure(
             stage: "exec", error: "No such file or directory", time: Timestamp(seconds: 1_795_477_200))
+        finger.pausedSince = Timestamp(seconds: 1_795_477_202)
+        finger.retry = .milliseconds(2500)
+        finger.lastCrash = Crash(
+            handler: "7", pid: 8, reason: "was ended by signal SEGV", connection: 9, peer: "[::1]:9",
+            time: Timestamp(seconds: 1_795_477_203))
+        finger.lastRefusals = [
+            LastRefusal(
+                reason: .proxy, detail: "malformed", connection: 10, peer: "10.0.0.1:2",
+                time: Timestamp(seconds: 1_795_477_204))
+        ]
+        app.handlers[0].unacknowledgedFor = .milliseconds(20)
+        app.handlers[0].unresponsive = .seconds(2)
         finger.processes = [ProcessStatus(pid: 9, started: Timestamp(seconds: 1), connection: .max)]
         return SupervisorStatus(
             version: "0.1.0", pid: 1, uptime: .milliseconds(12_300), table: "baton.yaml", openFiles: 1_048_576,
@@ -63,7 +75,7 @@ struct StatusTests {
         #expect(
             names(service?["handlers"]?.array?[0]) == [
                 "id", "pid", "kind", "state", "capacity", "held", "unacknowledged", "served", "started",
-                "last_sign_of_life_seconds", "status",
+                "last_sign_of_life_seconds", "status", "unresponsive_seconds", "unacknowledged_seconds",
             ])
         #expect(status?["uptime_seconds"] == 12.3)
     }
@@ -140,7 +152,7 @@ struct StatusTests {
         #expect(
             problems == [
                 "app: cannot listen on [::1]:8080: Address already in use, next try in 1.5s",
-                "finger: failed: its program is gone; last failed at exec: No such file or directory",
+                "finger: failed: its program is gone; last failed at exec: No such file or directory; next try in 2.5s",
             ])
         var service = ServiceStatus(name: "a", dispatch: .exec, state: .limited)
         #expect(service.problems.isEmpty)
@@ -153,5 +165,53 @@ struct StatusTests {
         #expect(service.problems.count == 1)
         service.connections.accepted = 2
         #expect(service.problems.count == 2)
+    }
+
+    @Test("a program that does not start, or keeps failing, is a problem until something serves")
+    func failing() {
+        var service = ServiceStatus(name: "a", dispatch: .handoff, state: .idle)
+        service.lastFailure = StartFailure(stage: "exec", error: "Permission denied", time: Timestamp(seconds: 0))
+        #expect(service.problems == ["a: last failed at exec: Permission denied"])
+        service.retry = .seconds(4)
+        #expect(service.problems == ["a: last failed at exec: Permission denied; next try in 4.0s"])
+        service.handlers = Self.full.services[0].handlers
+        #expect(service.problems.isEmpty)
+        service.handlers[0].state = .unresponsive
+        service.handlers[0].unresponsive = .seconds(3)
+        service.lastFailure = nil
+        service.retry = nil
+        #expect(
+            service.problems == ["a: handler 1 (pid 2) is unresponsive for 3.0s, last sign of life 400ms ago"])
+        var wait = ServiceStatus(name: "w", dispatch: .exec, state: .limited)
+        wait.retry = .seconds(1)
+        wait.reason = "trigger_limit"
+        #expect(wait.problems == ["w: its handler keeps failing: trigger_limit; next try in 1.0s"])
+    }
+
+    @Test("the first line answers whether all is well")
+    func verdict() {
+        #expect(Self.full.verdict == "not healthy: 2 services, 2 handlers, 3 connections")
+        var status = SupervisorStatus(
+            version: "1", pid: 1, uptime: .zero, table: "t", openFiles: 1,
+            services: [ServiceStatus(name: "a", dispatch: .exec, state: .paused)])
+        #expect(status.verdict == "healthy: 1 service (1 paused), 0 handlers, 0 connections")
+        status.state = .stopping
+        #expect(status.verdict.hasPrefix("stopping, healthy: "))
+    }
+
+    @Test("a list of connections survives the way over the socket")
+    func connections() throws {
+        let list = ConnectionList(
+            connections: ConnectionStatus.State.allCases.enumerated().map { number, state in
+                ConnectionStatus(
+                    id: UInt64(number), peer: "10.0.0.1:2", service: "a", handler: number == 1 ? "7" : nil,
+                    pid: number == 2 ? 8 : nil, listener: "l", accepted: Timestamp(seconds: 1),
+                    age: .milliseconds(1500), state: state)
+            }, omitted: 3)
+        #expect(try ConnectionList(json: JSON(parsing: Array(list.json.text.utf8), limits: .reply)) == list)
+        #expect(
+            list.json.object?["connections"]?.array?[1].text
+                == #"{"id":"1","peer":"10.0.0.1:2","service":"a","handler":"7","listener":"l","#
+                + #""accepted":"1970-01-01T00:00:01.000Z","age_seconds":1.5,"state":"banner"}"#)
     }
 }

@@ -1,7 +1,8 @@
 /// What happens to a connection, or a datagram. Handlers are named by their id.
 package enum ConnectionEvent: Hashable, Sendable {
     case accepted(listener: String)
-    case refused(RefusalReason, detail: String? = nil)
+    /// `duration`: since it was accepted.
+    case refused(RefusalReason, detail: String? = nil, duration: Duration? = nil)
     /// So many more refusals after one that was reported. `source`: nil when there were several.
     case refusedAgain(RefusalReason, source: String?, count: Int, within: Duration)
     /// A datagram.
@@ -15,17 +16,37 @@ package enum ConnectionEvent: Hashable, Sendable {
     case routed(to: String)
     /// Its handler wanted to give it on, and holds it still. `to`: empty for another handler of its own service.
     case notPassed(to: String, RefusalReason)
-    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted; nil when it is not to be told. `why`: what ended it,
-    /// where it was not the end of both ways.
-    case ended(duration: Duration?, traffic: Traffic? = nil, why: String? = nil)
-    case cut(why: String)
-    case abandoned(deliveries: Int)
+    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted; nil when it is not to be told.
+    /// `why`: what ended it, where it was not the end of both ways.
+    case ended(duration: Duration?, traffic: Traffic? = nil, why: String? = nil, handler: HandlerReference? = nil)
+    case cut(why: String, handler: HandlerReference? = nil, duration: Duration? = nil)
+    case abandoned(deliveries: Int, duration: Duration? = nil)
     case lost(why: String)
 
+    package var name: EventName {
+        switch self {
+        case .accepted: .accepted
+        case .refused: .refused
+        case .refusedAgain: .refusedAgain
+        case .dropped: .dropped
+        case .handedOff: .handedOff
+        case .acknowledged: .acknowledged
+        case .nacked: .nacked
+        case .requeued: .requeued
+        case .routed: .routed
+        case .notPassed: .notPassed
+        case .ended: .ended
+        case .cut: .cut
+        case .abandoned: .abandoned
+        case .lost: .lost
+        }
+    }
+
+    /// A connection has one line at info or above: that of its end.
     package var level: EventLevel {
         switch self {
-        case .accepted, .handedOff, .acknowledged, .ended, .routed: .debug
-        case .dropped, .requeued: .info
+        case .accepted, .handedOff, .acknowledged, .routed: .debug
+        case .dropped, .requeued, .ended: .info
         case .refused, .refusedAgain, .notPassed: .notice
         case .nacked, .cut: .warning
         case .abandoned, .lost: .error
@@ -35,54 +56,76 @@ package enum ConnectionEvent: Hashable, Sendable {
     package var details: EventDetails {
         switch self {
         case .accepted(let listener):
-            return EventDetails("accepted", "accepted", more: ["listener": .string(listener)])
-        case .refused(let reason, let detail):
+            return EventDetails("accepted", more: ["listener": .string(listener)])
+        case .refused(let reason, let detail, let duration):
             let words = detail.map { "; \($0.printable())" } ?? ""
-            return EventDetails("refused", "refused: \(reason.explanation)\(words)", reason: reason.rawValue)
+            return EventDetails(
+                "refused: \(reason.explanation)\(words)", reason: reason.rawValue, duration: duration)
         case .refusedAgain(let reason, let source, let count, let interval):
             let whom = source.map { "from \($0.printable())" } ?? "from other sources"
             var details = EventDetails(
-                "refused_again", "refused \(count) more \(whom) within \(interval.brief): \(reason.explanation)",
+                "refused \(count) more \(whom) within \(interval.brief): \(reason.explanation)",
                 reason: reason.rawValue, more: ["count": .integer(Int64(count))])
             details.more.append("source", source.map { .string($0) })
             return details
         case .dropped(let reason):
-            return EventDetails("dropped", "datagram dropped: \(reason.explanation)", reason: reason.rawValue)
+            return EventDetails("datagram dropped: \(reason.explanation)", reason: reason.rawValue)
         case .handedOff(let handler, let pid, let again):
             return EventDetails(
-                "handed_off", "sent to handler \(handler.printable()), pid \(pid)\(again ? ", again" : "")", pid: pid,
+                "sent to handler \(handler.printable()), pid \(pid)\(again ? ", again" : "")", pid: pid,
                 more: ["handler": .string(handler), "again": .bool(again)])
         case .acknowledged(let handler):
             return EventDetails(
-                "acknowledged", "taken by handler \(handler.printable())", more: ["handler": .string(handler)])
+                "taken by handler \(handler.printable())", more: ["handler": .string(handler)])
         case .nacked(let handler, let why):
             return EventDetails(
-                "nacked", "handler \(handler.printable()) could not take it: \(why.printable())", reason: why,
+                "handler \(handler.printable()) could not take it: \(why.printable())", reason: why,
                 more: ["handler": .string(handler)])
         case .requeued(let why):
-            return EventDetails("requeued", "back in the queue: \(why.printable())", reason: why)
+            return EventDetails("back in the queue: \(why.printable())", reason: why)
         case .routed(let service):
-            return EventDetails("routed", "went to \(service.printable())", more: ["to": .string(service)])
+            return EventDetails("went to \(service.printable())", more: ["to": .string(service)])
         case .notPassed(let service, let reason):
             let target = service.isEmpty ? "another handler" : service.printable()
             return EventDetails(
-                "not_passed", "not passed to \(target): \(reason.explanation)", reason: reason.rawValue,
+                "not passed to \(target): \(reason.explanation)", reason: reason.rawValue,
                 more: ["to": .string(service)])
-        case .ended(let duration, let traffic, let why):
+        case .ended(let duration, let traffic, let why, let handler):
+            let server = handler.map { ", served by \($0)" } ?? ""
             let moved = traffic.map { ", \($0.received) bytes from the client, \($0.sent) to it" } ?? ""
             let words = why.map { ": \($0.printable())" } ?? ""
             let time = duration.map { " after \($0.brief)" } ?? ""
             return EventDetails(
-                "ended", "ended\(time)\(moved)\(words)", reason: why, duration: duration,
-                more: traffic?.members ?? [:])
-        case .cut(let why):
-            return EventDetails("cut", "cut: \(why.printable())", reason: why)
-        case .abandoned(let deliveries):
+                "ended\(time)\(server)\(moved)\(words)", reason: why, pid: handler?.pid, duration: duration,
+                more: (handler?.members ?? [:]) + (traffic?.members ?? [:]))
+        case .cut(let why, let handler, let duration):
+            let time = duration.map { " after \($0.brief)" } ?? ""
+            let server = handler.map { "; it was with \($0)" } ?? ""
             return EventDetails(
-                "abandoned", "given up: \(counted(deliveries, "handler")) died of it",
+                "cut\(time): \(why.printable())\(server)", reason: why, pid: handler?.pid, duration: duration,
+                more: handler?.members ?? [:])
+        case .abandoned(let deliveries, let duration):
+            return EventDetails(
+                "given up: \(counted(deliveries, "handler")) died of it", duration: duration,
                 more: ["deliveries": .integer(Int64(deliveries))])
         case .lost(let why):
-            return EventDetails("lost", "lost: \(why.printable()); this is a bug in Baton", reason: why)
+            return EventDetails("lost: \(why.printable()); this is a bug in Baton", reason: why)
         }
     }
+}
+
+/// A persistent handler, as an event names it.
+package struct HandlerReference: Hashable, Sendable, CustomStringConvertible {
+    package var id: String
+    package var pid: Int
+
+    package init(id: String, pid: Int) {
+        self.id = id
+        self.pid = pid
+    }
+
+    package var description: String { "handler \(id.printable()), pid \(pid)" }
+
+    /// As members of an event; the pid has a place of its own there.
+    var members: JSONObject { ["handler": .string(id)] }
 }

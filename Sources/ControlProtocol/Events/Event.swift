@@ -33,6 +33,8 @@ package struct Event: Hashable, Sendable {
     /// How much it matters; cheap, so that what nobody logs is not rendered.
     package var level: EventLevel { max(leastLevel, kind.level) }
 
+    package var name: EventName { kind.name }
+
     /// What its renderings are made of.
     package var details: EventDetails {
         switch kind {
@@ -66,8 +68,6 @@ package enum EventLevel: String, Hashable, Sendable, CaseIterable, Comparable {
 
 /// An event, taken apart for its renderings.
 package struct EventDetails: Hashable, Sendable {
-    /// The `event` of the JSON form: a fixed word.
-    package var name: String
     /// For people; text from outside in it is printable and short.
     package var message: String
     /// A fixed word where there is a list of them, else words.
@@ -80,10 +80,9 @@ package struct EventDetails: Hashable, Sendable {
     package var more: JSONObject
 
     package init(
-        _ name: String, _ message: String, reason: String? = nil, pid: Int? = nil, status: Int? = nil,
+        _ message: String, reason: String? = nil, pid: Int? = nil, status: Int? = nil,
         duration: Duration? = nil, more: JSONObject = [:]
     ) {
-        self.name = name
         self.message = message
         self.reason = reason
         self.pid = pid
@@ -94,7 +93,20 @@ package struct EventDetails: Hashable, Sendable {
 }
 
 extension Event.Kind {
-    fileprivate var level: EventLevel {
+    /// Cheap, as the level is.
+    package var name: EventName {
+        switch self {
+        case .supervisor(let event): event.name
+        case .listener(let event): event.name
+        case .connection(let event): event.name
+        case .process(let event): event.name
+        case .handler(let event): event.name
+        case .service(let event): event.name
+        case .control(let event): event.name
+        }
+    }
+
+    package var level: EventLevel {
         switch self {
         case .supervisor(let event): event.level
         case .listener(let event): event.level
@@ -103,6 +115,20 @@ extension Event.Kind {
         case .handler(let event): event.level
         case .service(let event): event.level
         case .control(let event): event.level
+        }
+    }
+}
+
+extension Event.Kind {
+    /// Bytes of text from outside that it holds. What is not told here is ours, and short.
+    package var textBytes: Int {
+        switch self {
+        case .process(.standardError(_, let line)): line.utf8.count
+        case .connection(.nacked(_, let why)): why.utf8.count
+        case .connection(.refused(_, let detail?, _)): detail.utf8.count
+        case .handler(.protocolError(_, _, let message)): message.utf8.count
+        case .supervisor(.tableFault(let fault)): fault.message.utf8.count + fault.key.utf8.count
+        default: 0
         }
     }
 }

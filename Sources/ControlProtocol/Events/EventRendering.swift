@@ -19,7 +19,7 @@ extension Event {
     /// One object of `baton events`; a field that does not apply is absent.
     package var json: JSON {
         let details = details
-        var object: JSONObject = ["time": .string("\(time)"), "event": .string(details.name)]
+        var object: JSONObject = ["time": .string("\(time)"), "event": .string(name.rawValue)]
         object.append("service", service.map { .string($0) })
         object.append("connection", connection.map { .string("\($0)") })
         object.append("peer", peer.map { .string($0.printable()) })

@@ -18,9 +18,25 @@ package enum ProcessEvent: Hashable, Sendable {
     /// A line of standard error is cut here, in bytes.
     package static let longestLine = 1024
 
+    package var name: EventName {
+        switch self {
+        case .spawned: .spawned
+        case .spawnFailed: .spawnFailed
+        case .exited: .exited
+        case .signalled: .signalled
+        case .notified(_, .ready, _): .processReady
+        case .notified(_, .stopping, _): .processStopping
+        case .notified(_, .unresponsive, _): .processUnresponsive
+        case .standardError: .standardError
+        case .standardErrorDropped: .standardErrorDropped
+        }
+    }
+
     package var level: EventLevel {
         switch self {
-        case .spawned, .standardError: .info
+        // The line of its exit says all that there is to say of a connection.
+        case .spawned(_, let listener): listener == nil ? .debug : .info
+        case .standardError: .info
         case .notified(_, let state, _): state == .unresponsive ? .warning : .info
         case .exited(_, let end, _): end.level
         case .signalled: .notice
@@ -33,29 +49,29 @@ package enum ProcessEvent: Hashable, Sendable {
         switch self {
         case .spawned(let pid, let listener):
             let target = listener.map { " for listener \($0.printable())" } ?? ""
-            return EventDetails("spawned", "spawned pid \(pid)\(target)", pid: pid, more: members("listener", listener))
+            return EventDetails("spawned pid \(pid)\(target)", pid: pid, more: members("listener", listener))
         case .spawnFailed(let stage, let error):
             return EventDetails(
-                "spawn_failed", "cannot start its program: \(stage.printable()): \(error.printable())", reason: error,
+                "cannot start its program: \(stage.printable()): \(error.printable())", reason: error,
                 more: ["stage": .string(stage)])
         case .exited(let pid, let end, let duration):
             let time = duration.map { " after \($0.brief)" } ?? ""
             return EventDetails(
-                "exited", "pid \(pid) \(end.words)\(time)", pid: pid, status: end.status,
+                "pid \(pid) \(end.words)\(time)", pid: pid, status: end.status,
                 duration: duration, more: members("signal", end.signalName))
         case .signalled(let pid, let signal, let why):
             return EventDetails(
-                "signalled", "pid \(pid) sent \(signal): \(why.printable())", reason: why, pid: pid,
+                "pid \(pid) sent \(signal): \(why.printable())", reason: why, pid: pid,
                 more: ["signal": .string(signal)])
         case .notified(let pid, let state, let why):
             let words = why.map { ": \($0.printable())" } ?? ""
             return EventDetails(
-                "process_\(state.rawValue)", "pid \(pid) is \(state.rawValue)\(words)", reason: why, pid: pid)
+                "pid \(pid) is \(state.rawValue)\(words)", reason: why, pid: pid)
         case .standardError(let pid, let line):
-            return EventDetails("stderr", "[\(pid)] \(line.printable(limit: Self.longestLine))", pid: pid)
+            return EventDetails("[\(pid)] \(line.printable(limit: Self.longestLine))", pid: pid)
         case .standardErrorDropped(let lines):
             return EventDetails(
-                "stderr_dropped", "\(counted(lines, "line")) of standard error not logged: over 100 in a second",
+                "\(counted(lines, "line")) of standard error not logged: over 100 in a second",
                 more: ["lines": .integer(Int64(lines))])
         }
     }
@@ -76,17 +92,19 @@ package enum ProcessEnd: Hashable, Sendable {
     var status: Int? { if case .status(let status) = self { status } else { nil } }
     var signalName: String? { if case .signal(let name, _) = self { name } else { nil } }
 
-    /// A crash is worth a warning. Other signals are how clients that leave (PIPE) and administrators end things.
-    var level: EventLevel {
-        switch self {
-        case .status(0): .info
-        case .signal(let name, let coreDumped):
-            coreDumped || ["SEGV", "BUS", "ILL", "FPE", "ABRT", "SYS"].contains(name) ? .warning : .notice
-        case .status: .notice
-        }
+    /// Other signals are how clients that leave (PIPE) and administrators end things.
+    package var isCrash: Bool {
+        guard case .signal(let name, let coreDumped) = self else { return false }
+        return coreDumped || ["SEGV", "BUS", "ILL", "FPE", "ABRT", "SYS"].contains(name)
     }
 
-    var words: String {
+    /// A crash is worth a warning.
+    var level: EventLevel {
+        if isCrash { return .warning }
+        return self == .status(0) ? .info : .notice
+    }
+
+    package var words: String {
         switch self {
         case .status(let status): "exited with status \(status)"
         case .signal(let name, let coreDumped): "was ended by signal \(name)\(coreDumped ? " (core dumped)" : "")"

@@ -5,15 +5,30 @@ package enum ServiceEvent: Hashable, Sendable {
     case recovered
     /// Its `wait` handler failed so often in `interval`; its listener is paused for `pause`.
     case triggerLimit(failures: Int, interval: Duration, pause: Duration)
+    /// Its listeners have left the poll set, by request.
+    case paused
+    case resumed
     /// It takes no more connections and waits for those that it has.
     case draining(why: String)
     case stopped
+
+    package var name: EventName {
+        switch self {
+        case .failed: .serviceFailed
+        case .recovered: .serviceRecovered
+        case .triggerLimit: .triggerLimit
+        case .paused: .servicePaused
+        case .resumed: .serviceResumed
+        case .draining: .serviceDraining
+        case .stopped: .serviceStopped
+        }
+    }
 
     package var level: EventLevel {
         switch self {
         case .failed: .error
         case .triggerLimit: .warning
-        case .recovered, .draining, .stopped: .notice
+        case .recovered, .paused, .resumed, .draining, .stopped: .notice
         }
     }
 
@@ -21,20 +36,23 @@ package enum ServiceEvent: Hashable, Sendable {
         switch self {
         case .failed(let why, let retry):
             let again = retry.map { "; next try in \($0.brief)" } ?? ""
-            var details = EventDetails("service_failed", "failed: \(why.printable())\(again)", reason: why)
+            var details = EventDetails("failed: \(why.printable())\(again)", reason: why)
             details.more.append("retry_seconds", retry.map { .number($0.seconds) })
             return details
         case .recovered:
-            return EventDetails("service_recovered", "works again")
+            return EventDetails("works again")
         case .triggerLimit(let failures, let interval, let pause):
             return EventDetails(
-                "trigger_limit",
                 "\(counted(failures, "failure")) within \(interval.brief): paused for \(pause.brief)",
                 more: ["failures": .integer(Int64(failures)), "pause_seconds": .number(pause.seconds)])
+        case .paused:
+            return EventDetails("paused: its clients wait in the backlog")
+        case .resumed:
+            return EventDetails("resumed")
         case .draining(let why):
-            return EventDetails("service_draining", "draining: \(why.printable())", reason: why)
+            return EventDetails("draining: \(why.printable())", reason: why)
         case .stopped:
-            return EventDetails("service_stopped", "stopped")
+            return EventDetails("stopped")
         }
     }
 }

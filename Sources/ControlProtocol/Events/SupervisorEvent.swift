@@ -21,6 +21,23 @@ package enum SupervisorEvent: Hashable, Sendable {
     /// Something that the supervisor can live without did not work: `what` it was about.
     case impaired(what: String, error: String)
 
+    package var name: EventName {
+        switch self {
+        case .starting: .starting
+        case .tableLoaded: .tableLoaded
+        case .tableFault: .tableFault
+        case .ready: .ready
+        case .stopping: .stopping
+        case .stopped: .stopped
+        case .upgrading: .upgrading
+        case .upgraded: .upgraded
+        case .upgradeFailed: .upgradeFailed
+        case .launcherReplaced: .launcherReplaced
+        case .notificationsDropped: .notificationsDropped
+        case .impaired: .impaired
+        }
+    }
+
     package var level: EventLevel {
         switch self {
         case .starting, .ready, .stopping, .stopped, .upgraded: .notice
@@ -35,49 +52,47 @@ package enum SupervisorEvent: Hashable, Sendable {
         switch self {
         case .starting(let version, let pid):
             return EventDetails(
-                "starting", "baton \(version) starting, pid \(pid)", pid: pid, more: ["version": .string(version)])
+                "baton \(version) starting, pid \(pid)", pid: pid, more: ["version": .string(version)])
         case .tableLoaded(let file, let services):
             return EventDetails(
-                "table_loaded", "\(file.printable()): \(counted(services, "service"))",
+                "\(file.printable()): \(counted(services, "service"))",
                 more: ["table": .string(file), "services": .integer(Int64(services))])
         case .tableFault(let fault):
             let place = fault.line > 0 ? "\(fault.file):\(fault.line):\(fault.column)" : fault.file
             let key = fault.key.isEmpty ? "" : fault.key + ": "
             return EventDetails(
-                "table_fault", "\(place.printable()): \(key.printable())\(fault.message.printable(limit: 1024))",
+                "\(place.printable()): \(key.printable())\(fault.message.printable(limit: 1024))",
                 reason: fault.message, more: ["fault": fault.json])
         case .ready(let services, let listening, let retrying, let after):
             let missing = retrying == 0 ? "" : ", \(counted(retrying, "listener")) not bound yet"
             return EventDetails(
-                "ready",
                 "ready after \(after.brief): \(counted(services, "service")), \(counted(listening, "listener"))\(missing)",
                 duration: after,
                 more: ["listening": .integer(Int64(listening)), "retrying": .integer(Int64(retrying))])
         case .stopping(let why):
-            return EventDetails("stopping", "stopping (\(why.printable()))", reason: why)
+            return EventDetails("stopping (\(why.printable()))", reason: why)
         case .stopped(let after):
-            return EventDetails("stopped", "stopped, \(after.brief) after it was asked to", duration: after)
+            return EventDetails("stopped, \(after.brief) after it was asked to", duration: after)
         case .upgrading(let version):
             return EventDetails(
-                "upgrading", "baton \(version.printable()) is about to take over", more: ["version": .string(version)])
+                "baton \(version.printable()) is about to take over", more: ["version": .string(version)])
         case .upgraded(let former, let version):
             return EventDetails(
-                "upgraded", "baton \(version) has taken over from \(former.printable())",
+                "baton \(version) has taken over from \(former.printable())",
                 more: ["version": .string(version), "former": .string(former)])
         case .upgradeFailed(let why):
             return EventDetails(
-                "upgrade_failed", "upgrade failed, and nothing has changed: \(why.printable(limit: 1024))", reason: why)
+                "upgrade failed, and nothing has changed: \(why.printable(limit: 1024))", reason: why)
         case .launcherReplaced(let pid, let why):
             return EventDetails(
-                "launcher_replaced", "launcher \(pid) replaced: \(why.printable())", reason: why, pid: pid)
+                "launcher \(pid) replaced: \(why.printable())", reason: why, pid: pid)
         case .notificationsDropped(let count, let pid, let why):
             return EventDetails(
-                "notifications_dropped",
                 "\(counted(count, "message")) to NOTIFY_SOCKET dropped; the last, from pid \(pid): \(why.printable())",
                 reason: why, pid: pid, more: ["count": .integer(Int64(count))])
         case .impaired(let what, let error):
             return EventDetails(
-                "impaired", "\(what.printable()): \(error.printable())", reason: error, more: ["what": .string(what)])
+                "\(what.printable()): \(error.printable())", reason: error, more: ["what": .string(what)])
         }
     }
 }

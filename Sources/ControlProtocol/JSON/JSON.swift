@@ -63,6 +63,12 @@ package struct JSONObject: Hashable, Sendable {
         members.first { $0.name.utf8.elementsEqual(name.utf8) }?.value
     }
 
+    package static func + (left: JSONObject, right: JSONObject) -> JSONObject {
+        var object = left
+        object.members += right.members
+        return object
+    }
+
     /// Adds a member at the end; a nil value is left out.
     package mutating func append(_ name: String, _ value: JSON?) {
         if let value { members.append(Member(name: name, value: value)) }

@@ -59,6 +59,11 @@ extension JSONObject {
         try required(name, "a whole number") { $0.integer.flatMap(Int.init(exactly:)) }
     }
 
+    /// A connection's number, which is a string in JSON.
+    func connection(_ name: String) throws(JSONShapeError) -> UInt64 {
+        try required(name, "an id") { $0.string.flatMap { UInt64($0) } }
+    }
+
     /// A time in seconds.
     func duration(_ name: String) throws(JSONShapeError) -> Duration {
         try required(name, "a number of seconds") { $0.number.flatMap { Duration(seconds: $0) } }

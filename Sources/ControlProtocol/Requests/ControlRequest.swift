@@ -9,15 +9,20 @@ package struct ControlRequest: Hashable, Sendable {
         self.id = id
     }
 
-    /// What is asked for. No services named means all of them.
+    /// What is asked for. No services named means all of them, where that can be meant.
     package enum Method: Hashable, Sendable {
         case status(services: [String])
+        case connections(services: [String])
+        case events(EventQuery)
         /// `drain`: how long running work may go on; nil is what the table says.
         case stop(services: [String], drain: Duration?)
         /// New handlers first, then the old ones drain. At least one service is named.
         case restart(services: [String])
         /// Another program takes over in the same process.
         case upgrade
+        /// At least one service is named, here and in `resume`.
+        case pause(services: [String])
+        case resume(services: [String])
     }
 }
 
@@ -25,58 +30,83 @@ extension ControlRequest.Method {
     package var name: String {
         switch self {
         case .status: "status"
+        case .connections: "connections"
+        case .events: "events"
         case .stop: "stop"
         case .restart: "restart"
         case .upgrade: "upgrade"
+        case .pause: "pause"
+        case .resume: "resume"
         }
     }
 
-    /// Who is neither root nor the supervisor's uid may call this, where `control.group` lets them connect.
-    package var isForEverybody: Bool {
+    package var services: [String] {
         switch self {
-        case .status: true
-        case .stop, .restart, .upgrade: false
+        case .status(let services), .connections(let services), .stop(let services, _), .restart(let services),
+            .pause(let services), .resume(let services):
+            services
+        case .events(let query): query.filter.services.sorted()
+        case .upgrade: []
         }
     }
 
+    /// Changes nothing. Who is neither root nor the supervisor's uid may call these only, where `control.group` lets
+    /// them connect.
+    package var onlyLooks: Bool {
+        switch self {
+        case .status, .connections, .events: true
+        case .stop, .restart, .pause, .resume, .upgrade: false
+        }
+    }
+
+    private static let names = ["status", "connections", "events", "stop", "restart", "pause", "resume", "upgrade"]
     /// Methods of the protocol that this version does not have.
-    private static let notYet: Set<String> = [
-        "connections", "events", "reload", "pause", "resume", "metrics",
-    ]
+    private static let notYet: Set<String> = ["reload", "metrics"]
 
     fileprivate init(name: String, parameters: JSONObject) throws(ControlError) {
+        func allow(_ names: [String]) throws(ControlError) { try parameters.allow(names, in: name) }
         switch name {
         case "status":
-            try parameters.allow(["services"], in: name)
+            try allow(["services"])
             self = .status(services: try parameters.services())
+        case "connections":
+            try allow(["services"])
+            self = .connections(services: try parameters.services())
+        case "events":
+            try allow(EventQuery.parameters)
+            self = .events(try EventQuery(parameters: parameters))
         case "stop":
-            try parameters.allow(["services", "drain"], in: name)
+            try allow(["services", "drain"])
             self = .stop(services: try parameters.services(), drain: try parameters.duration("drain"))
         case "restart":
-            try parameters.allow(["services"], in: name)
-            let services = try parameters.services()
-            guard !services.isEmpty else { throw ControlError(.badRequest, "params.services: which?") }
-            self = .restart(services: services)
+            try allow(["services"])
+            self = .restart(services: try parameters.someServices())
+        case "pause":
+            try allow(["services"])
+            self = .pause(services: try parameters.someServices())
+        case "resume":
+            try allow(["services"])
+            self = .resume(services: try parameters.someServices())
         case "upgrade":
-            try parameters.allow([], in: name)
+            try allow([])
             self = .upgrade
         case _ where Self.notYet.contains(name):
             throw ControlError(.unknownMethod, "\(name) is not supported yet by this version")
         default:
             throw ControlError(
-                .unknownMethod, "no method \(name.printable()); there are status, stop, restart and upgrade")
+                .unknownMethod,
+                "no method \(name.printable()); there are \(Self.names.joined(separator: ", "))")
         }
     }
 
     fileprivate var parameters: JSONObject {
         var parameters = JSONObject()
+        parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))
         switch self {
-        case .status(let services), .restart(let services):
-            parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))
-        case .stop(let services, let drain):
-            parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))
+        case .stop(_, let drain):
             parameters.append("drain", drain.map { .string("\(Int64(($0.seconds * 1000).rounded()))ms") })
-        case .upgrade: break
+        case .events(let query): query.append(to: &parameters)
+        case .status, .connections, .restart, .pause, .resume, .upgrade: break
         }
         return parameters
     }
@@ -119,32 +149,5 @@ extension ControlRequest {
         } catch {
             return .refused(ControlReply(.failure(error), id: id))
         }
-    }
-}
-
-extension JSONObject {
-    fileprivate func allow(_ names: [String], in place: String) throws(ControlError) {
-        guard let stray = members.first(where: { !names.contains($0.name) }) else { return }
-        throw ControlError(
-            .badRequest,
-            "\(place) has no member \(stray.name.printable()); there are \(names.joined(separator: ", "))")
-    }
-
-    fileprivate func services() throws(ControlError) -> [String] {
-        guard let value = self["services"] else { return [] }
-        let names = value.array?.map(\.string)
-        guard let names, !names.contains(nil) else {
-            throw ControlError(.badRequest, "params.services: a list of names is expected")
-        }
-        return names.compactMap { $0 }
-    }
-
-    fileprivate func duration(_ name: String) throws(ControlError) -> Duration? {
-        guard let value = self[name] else { return nil }
-        guard let duration = value.string.flatMap({ Duration(text: $0) }) else {
-            throw ControlError(
-                .badRequest, "params.\(name): a time such as \"500ms\", \"30s\" or \"1h30m\" is expected")
-        }
-        return duration
     }
 }

@@ -18,6 +18,10 @@ package struct HandlerStatus: Hashable, Sendable {
     package var lastSignOfLife: Duration
     /// Its own words (STATUS); empty when it sent none.
     package var status: String
+    /// For how long it has been unresponsive; nil when it is not.
+    package var unresponsive: Duration?
+    /// For how long it has acknowledged nothing of what it was sent; nil when it has acknowledged all.
+    package var unacknowledgedFor: Duration?
 
     package init(
         id: String, pid: Int, kind: Kind, state: State, capacity: Int, held: Int, unacknowledged: Int, served: Int,
@@ -51,13 +55,16 @@ package struct HandlerStatus: Hashable, Sendable {
 
 extension HandlerStatus: JSONConvertible {
     package var json: JSON {
-        [
+        var object: JSONObject = [
             "id": .string(id), "pid": .integer(Int64(pid)), "kind": .string(kind.rawValue),
             "state": .string(state.rawValue), "capacity": .integer(Int64(capacity)), "held": .integer(Int64(held)),
             "unacknowledged": .integer(Int64(unacknowledged)), "served": .integer(Int64(served)),
             "started": .string("\(started)"), "last_sign_of_life_seconds": .number(lastSignOfLife.seconds),
             "status": .string(status),
         ]
+        object.append("unresponsive_seconds", unresponsive.map { .number($0.seconds) })
+        object.append("unacknowledged_seconds", unacknowledgedFor.map { .number($0.seconds) })
+        return .object(object)
     }
 
     package init(json: JSON) throws(JSONShapeError) {
@@ -73,5 +80,7 @@ extension HandlerStatus: JSONConvertible {
         started = try object.timestamp("started")
         lastSignOfLife = try object.duration("last_sign_of_life_seconds")
         status = try object.string("status")
+        unresponsive = try object.optional("unresponsive_seconds", object.duration)
+        unacknowledgedFor = try object.optional("unacknowledged_seconds", object.duration)
     }
 }

@@ -5,8 +5,16 @@ package struct ServiceStatus: Hashable, Sendable {
     package var state: State
     /// Why it is in this state, in words, where the state alone does not say: `trigger_limit: paused for 4s`.
     package var reason: String?
+    /// Since when it is paused by a person.
+    package var pausedSince: Timestamp?
+    /// Until what failed is tried again.
+    package var retry: Duration?
     /// The last start that failed, until one succeeds.
     package var lastFailure: StartFailure?
+    /// The last handler or process that died unasked.
+    package var lastCrash: Crash?
+    /// The last of each reason, the latest first.
+    package var lastRefusals: [LastRefusal] = []
     /// In table order.
     package var listeners: [ListenerStatus]
     package var connections: ConnectionCounters
@@ -92,7 +100,11 @@ extension ServiceStatus: JSONConvertible {
             "name": .string(name), "dispatch": .string(dispatch.rawValue), "state": .string(state.rawValue),
         ]
         object.append("reason", reason.map { .string($0) })
+        object.append("paused_since", pausedSince.map { .string("\($0)") })
+        object.append("retry_seconds", retry.map { .number($0.seconds) })
         object.append("last_failure", lastFailure?.json)
+        object.append("last_crash", lastCrash?.json)
+        object.append("last_refusals", lastRefusals.isEmpty ? nil : JSON(lastRefusals))
         object.append("listeners", JSON(listeners))
         object.append("connections", connections.json)
         object.append("handlers", JSON(handlers))
@@ -106,7 +118,11 @@ extension ServiceStatus: JSONConvertible {
         dispatch = try object.choice("dispatch")
         state = try object.choice("state")
         reason = try object.optional("reason", object.string)
+        pausedSince = try object.optional("paused_since", object.timestamp)
+        retry = try object.optional("retry_seconds", object.duration)
         lastFailure = try object.optional("last_failure", object.value)
+        lastCrash = try object.optional("last_crash", object.value)
+        lastRefusals = try object.optional("last_refusals", object.list) ?? []
         listeners = try object.list("listeners")
         connections = try object.value("connections")
         handlers = try object.list("handlers")
@@ -140,9 +156,7 @@ extension ProcessStatus: JSONConvertible {
         let object = try json.members()
         pid = try object.integer("pid")
         started = try object.timestamp("started")
-        connection = try object.optional("connection") { name throws(JSONShapeError) in
-            try object.required(name, "an id") { $0.string.flatMap { UInt64($0) } }
-        }
+        connection = try object.optional("connection", object.connection)
         state = try object.optional("state", object.choice)
         status = try object.optional("status", object.string)
     }

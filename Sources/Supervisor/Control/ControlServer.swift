@@ -1,4 +1,5 @@
 internal import ControlProtocol
+internal import DequeModule
 internal import LinuxSystem
 internal import SystemPackage
 
@@ -14,30 +15,40 @@ final class ControlServer: EventSource {
     private let runtime: Runtime
     private weak var target: (any ControlTarget)?
     /// Others than root and the supervisor's own user are let in to look (`control.group`).
-    private let admitsGroup: Bool
+    var admitsGroup: Bool
+    private let limits: ControlLimits
     private var registration: RegistrationID?
     private var clients: [ControlConnection] = []
+    /// Clients with something to be done for them.
+    private var turns: Deque<ControlConnection> = []
+    private var isTurnDue = false
     private var pause: TimerID?
+    /// When a refusal was last reported, by uid.
+    private var reported: [UInt32: Duration] = [:]
 
-    /// Clients at a time; one more takes the place of the one that has been idle longest.
-    private static let mostClients = 64
+    private static let acceptBudget = 16
     private static let retryDelay = Duration.seconds(1)
 
-    init(_ socket: consuming OwnedDescriptor, admitsGroup: Bool, runtime: Runtime, target: any ControlTarget)
-        throws(Errno)
-    {
+    init(
+        _ socket: consuming OwnedDescriptor, admitsGroup: Bool, runtime: Runtime, target: any ControlTarget,
+        limits: ControlLimits = ControlLimits()
+    ) throws(Errno) {
         self.socket = socket
         self.admitsGroup = admitsGroup
         self.runtime = runtime
         self.target = target
+        self.limits = limits
         registration = try runtime.loop.watch(self.socket.borrowed, for: .readable, self)
     }
 
     func ready(_ interest: Epoll.Interest) {
-        do {
-            admit(try Socket.accept(socket.borrowed))
-        } catch {
-            if error == .tooManyOpenFiles || error == .tooManyOpenFilesInSystem { rest() }
+        for _ in 0..<Self.acceptBudget {
+            do {
+                admit(try Socket.accept(socket.borrowed))
+            } catch {
+                if error == .tooManyOpenFiles || error == .tooManyOpenFilesInSystem { rest() }
+                return
+            }
         }
     }
 
@@ -49,6 +60,30 @@ final class ControlServer: EventSource {
             guard let self else { return }
             registration = try? runtime.loop.watch(socket.borrowed, for: .readable, self)
         }
+    }
+
+    private func admit(_ accepted: consuming AcceptedSocket) {
+        guard let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else { return }
+        let isOwner = credentials.uid == 0 || credentials.uid == CurrentProcess.uid
+        guard isOwner || admitsGroup else {
+            let error = ControlError(.notAllowed, "uid \(credentials.uid) is not let in")
+            return refused(error, credentials)
+        }
+        switch ControlPlaces.decide(uid: credentials.uid, isGuest: !isOwner, among: clients.map(\.place)) {
+        case .admit: break
+        case .replace(let index): clients[index].close()
+        case .refuse: return
+        }
+        let client = ControlConnection(
+            accepted.descriptor, credentials: credentials, isGuest: !isOwner, server: self, runtime: runtime,
+            limits: limits)
+        clients.append(client)
+        client.start()
+    }
+
+    func forget(_ client: ControlConnection) {
+        clients.removeAll { $0 === client }
+        turns.removeAll { $0 === client }
     }
 
     // MARK: Upgrade
@@ -68,7 +103,7 @@ final class ControlServer: EventSource {
         let descriptor = requester.descriptor.adopt()
         guard let credentials = try? Socket.peerCredentials(of: descriptor.borrowed) else { return }
         let client = ControlConnection(
-            descriptor, credentials: credentials, mayChange: true, server: self, loop: runtime.loop)
+            descriptor, credentials: credentials, isGuest: false, server: self, runtime: runtime, limits: limits)
         clients.append(client)
         let id = requester.id.isEmpty ? nil : try? JSON(parsing: requester.id, limits: .request)
         runtime.loop.afterThisRound {
@@ -77,177 +112,51 @@ final class ControlServer: EventSource {
         }
     }
 
-    private func admit(_ accepted: consuming AcceptedSocket) {
-        guard let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else { return }
-        let isOwner = credentials.uid == 0 || credentials.uid == CurrentProcess.uid
-        guard isOwner || admitsGroup else {
-            let error = ControlError(.notAllowed, "uid \(credentials.uid) is not let in")
-            return report(.refused(error, uid: credentials.uid, pid: Int(credentials.pid)))
+    // MARK: Requests
+
+    /// Something is to be done for `client`. One client is served in each round of the loop, in turn: whatever they ask
+    /// for, connections are accepted and handed on between two requests.
+    func wantsTurn(_ client: ControlConnection) {
+        turns.append(client)
+        scheduleTurn()
+    }
+
+    private func scheduleTurn() {
+        guard !isTurnDue, !turns.isEmpty else { return }
+        isTurnDue = true
+        runtime.loop.afterThisRound { [self] in
+            isTurnDue = false
+            turns.popFirst()?.takeTurn()
+            scheduleTurn()
         }
-        if clients.count >= Self.mostClients { clients.min { $0.lastUse < $1.lastUse }?.close() }
-        let client = ControlConnection(
-            accepted.descriptor, credentials: credentials, mayChange: isOwner, server: self, loop: runtime.loop)
-        clients.append(client)
-        client.start()
     }
 
-    fileprivate func report(_ event: ControlEvent) {
-        runtime.events.report(.control(event))
-    }
-
-    fileprivate func perform(_ method: ControlRequest.Method, answer: @escaping (Result<JSON, ControlError>) -> Void) {
+    func perform(
+        _ method: ControlRequest.Method, for client: PeerCredentials,
+        answer: @escaping (Result<JSON, ControlError>) -> Void
+    ) {
+        if !method.onlyLooks {
+            report(
+                .requested(
+                    method: method.name, services: Array(method.services.prefix(Self.mostNamed)), uid: client.uid,
+                    pid: Int(client.pid)))
+        }
         target?.perform(method, answer: answer)
     }
 
-    fileprivate func forget(_ client: ControlConnection) {
-        clients.removeAll { $0 === client }
-    }
-}
+    /// Services that an event names.
+    private static let mostNamed = 16
 
-/// One client: a request at a time, and a reply that it must take in time.
-final class ControlConnection: EventSource {
-    private let socket: OwnedDescriptor
-    private let credentials: PeerCredentials
-    /// May do more than look.
-    private let mayChange: Bool
-    private weak var server: ControlServer?
-    private let loop: EventLoop
-    private var registration: RegistrationID?
-    private var framer = LineFramer(limit: JSONLimits.request.bytes)
-    private var unsent: [UInt8] = []
-    private var isAnswering = false
-    /// The last one.
-    private var request: ControlRequest?
-    private var slow: TimerID?
-    private(set) var lastUse: Duration
-
-    /// To take what was answered.
-    private static let patience = Duration.seconds(10)
-
-    init(
-        _ socket: consuming OwnedDescriptor, credentials: PeerCredentials, mayChange: Bool, server: ControlServer,
-        loop: EventLoop
-    ) {
-        self.socket = socket
-        self.credentials = credentials
-        self.mayChange = mayChange
-        self.server = server
-        self.loop = loop
-        lastUse = loop.now
+    /// Reports what was refused, once a second for each uid: whoever is refused may go on trying.
+    func refused(_ error: ControlError, _ client: PeerCredentials) {
+        let now = runtime.loop.now
+        reported = reported.filter { now - $0.value < .seconds(1) }
+        guard reported[client.uid] == nil, reported.count < ControlPlaces.most else { return }
+        reported[client.uid] = now
+        report(.refused(error, uid: client.uid, pid: Int(client.pid)))
     }
 
-    func start() {
-        try? Socket.setNonblocking(socket.borrowed, true)
-        registration = try? loop.watch(socket.borrowed, for: [.readable, .peerClosed], self)
-        if registration == nil { close() }
-    }
-
-    // MARK: Upgrade
-
-    /// For the program that takes over, when this is who has asked for it.
-    var requester: SavedRequester? {
-        guard isAnswering, let request, request.method == .upgrade else { return nil }
-        return SavedRequester(descriptor: SavedDescriptor(socket.borrowed), id: request.id?.line ?? [])
-    }
-
-    /// The program is about to be another, which knows nothing of this client.
-    func leave() {
-        let error = ControlError(.failed, "another program has taken over; what was asked for goes on")
-        unsent +=
-            isAnswering
-            ? ControlReply(.failure(error), id: request?.id).json.line : JSON.object(["reconnect": .bool(true)]).line
-        send()
-        close()
-    }
-
-    func close() {
-        if let registration { loop.forget(registration) }
-        registration = nil
-        if let slow { loop.cancel(slow) }
-        slow = nil
-        server?.forget(self)
-    }
-
-    func ready(_ interest: Epoll.Interest) {
-        lastUse = loop.now
-        if interest.contains(.hangUp) { return close() }
-        if interest.contains(.writable) { return send() }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        guard let count = try? socket.borrowed.readOnce(into: &buffer), count > 0 else { return close() }
-        framer.append(buffer[..<count])
-        serveNext()
-    }
-
-    /// Serves the next line that is complete, unless one is being answered.
-    private func serveNext() {
-        guard !isAnswering, unsent.isEmpty, registration != nil else { return }
-        do {
-            guard let line = try framer.next() else { return listen(for: [.readable, .peerClosed]) }
-            // What comes meanwhile stays in the socket.
-            isAnswering = true
-            listen(for: [])
-            serve(line)
-        } catch {
-            answer(ControlReply(.failure(ControlError(.badRequest, "a line over \(error.limit) bytes"))))
-            close()
-        }
-    }
-
-    private func serve(_ line: [UInt8]) {
-        switch ControlRequest.read(line) {
-        case .refused(let reply):
-            answer(reply)
-        case .request(let request):
-            self.request = request
-            guard mayChange || request.method.isForEverybody else {
-                let error = ControlError(
-                    .notAllowed, "\(request.method.name) is for root and the supervisor's own user")
-                server?.report(.refused(error, uid: credentials.uid, pid: Int(credentials.pid)))
-                return answer(ControlReply(.failure(error), id: request.id))
-            }
-            server?.report(
-                .requested(
-                    method: request.method.name, services: request.method.services, uid: credentials.uid,
-                    pid: Int(credentials.pid)))
-            server?.perform(request.method) { [weak self] in self?.answer(ControlReply($0, id: request.id)) }
-        }
-    }
-
-    func answer(_ reply: ControlReply) {
-        guard registration != nil else { return }
-        isAnswering = false
-        unsent += reply.json.line
-        send()
-    }
-
-    private func send() {
-        var written = 0
-        while written < unsent.count {
-            guard let count = socket.borrowed.writeOnce(unsent, from: written, to: unsent.count) else { return close() }
-            if count == 0 { break }
-            written += count
-        }
-        unsent.removeFirst(written)
-        if unsent.isEmpty {
-            if let slow { loop.cancel(slow) }
-            slow = nil
-            loop.afterThisRound { [weak self] in self?.serveNext() }
-        } else {
-            listen(for: .writable)
-            if slow == nil { slow = loop.schedule(after: Self.patience) { [weak self] in self?.close() } }
-        }
-    }
-
-    private func listen(for interest: Epoll.Interest) {
-        if let registration { loop.change(registration, to: interest) }
-    }
-}
-
-extension ControlRequest.Method {
-    fileprivate var services: [String] {
-        switch self {
-        case .status(let services), .stop(let services, _), .restart(let services): services
-        case .upgrade: []
-        }
+    private func report(_ event: ControlEvent) {
+        runtime.events.report(.control(event))
     }
 }

@@ -159,6 +159,16 @@ final class Dispatcher {
         (exec?.instances ?? []) + waits.compactMap(\.instance)
     }
 
+    func list(in census: inout ConnectionCensus) {
+        banner?.list(in: &census)
+        exec?.list(in: &census)
+        handoff?.list(in: &census)
+        inside?.list(in: &census)
+        relays?.list(in: &census)
+        multiplexer?.list(in: &census)
+        router?.list(in: &census)
+    }
+
     /// The same, for the status.
     var processes: [ProcessStatus] {
         let serving = exec?.instances ?? []

@@ -1,3 +1,4 @@
+internal import ControlProtocol
 internal import LinuxSystem
 
 /// Connections of one service that have been accepted and are not decided on yet: their header has not come, or
@@ -7,11 +8,12 @@ final class Arrivals {
 
     private final class Arrival {
         let connection: DescriptorBox
-        let origin: ConnectionOrigin
+        /// Nil where another service counts it still.
+        let origin: ConnectionOrigin?
         var reception: ProxyReception?
         let abandoned: () -> Void
 
-        init(_ connection: DescriptorBox, _ origin: ConnectionOrigin, abandoned: @escaping () -> Void) {
+        init(_ connection: DescriptorBox, _ origin: ConnectionOrigin?, abandoned: @escaping () -> Void) {
             self.connection = connection
             self.origin = origin
             self.abandoned = abandoned
@@ -42,8 +44,16 @@ final class Arrivals {
     }
 
     /// Keeps `connection` until `claim` takes it back.
-    func keep(_ connection: DescriptorBox, _ origin: ConnectionOrigin, abandoned: @escaping () -> Void) {
-        entries[origin.number] = Arrival(connection, origin, abandoned: abandoned)
+    ///
+    /// - Parameter isOwn: No other service counts it.
+    func keep(
+        _ connection: DescriptorBox, _ origin: ConnectionOrigin, isOwn: Bool, abandoned: @escaping () -> Void
+    ) {
+        entries[origin.number] = Arrival(connection, isOwn ? origin : nil, abandoned: abandoned)
+    }
+
+    func list(in census: inout ConnectionCensus) {
+        for origin in entries.values.compactMap(\.origin) { census.add(origin, .arriving) }
     }
 
     /// Whether the connection is still here, and not abandoned; it is let go.
@@ -57,8 +67,8 @@ final class Arrivals {
     /// To be carried over, at rest.
     var saved: [SavedArrival] {
         entries.values.compactMap { arrival in
-            guard let due = arrival.reception?.due,
-                let connection = SavedConnection(arrival.connection, arrival.origin)
+            guard let due = arrival.reception?.due, let origin = arrival.origin,
+                let connection = SavedConnection(arrival.connection, origin)
             else { return nil }
             return SavedArrival(connection: connection, due: due)
         }

@@ -11,7 +11,7 @@ final class Banner {
     private let record: ServiceRecord
     private let runtime: Runtime
     private let timeout: Duration
-    private var waiting: [UInt64: (rest: BannerRest, origin: ConnectionOrigin)] = [:]
+    private var waiting: [UInt64: (origin: ConnectionOrigin, rest: BannerRest)] = [:]
 
     /// Nil where there is nothing to say.
     ///
@@ -61,7 +61,7 @@ final class Banner {
             record.connections.queued -= 1
             return giveUp(connection, origin)
         }
-        waiting[origin.number] = (rest, origin)
+        waiting[origin.number] = (origin, rest)
     }
 
     // MARK: Carried over
@@ -86,9 +86,13 @@ final class Banner {
         if let descriptor = connection.take() { runtime.closeUnread(descriptor) }
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for (origin, _) in waiting.values { census.add(origin, .banner) }
+    }
+
     /// The supervisor stops: nobody is waited for any more.
     func end() {
-        for (rest, _) in waiting.values { rest.finish(.late) }
+        for (_, rest) in waiting.values { rest.finish(.late) }
     }
 }
 

@@ -32,6 +32,8 @@ final class Intake {
         admission = Admission(settings)
     }
 
+    func list(in census: inout ConnectionCensus) { arrivals.list(in: &census) }
+
     /// Nobody is waited for any more.
     var isDone: Bool { arrivals.count == 0 }
 
@@ -226,7 +228,7 @@ extension Intake {
         let number = candidate.origin.number
         let isOwn = candidate.answer == nil
         if isOwn { record.connections.queued += 1 }
-        arrivals.keep(candidate.connection, candidate.origin) { [self] in abandon(candidate) }
+        arrivals.keep(candidate.connection, candidate.origin, isOwn: isOwn) { [self] in abandon(candidate) }
         runtime.names.confirmedName(of: candidate.origin.peer) { [self] name in
             guard arrivals.claim(number) else { return }
             if isOwn { record.connections.queued -= 1 }

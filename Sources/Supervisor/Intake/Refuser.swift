@@ -51,9 +51,10 @@ final class Refuser {
 
     /// Counts and reports a refusal: the first of its kind from its source at once, its repetitions in summary.
     func note(_ origin: ConnectionOrigin, _ reason: RefusalReason, detail: String? = nil) {
-        record.connections.refused[reason] += 1
+        record.refuse(origin, reason, detail: detail)
         guard summary.reports(origin.peer.withoutPort, reason, at: runtime.loop.now) else { return }
-        record.report(.refused(reason, detail: detail), origin)
+        record.report(
+            .refused(reason, detail: detail, duration: runtime.loop.now - origin.accepted), origin)
         scheduleSummary()
     }
 

@@ -48,8 +48,10 @@ final class Listener: EventSource {
         static let name = Holds(rawValue: 32)
         /// `access_times`, `max_load`.
         static let closed = Holds(rawValue: 64)
+        /// Somebody paused the service.
+        static let person = Holds(rawValue: 128)
         /// Another program is about to take over.
-        static let upgrade = Holds(rawValue: 1 << 16)
+        static let upgrade = Holds(rawValue: 256)
     }
 
     enum Change {

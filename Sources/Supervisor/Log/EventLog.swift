@@ -1,11 +1,19 @@
 internal import ControlProtocol
 internal import LinuxSystem
 
-/// Where everything that happens is reported, once, by whoever decides it; the log renders it.
+/// Who is told that there is something new in the ring.
+protocol EventFollower: AnyObject {
+    func eventsCame()
+}
+
+/// Where everything that happens is reported, once, by whoever decides it; the log renders it, and the ring keeps it
+/// for those who ask.
 final class EventLog {
     private let output: LogOutput
     var level: EventLevel
     private var choices: [String: LogChoice] = [:]
+    private(set) var ring = EventRing()
+    private var followers: [any EventFollower] = []
 
     init(output: LogOutput, level: EventLevel) {
         self.output = output
@@ -18,14 +26,34 @@ final class EventLog {
     }
 
     func report(_ kind: Event.Kind, service: String? = nil, _ origin: ConnectionOrigin? = nil) {
-        var event = Event(
-            time: Timestamp.now, service: service, connection: origin?.number, peer: origin?.peer.description, kind)
-        if let service, let choice = choices[service] {
+        let recorded = RecordedEvent(
+            time: .now, service: service, connection: origin?.number, peer: origin?.peer, kind: kind)
+        ring.append(recorded)
+        for follower in followers { follower.eventsCame() }
+        log(recorded)
+    }
+
+    /// Renders what is to be written, and nothing else.
+    private func log(_ recorded: RecordedEvent) {
+        let choice = recorded.service.flatMap { choices[$0] }
+        if choice == nil, recorded.kind.level < level { return }
+        var event = recorded.event
+        if let choice {
             guard let shown = choice.shown(event) else { return }
             event = shown
         }
         guard event.level >= level else { return }
         output.write(event.text)
+    }
+
+    // MARK: Following
+
+    func add(_ follower: any EventFollower) {
+        followers.append(follower)
+    }
+
+    func remove(_ follower: any EventFollower) {
+        followers.removeAll { $0 === follower }
     }
 }
 

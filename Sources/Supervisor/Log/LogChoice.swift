@@ -69,11 +69,11 @@ struct LogChoice {
         switch kind {
         case .process(.exited(let pid, let end, let duration)):
             kind = .process(.exited(pid: pid, end, duration: lines.contains(.duration) ? duration : nil))
-        case .connection(.ended(let duration, let traffic, let why)):
+        case .connection(.ended(let duration, let traffic, let why, let handler)):
             kind = .connection(
                 .ended(
                     duration: lines.contains(.duration) ? duration : nil,
-                    traffic: lines.contains(.traffic) ? traffic : nil, why: why))
+                    traffic: lines.contains(.traffic) ? traffic : nil, why: why, handler: handler))
         default: break
         }
     }

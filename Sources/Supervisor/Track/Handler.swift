@@ -54,6 +54,8 @@ final class Handler {
     var channelIsBroken = false
     /// When it last acknowledged, or was sent the first baton of those that stand unacknowledged.
     var lastProgress = Duration.zero
+    /// Since when it has been unresponsive.
+    var silentSince: Duration?
     /// Since when it has had nothing to do; nil while it has.
     var idleSince: Duration?
     var heartbeat: Heartbeat?
@@ -213,10 +215,11 @@ final class Handler {
 
     func handle(_ event: HandlerMachine.Event) {
         let before = machine.state
-        perform(machine.handle(event))
+        let actions = machine.handle(event)
+        if before != machine.state { reportState(after: before) }
+        perform(actions)
         guard before != machine.state else { return }
         if machine.state == .draining || machine.state == .ending { owner?.handlerLeaving(self) }
-        if machine.state != .gone { reportState() }
     }
 
     /// Ends its process now: by its stop signal, or with SIGKILL.
@@ -242,7 +245,7 @@ final class Handler {
 
     private func kill() {
         if let instance {
-            instance.kill(why: "its handler is ended")
+            instance.kill(why: silentSince == nil ? "its handler is ended" : "it is unresponsive")
         } else if machineKind == .supervised {
             // The handler is collected; its group may still hold the channel.
             if pid > 1 { ChildProcess.signalGroup(pid, SIGKILL) }

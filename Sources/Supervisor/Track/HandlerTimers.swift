@@ -79,16 +79,35 @@ extension Handler {
         }
     }
 
-    func reportState() {
-        guard state != .starting, state != .ready else { return }
-        record.report(.handler(.changed(id: id, pid: Int(pid), to: shownState)))
+    func reportState(after before: HandlerMachine.State) {
+        let change: HandlerEvent.Change
+        switch state {
+        case .unresponsive:
+            change = .unresponsive
+            silentSince = runtime.loop.now
+        case .ready where before == .unresponsive:
+            change = .ready
+            silentSince = nil
+        case .draining: change = .draining
+        case .starting, .ready, .ending, .gone: return
+        }
+        record.report(.handler(.changed(id: id, pid: Int(pid), to: change)))
     }
 
+    /// As events name it.
+    var reference: HandlerReference { HandlerReference(id: id, pid: Int(pid)) }
+
+    /// For how long it has been unresponsive; nil when it is not.
+    var silence: Duration? { silentSince.map { runtime.loop.now - $0 } }
+
     var status: HandlerStatus {
-        HandlerStatus(
+        var status = HandlerStatus(
             id: id, pid: Int(pid), kind: kind, state: shownState, capacity: capacity, held: load,
             unacknowledged: unacknowledgedCount, served: served, started: started,
             lastSignOfLife: runtime.loop.now - lastSign, status: statusText)
+        status.unresponsive = silence
+        if unacknowledgedCount > 0 { status.unacknowledgedFor = runtime.loop.now - lastProgress }
+        return status
     }
 }
 

@@ -58,26 +58,44 @@ struct ControlClient: ~Copyable {
 
     /// The next line; nil at the end of the stream.
     private mutating func nextLine(patience: Duration?) throws(Failure) -> [UInt8]? {
+        if case .line(let line) = try read(patience: patience) { line } else { nil }
+    }
+
+    enum Reading {
+        case line([UInt8])
+        /// The supervisor has closed the connection.
+        case ended
+        case interrupted
+    }
+
+    /// Waits for the next line.
+    ///
+    /// - Parameter interruption: What makes an end of waiting when it is readable.
+    mutating func read(patience: Duration?, unless interruption: FileDescriptor? = nil) throws(Failure) -> Reading {
         let deadline = patience.map { Clock.now() + $0 }
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
         do {
-            var epoll = try Epoll(batch: 1)
+            if let line = try framer.next() { return .line(line) }
+            var buffer = [UInt8](repeating: 0, count: 64 << 10)
+            var epoll = try Epoll(batch: 2)
             try epoll.add(socket.borrowed, .readable, token: 0)
+            if let interruption { try epoll.add(interruption, .readable, token: 1) }
             while true {
-                if let line = try framer.next() { return line }
                 let left = deadline.map { $0 - Clock.now() }
                 if let left, left <= .zero {
                     throw Failure(.unavailable, "\(directory.path): the supervisor does not answer")
                 }
-                guard try epoll.wait(timeout: left) > 0 else { continue }
+                let count = try epoll.wait(timeout: left)
+                guard count > 0 else { continue }
+                if (0..<count).contains(where: { epoll.event($0).token == 1 }) { return .interrupted }
                 guard let count = try socket.borrowed.readOnce(into: &buffer) else { continue }
-                if count == 0 { return nil }
+                if count == 0 { return .ended }
                 framer.append(buffer.prefix(count))
+                if let line = try framer.next() { return .line(line) }
             }
         } catch let failure as Failure {
             throw failure
         } catch Errno.connectionReset {
-            return nil
+            return .ended
         } catch {
             throw Failure(.failed, "\(directory.path): \(error)")
         }

@@ -21,17 +21,15 @@ struct StatusReport {
     }
 
     private var headline: [String] {
-        let problems = status.problems
-        let health = problems.isEmpty ? "healthy" : "not healthy"
-        let verdict = status.state == .stopping ? "stopping, \(health)" : health
-        var lines = wrapped(
-            [
-                "baton \(status.version.printable())", "pid \(status.pid)", "up \(status.uptime.brief)",
-                status.table.printable(), verdict,
-            ], indent: 0)
-        lines = lines.map { paint.strong($0) }
-        for problem in problems { lines += wrapped(["! " + problem], indent: 0).map { paint.bad($0) } }
+        let colour = status.isHealthy ? paint.good : paint.bad
+        var lines = [paint.strong(colour(status.verdict))]
+        for problem in status.problems { lines += wrapped(["! " + problem], indent: 0).map { paint.bad($0) } }
         return lines
+            + wrapped(
+                [
+                    "baton \(status.version.printable())", "pid \(status.pid)", "up \(status.uptime.brief)",
+                    status.table.printable(),
+                ], indent: 0)
     }
 
     private var overview: Columns {
@@ -72,10 +70,8 @@ extension StatusReport {
     private func details(of service: ServiceStatus) -> [String] {
         var lines: [String] = []
         if let reason = service.reason { lines += wrapped([reason.printable()], indent: 2) }
-        if let failure = service.lastFailure {
-            let what = "last start failed at \(failure.stage.printable()): \(failure.error.printable())"
-            lines += wrapped([what, "\(failure.time)"], indent: 2).map { paint.odd($0) }
-        }
+        if let since = service.pausedSince { lines += wrapped(["paused since \(since)"], indent: 2) }
+        lines += incidents(of: service)
         for listener in service.listeners { lines += self.lines(of: listener, in: service) }
         for handler in service.handlers { lines += self.lines(of: handler) }
         if !service.processes.isEmpty {
@@ -83,6 +79,28 @@ extension StatusReport {
         }
         lines += wrapped(counters(of: service.connections), indent: 2)
         return lines
+    }
+
+    /// What went wrong last.
+    private func incidents(of service: ServiceStatus) -> [String] {
+        var incidents: [[String]] = []
+        if let failure = service.lastFailure {
+            let again = service.retry.map { ", next try in \($0.brief)" } ?? ""
+            incidents.append([failure.words + again, "\(failure.time)"])
+        }
+        if let crash = service.lastCrash {
+            let handler = crash.handler.map { "handler \($0), " } ?? ""
+            let connection = crash.connection.map { " (connection \($0) from \(crash.peer ?? "?"))" } ?? ""
+            incidents.append(["last crash: \(handler)pid \(crash.pid), \(crash.reason)\(connection)", "\(crash.time)"])
+        }
+        for refusal in service.lastRefusals.prefix(3) {
+            let detail = refusal.detail.map { "; \($0)" } ?? ""
+            incidents.append([
+                "last refused (\(refusal.reason.rawValue)): \(refusal.peer), connection \(refusal.connection)\(detail)",
+                "\(refusal.time)",
+            ])
+        }
+        return incidents.flatMap { wrapped($0, indent: 2).map { paint.odd($0) } }
     }
 
     private func words(for process: ProcessStatus) -> String {
@@ -106,8 +124,12 @@ extension StatusReport {
             "handler \(handler.id.printable()) (\(handler.kind.rawValue), pid \(handler.pid)) \(handler.state.rawValue)",
             "\(handler.held) of \(handler.capacity) held",
         ]
-        if handler.unacknowledged > 0 { phrases.append("\(handler.unacknowledged) unacknowledged") }
+        if handler.unacknowledged > 0 {
+            let since = handler.unacknowledgedFor.map { " for \($0.brief)" } ?? ""
+            phrases.append("\(handler.unacknowledged) unacknowledged\(since)")
+        }
         phrases.append("\(handler.served) served")
+        if let silence = handler.unresponsive { phrases.append("unresponsive for \(silence.brief)") }
         phrases.append("last sign of life \(handler.lastSignOfLife.brief) ago")
         if !handler.status.isEmpty { phrases.append("\"\(handler.status.printable())\"") }
         let lines = wrapped(phrases, indent: 2)

@@ -48,6 +48,10 @@ final class FrontConnections<Stage> {
         guests[number]?.origin.drained = bytes
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for guest in guests.values where !guest.isRefused { census.add(guest.origin, .routing) }
+    }
+
     // MARK: Carried over
 
     /// - Parameter add: Puts in what the stage knows; false for one that cannot be carried over now.

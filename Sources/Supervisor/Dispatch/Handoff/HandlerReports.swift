@@ -29,9 +29,14 @@ extension HandoffDispatch: HandlerOwner {
         for baton in batons {
             record.connections.active -= 1
             record.connections.ended += 1
-            record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
-            close(baton)
+            end(baton, with: handler)
         }
+    }
+
+    private func end(_ baton: Baton, with handler: Handler) {
+        record.report(
+            .ended(duration: runtime.loop.now - baton.origin.accepted, handler: handler.reference), baton.origin)
+        close(baton)
     }
 
     func handler(_ handler: Handler, returned baton: Baton, why: String) {
@@ -48,10 +53,11 @@ extension HandoffDispatch: HandlerOwner {
     func handlerGone(_ handler: Handler, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains) {
         handlers.removeAll { $0 === handler }
         let expected = departure.manner == .dismissed || departure.manner == .finished
-        record.report(
-            .handler(.gone(id: handler.id, pid: Int(handler.pid), why: departure.description, expected: expected)))
+        let how = handler.silence.map { "unresponsive for \($0.brief); \(departure)" } ?? departure.description
+        record.report(.handler(.gone(id: handler.id, pid: Int(handler.pid), why: how, expected: expected)))
+        if departure.manner == .crashed { record.crashed(handler: handler.id, pid: handler.pid, how: how) }
         let asked = handler.machine.endsAsAsked
-        let back = untouched(remains, departure, asked: asked)
+        let back = untouched(remains, departure, of: handler, asked: asked)
         // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
         for baton in remains.unacknowledged { baton.isSuspect = !asked }
         for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
@@ -64,13 +70,14 @@ extension HandoffDispatch: HandlerOwner {
 
     /// What may go to another handler, back among the queued; the rest has ended with this one, or is cut.
     private func untouched(
-        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, asked: Bool
+        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, of handler: Handler, asked: Bool
     ) -> [Baton] {
         var back: [Baton] = []
         for baton in remains.unacknowledged {
             if departure.leftChannelOpen || !baton.isUntouched {
                 record.connections.queued -= 1
-                cut(baton, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
+                cut(
+                    baton, with: handler, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
             } else {
                 back.append(baton)
             }
@@ -85,18 +92,19 @@ extension HandoffDispatch: HandlerOwner {
             } else if asked {
                 // The end of its channel is a clean end behind a DRAIN.
                 record.connections.ended += 1
-                record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
-                close(baton)
+                end(baton, with: handler)
             } else {
-                cut(baton, why: "its handler died")
+                cut(baton, with: handler, why: "its handler died")
             }
         }
         return back
     }
 
-    func cut(_ baton: Baton, why: String) {
+    func cut(_ baton: Baton, with handler: Handler, why: String) {
         record.connections.cut += 1
-        record.report(.cut(why: why), baton.origin)
+        record.report(
+            .cut(why: why, handler: handler.reference, duration: runtime.loop.now - baton.origin.accepted),
+            baton.origin)
         close(baton)
     }
 
@@ -119,7 +127,9 @@ extension HandoffDispatch: HandlerOwner {
         guard let most = settings.maxDeliveries, baton.deliveries >= most else { return false }
         record.connections.queued -= 1
         record.connections.abandoned += 1
-        record.report(.abandoned(deliveries: baton.deliveries), baton.origin)
+        record.report(
+            .abandoned(deliveries: baton.deliveries, duration: runtime.loop.now - baton.origin.accepted),
+            baton.origin)
         close(baton)
         return true
     }

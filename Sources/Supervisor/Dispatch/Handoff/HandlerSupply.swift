@@ -54,11 +54,18 @@ final class HandlerSupply {
         }
     }
 
-    /// For the status: why nobody comes, and when the next try is.
+    /// For the status: why nobody comes.
     var failure: String? {
         guard case .failed(_, let until) = state else { return nil }
-        guard let until else { return "its handler is not started again by itself" }
-        return "its handler does not start; next try in \(max(.zero, until - runtime.loop.now).brief)"
+        return until == nil ? "its handler is not started again by itself" : "its handler does not start"
+    }
+
+    /// Until what failed is tried again.
+    var retry: Duration? {
+        switch state {
+        case .failed(_, let until?), .waiting(_, let until): max(.zero, until - runtime.loop.now)
+        case .open, .recovering, .failed(_, nil): nil
+        }
     }
 
     /// The handler that the pool could do without.

@@ -208,6 +208,15 @@ final class HandoffDispatch {
         changed()
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for place in 0..<queue.count { census.add(queue[place].origin, .queued) }
+        for handler in handlers {
+            for baton in handler.unacknowledged.values { census.add(baton.origin, .sent, handler: handler) }
+            for baton in handler.held.values { census.add(baton.origin, .held, handler: handler) }
+            for baton in handler.passing.values { census.add(baton.origin, .held, handler: handler) }
+        }
+    }
+
     // MARK: Stopping
 
     /// Takes no more; handlers are drained once the queue has reached them.

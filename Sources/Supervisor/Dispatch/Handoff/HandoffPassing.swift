@@ -82,7 +82,7 @@ extension HandoffDispatch {
         if let socket = passed.socket { runtime.closeCopy(socket) }
         guard let abandoned = handler.answerRefused(passed.id, reason) else { return }
         record.connections.active -= 1
-        cut(abandoned, why: "its handler died when it had passed it on")
+        cut(abandoned, with: handler, why: "its handler died when it had passed it on")
     }
 
     // MARK: Another handler

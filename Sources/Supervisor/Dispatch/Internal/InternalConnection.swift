@@ -7,7 +7,7 @@ internal import SystemPackage
 /// No call on the socket waits, so its blocking mode does not matter.
 final class InternalConnection: EventSource {
     private let connection: DescriptorBox
-    private let origin: ConnectionOrigin
+    let origin: ConnectionOrigin
     private let runtime: Runtime
     private let limits: InternalLimits
     private let ended: () -> Void

@@ -45,6 +45,10 @@ final class InternalDispatch {
         connections[origin.number] = served
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for connection in connections.values { census.add(connection.origin, .internal) }
+    }
+
     /// Closes every connection, for the supervisor stops now.
     func endAll() {
         for connection in connections.values { connection.end() }

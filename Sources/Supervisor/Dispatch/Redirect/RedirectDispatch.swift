@@ -14,7 +14,7 @@ final class RedirectDispatch {
     /// Told whenever a connection ended, so that there may be room again.
     private let changed: () -> Void
     private var connecting: [UInt64: Waiting] = [:]
-    private var relays: [UInt64: (relay: Relay, origin: ConnectionOrigin)] = [:]
+    private var relays: [UInt64: (origin: ConnectionOrigin, relay: Relay)] = [:]
     /// The address that answered last is tried first.
     private var preferred: SocketAddress?
 
@@ -94,7 +94,7 @@ final class RedirectDispatch {
         for saved in saved.relays {
             let origin = ConnectionOrigin(saved.origin, books)
             let relay = Relay(saved, runtime: runtime, limits: limits) { [self] in ended(origin, $0, $1) }
-            relays[origin.number] = (relay, origin)
+            relays[origin.number] = (origin, relay)
             runtime.loop.afterThisRound { relay.start() }
         }
     }
@@ -117,7 +117,7 @@ final class RedirectDispatch {
             target: RelayEnd(target, isUnix: address.isUnix), header: header + origin.drained, runtime: runtime,
             limits: limits
         ) { [self] traffic, why in ended(origin, traffic, why) }
-        relays[origin.number] = (relay, origin)
+        relays[origin.number] = (origin, relay)
         relay.start()
     }
 
@@ -129,6 +129,11 @@ final class RedirectDispatch {
         changed()
     }
 
+    func list(in census: inout ConnectionCensus) {
+        for waiting in connecting.values { census.add(waiting.origin, .connecting) }
+        for (origin, _) in relays.values { census.add(origin, .relayed) }
+    }
+
     /// Breaks off every connection, for the supervisor stops now.
     func endAll() {
         for waiting in connecting.values {
@@ -136,7 +141,7 @@ final class RedirectDispatch {
             connecting[waiting.origin.number] = nil
             refuse(waiting, .stopping, "the target had not answered yet")
         }
-        for (relay, _) in relays.values { relay.end(why: "the service is stopping") }
+        for (_, relay) in relays.values { relay.end(why: "the service is stopping") }
     }
 
     private func refuse(_ waiting: Waiting, _ reason: RefusalReason, _ detail: String) {

@@ -30,6 +30,8 @@ final class RouteDispatch {
     /// Connections that have not found their service: what `instances` limits.
     var count: Int { guests.count }
 
+    func list(in census: inout ConnectionCensus) { guests.list(in: &census) }
+
     /// Looks at `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         let look = RouteLook(connection, origin, rules, loop: runtime.loop) { [self] in decided($0, origin.number) }

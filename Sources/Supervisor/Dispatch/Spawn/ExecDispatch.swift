@@ -10,7 +10,7 @@ final class ExecDispatch {
     private let runtime: Runtime
     /// Told whenever a process ended, so that there may be room again.
     private let changed: () -> Void
-    private var starting = 0
+    private var starting: [UInt64: ConnectionOrigin] = [:]
     private var running: [Int32: Instance] = [:]
     /// Between clients and processes, by connection.
     private var bridges: [UInt64: DrainedBridge] = [:]
@@ -27,7 +27,7 @@ final class ExecDispatch {
     }
 
     /// Processes, running or being started: what `instances` limits.
-    var count: Int { starting + running.count }
+    var count: Int { starting.count + running.count }
     var instances: [Instance] { Array(running.values) }
     /// Connections that need the supervisor still.
     var bridgeCount: Int { bridges.count }
@@ -42,14 +42,14 @@ final class ExecDispatch {
             return refuser.refuse(connection, origin, .global, detail: "socketpair: \(error)")
         }
         record.connections.active += 1
-        starting += 1
+        starting[origin.number] = origin
         let systemd = program.service.style == .systemd
         let start = program.start(
             systemd ? .numbered : .standardInput, sockets: [bridge?.theirs ?? connection],
             announcing: systemd ? ["connection"] : nil
         ) { $0.describe(origin, socket: socket) }
         runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
-            starting -= 1
+            starting[origin.number] = nil
             settle(outcome, connection, origin, bridge)
         }
     }
@@ -66,7 +66,10 @@ final class ExecDispatch {
             if let descriptor = connection.take() { runtime.close(descriptor) }
             running[pid] = Instance(
                 pid: pid, service: record.name, settings: program.service.process, origin: origin, runtime: runtime
-            ) { [self] _, _ in ended(pid) }
+            ) { [self] instance, status in
+                record.ended(instance, status)
+                ended(pid)
+            }
         case .failed(_, let stage, let error):
             record.connections.active -= 1
             record.failed(stage: stage.description, error: "\(error)")
@@ -81,6 +84,13 @@ final class ExecDispatch {
         bridge.start(connection, origin) { [self] in
             bridges[origin.number] = nil
             changed()
+        }
+    }
+
+    func list(in census: inout ConnectionCensus) {
+        for origin in starting.values { census.add(origin, .starting) }
+        for instance in running.values {
+            if let origin = instance.origin { census.add(origin, .running, pid: instance.pid) }
         }
     }
 

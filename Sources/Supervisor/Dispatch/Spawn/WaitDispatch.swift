@@ -40,6 +40,8 @@ final class WaitDispatch {
     /// Processes, running or being started.
     var count: Int { isStarting || instance != nil ? 1 : 0 }
     var isPaused: Bool { pause != nil }
+    /// When it is tried again, while it is paused.
+    private(set) var pausedUntil = Duration.zero
 
     /// One of the sockets has something to read.
     ///
@@ -137,6 +139,7 @@ final class WaitDispatch {
     }
 
     private func ended(_ instance: Instance, _ status: ExitStatus) {
+        record.ended(instance, status)
         self.instance = nil
         notifying?.end()
         notifying = nil
@@ -171,6 +174,7 @@ final class WaitDispatch {
             listener.hold(.trigger)
             listener.release(.handler)
         }
+        pausedUntil = time
         pause = runtime.loop.schedule(at: time) { [self] in
             pause = nil
             eatFirstDatagram()

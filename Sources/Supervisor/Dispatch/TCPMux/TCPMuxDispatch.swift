@@ -32,6 +32,8 @@ final class TCPMuxDispatch {
     /// Connections that have not found their service: what `instances` limits.
     var count: Int { guests.count }
 
+    func list(in census: inout ConnectionCensus) { guests.list(in: &census) }
+
     /// Reads the name from `connection`, which counts as active from now on.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         let reception = reception(connection, origin)
