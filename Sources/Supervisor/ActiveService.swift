@@ -158,8 +158,8 @@ extension ActiveService {
         saved.name = definition.name
         saved.isStopping = isStopping
         saved.endDue = runtime.loop.time(of: endTimer)
-        saved.counters = record.connections
-        saved.lastFailure = record.lastFailure
+        saved.pausedSince = pausedSince
+        saved.record = record.saved
         saved.listeners = listeners.map(\.saved)
         saved.rates = intake.rates
         saved.arrivals = intake.savedArrivals
@@ -170,9 +170,10 @@ extension ActiveService {
 
     /// Goes on where the program before left off, in the place of `start`.
     func resume(_ saved: SavedService) throws(Errno) {
-        record.connections = saved.counters
-        record.lastFailure = saved.lastFailure
+        record.saved = saved.record
         intake.rates = saved.rates
+        pausedSince = saved.pausedSince
+        if pausedSince != nil { for listener in listeners { listener.hold(.person) } }
         if saved.isStopping { listeners = [] }
         for (listener, socket) in zip(listeners, saved.listeners) {
             listener.resume(socket)

@@ -69,6 +69,29 @@ final class ServiceRecord {
         if end.isCrash { crashed(pid: instance.pid, instance.origin, how: end.words) }
     }
 
+    /// To be carried over.
+    var saved: SavedRecord {
+        get {
+            SavedRecord(
+                counters: connections, lastFailure: lastFailure, lastCrash: lastCrash,
+                refusals: refusals.map { reason, refusal in
+                    SavedRecord.Refusal(
+                        reason: reason.rawValue, number: refusal.origin.number, peer: refusal.origin.peer,
+                        detail: refusal.detail, time: refusal.time)
+                })
+        }
+        set {
+            connections = newValue.counters
+            lastFailure = newValue.lastFailure
+            lastCrash = newValue.lastCrash
+            for saved in newValue.refusals {
+                guard let reason = RefusalReason(rawValue: saved.reason) else { continue }
+                refusals[reason] = Refusal(
+                    origin: (saved.number, saved.peer), detail: saved.detail, time: saved.time)
+            }
+        }
+    }
+
     /// A start that failed, for the status and the log.
     func failed(stage: String, error: String) {
         lastFailure = StartFailure(stage: stage, error: error, time: .now)

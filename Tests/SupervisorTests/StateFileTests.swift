@@ -44,7 +44,7 @@ import Testing
             suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, lastProgress: .seconds(9),
             idleSince: .seconds(10), heartbeat: Heartbeat.Content(lastPing: 1, asked: .seconds(2)),
             heartbeatDue: .seconds(11), startDue: .seconds(12), drainDue: .seconds(13), remnantDue: .seconds(14),
-            statusText: "s", lastSign: .seconds(15))
+            silentSince: .seconds(16), statusText: "s", lastSign: .seconds(15))
         let supply = SavedSupply(
             policy: RestartPolicy.Content(failures: [.seconds(1)], streak: 2),
             pool: PoolPolicy.Content(wanted: 1, isAsleep: true, surplusSince: .seconds(1), spare: 3), stage: .failed,
@@ -70,8 +70,16 @@ import Testing
         counters.refused[.rate] = 11
         counters.dropped[.loop] = 12
         let service = SavedService(
-            name: "n", isStopping: true, endDue: .seconds(1), counters: counters,
-            lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
+            name: "n", isStopping: true, endDue: .seconds(1), pausedSince: Timestamp(seconds: 2),
+            record: SavedRecord(
+                counters: counters, lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
+                lastCrash: Crash(
+                    handler: "1", pid: 2, reason: "r", connection: 3, peer: "p", time: Timestamp(seconds: 4)),
+                refusals: [
+                    SavedRecord.Refusal(
+                        reason: "rate", number: 1, peer: .vsock(cid: 2, port: 3), detail: "d",
+                        time: Timestamp(seconds: 4))
+                ]),
             listeners: [
                 SavedListener(
                     descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1, retry: .seconds(2))
@@ -137,7 +145,9 @@ import Testing
         look(state.files, SavedFiles(), "files")
         let service = try #require(state.services.first)
         look(service, SavedService(), "service")
-        look(service.counters, ConnectionCounters(), "counters")
+        look(service.record, SavedRecord(), "record")
+        look(try #require(service.record.refusals.first), SavedRecord.Refusal(), "refusal")
+        look(service.record.counters, ConnectionCounters(), "counters")
         let handoff = try #require(service.handoff)
         look(handoff, SavedHandoff(), "handoff")
         look(handoff.supply, SavedSupply(), "supply")

@@ -37,6 +37,7 @@ extension Handler {
         saved.startDue = runtime.loop.time(of: deadlines[.start])
         saved.drainDue = runtime.loop.time(of: deadlines[.drain])
         saved.remnantDue = runtime.loop.time(of: deadlines[.remnant])
+        saved.silentSince = silentSince
         saved.statusText = statusText
         saved.lastSign = lastSign
         return saved
@@ -60,6 +61,7 @@ extension Handler {
         channelIsBroken = saved.channelIsBroken
         lastProgress = saved.lastProgress
         idleSince = saved.idleSince
+        silentSince = saved.silentSince
         statusText = saved.statusText
         lastSign = saved.lastSign
         if restsUntil > runtime.loop.now { hasRoom(at: restsUntil) }

@@ -34,6 +34,7 @@ struct SavedHandler: Saved {
     var startDue: Duration?
     var drainDue: Duration?
     var remnantDue: Duration?
+    var silentSince: Duration?
     var statusText = ""
     var lastSign = Duration.zero
 
@@ -65,6 +66,7 @@ struct SavedHandler: Saved {
         coder.optional(&startDue)
         coder.optional(&drainDue)
         coder.optional(&remnantDue)
+        coder.optional(&silentSince)
         coder.text(&statusText)
         coder.duration(&lastSign)
     }

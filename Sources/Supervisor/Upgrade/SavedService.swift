@@ -8,8 +8,9 @@ struct SavedService: Saved {
     var isStopping = false
     /// When what is left of a service that stops is ended.
     var endDue: Duration?
-    var counters = ConnectionCounters()
-    var lastFailure: StartFailure?
+    /// Since when a person has paused it.
+    var pausedSince: Timestamp?
+    var record = SavedRecord()
     /// In the order of its endpoints.
     var listeners: [SavedListener] = []
     var rates = SavedRates()
@@ -33,8 +34,8 @@ struct SavedService: Saved {
         coder.text(&name)
         coder.flag(&isStopping)
         coder.optional(&endDue)
-        coder.value(&counters)
-        coder.optional(&lastFailure)
+        coder.optional(&pausedSince)
+        coder.value(&record)
         coder.array(&listeners)
         coder.value(&rates)
         coder.optional(&standardError)
@@ -48,6 +49,51 @@ struct SavedService: Saved {
         coder.integer(&characterLine)
         coder.optional(&redirect)
         coder.array(&guests)
+    }
+}
+
+/// What is counted and remembered of a service.
+struct SavedRecord: Saved {
+    var counters = ConnectionCounters()
+    var lastFailure: StartFailure?
+    var lastCrash: Crash?
+    /// The last of each reason.
+    var refusals: [Refusal] = []
+
+    struct Refusal: Saved {
+        var reason = ""
+        var number: UInt64 = 0
+        var peer = SocketAddress.unix(path: "")
+        var detail: String?
+        var time = Timestamp()
+
+        mutating func code(with coder: inout TableCoder) {
+            coder.text(&reason)
+            coder.integer(&number)
+            coder.address(&peer)
+            coder.optional(&detail)
+            coder.value(&time)
+        }
+    }
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&counters)
+        coder.optional(&lastFailure)
+        coder.optional(&lastCrash)
+        coder.array(&refusals)
+    }
+}
+
+extension Crash: Saved {
+    init() { self.init(handler: nil, pid: 0, reason: "", connection: nil, peer: nil, time: Timestamp()) }
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.optional(&handler)
+        coder.integer(&pid)
+        coder.text(&reason)
+        coder.optional(&connection)
+        coder.optional(&peer)
+        coder.value(&time)
     }
 }
 

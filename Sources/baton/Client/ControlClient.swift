@@ -4,10 +4,10 @@ internal import SystemPackage
 
 /// A connection to a supervisor's control socket.
 struct ControlClient: ~Copyable {
-    private let socket: OwnedDescriptor
+    private var socket: OwnedDescriptor
     private let directory: RuntimeDirectory
     /// The supervisor's process, where the kernel tells (Linux 6.5).
-    private let process: ProcessDescriptor?
+    private var process: ProcessDescriptor?
     private var framer = LineFramer(limit: JSONLimits.reply.bytes)
 
     init(_ directory: RuntimeDirectory) throws(Failure) {
@@ -22,20 +22,50 @@ struct ControlClient: ~Copyable {
     mutating func call(
         _ method: ControlRequest.Method, patience: Duration? = SupervisorSocket.patience
     ) throws(Failure) -> JSON {
-        try send(ControlRequest(method, id: "1").json.line)
-        guard let line = try nextLine(patience: patience) else {
-            throw Failure(.unavailable, "\(directory.path): the supervisor closed the connection before it answered")
+        let deadline = patience.map { Clock.now() + $0 }
+        while true {
+            try send(ControlRequest(method, id: "1").json.line)
+            guard let line = try nextLine(patience: deadline.map { $0 - Clock.now() }) else {
+                throw Failure(
+                    .unavailable, "\(directory.path): the supervisor closed the connection before it answered")
+            }
+            let answer = try answer(line)
+            if answer.object?["reconnect"] != nil {
+                try connectAgain()
+                continue
+            }
+            switch try reply(answer).outcome {
+            case .success(let result): return result
+            case .failure(let error): throw Self.failure(error)
+            }
         }
-        let reply: ControlReply
+    }
+
+    /// Another program has taken over, and has not seen the request.
+    private mutating func connectAgain() throws(Failure) {
+        socket = try SupervisorSocket.connected(to: RuntimeDirectory.controlSocket, .stream, in: directory)
+        process = Socket.peerProcess(of: socket.borrowed)
+        framer = LineFramer(limit: JSONLimits.reply.bytes)
+    }
+
+    private func answer(_ line: [UInt8]) throws(Failure) -> JSON {
         do {
-            reply = try ControlReply(json: JSON(parsing: line, limits: .reply))
+            return try JSON(parsing: line, limits: .reply)
         } catch {
-            throw Failure(.failed, "\(directory.path): the supervisor's answer is not understood: \(error)")
+            throw notUnderstood(error)
         }
-        switch reply.outcome {
-        case .success(let result): return result
-        case .failure(let error): throw Self.failure(error)
+    }
+
+    private func reply(_ answer: JSON) throws(Failure) -> ControlReply {
+        do {
+            return try ControlReply(json: answer)
+        } catch {
+            throw notUnderstood(error)
         }
+    }
+
+    private func notUnderstood(_ error: any Error) -> Failure {
+        Failure(.failed, "\(directory.path): the supervisor's answer is not understood: \(error)")
     }
 
     /// Waits until the supervisor is gone. Its end of the connection is closed by its exit, a moment before the

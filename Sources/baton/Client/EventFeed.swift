@@ -47,6 +47,8 @@ struct EventFeed: ~Copyable {
                 guard try connectAgain() else { return nil }
             case .line(let line):
                 let event = try parse(line)
+                // Another program has taken over; what follows is told by that one.
+                if event.object?["reconnect"] != nil { continue }
                 guard event.object?["event"] != .string(EventMark.endName) else { return nil }
                 if isNews(event) { return event }
             }
