@@ -11,7 +11,9 @@ final class ActiveService {
     let intake: Intake
     private let refuser: Refuser
     let runtime: Runtime
-    private(set) var listeners: [Listener] = []
+    private(set) var listeners: [Listener] = [] {
+        didSet { if pausedSince != nil { holdForPerson() } }
+    }
     private(set) var isStopping = false
     /// Since when it is paused by a person.
     var pausedSince: Timestamp?

@@ -22,6 +22,7 @@ final class ControlServer: EventSource {
     /// Clients with something to be done for them.
     private var turns: Deque<ControlConnection> = []
     private var isTurnDue = false
+    private var time = TimeShare()
     private var pause: TimerID?
     /// When a refusal was last reported, by uid.
     private var reported: [UInt32: Duration] = [:]
@@ -114,8 +115,8 @@ final class ControlServer: EventSource {
 
     // MARK: Requests
 
-    /// Something is to be done for `client`. One client is served in each round of the loop, in turn: whatever they ask
-    /// for, connections are accepted and handed on between two requests.
+    /// Something is to be done for `client`. One client is served in a round of the loop, in turn, and not in every one:
+    /// whatever they ask for, connections are accepted and handed on between two requests.
     func wantsTurn(_ client: ControlConnection) {
         turns.append(client)
         scheduleTurn()
@@ -124,11 +125,19 @@ final class ControlServer: EventSource {
     private func scheduleTurn() {
         guard !isTurnDue, !turns.isEmpty else { return }
         isTurnDue = true
-        runtime.loop.afterThisRound { [self] in
-            isTurnDue = false
-            turns.popFirst()?.takeTurn()
-            scheduleTurn()
+        if let pause = time.pause(at: Clock.now()) {
+            _ = runtime.loop.schedule(after: pause) { [weak self] in self?.takeTurn() }
+        } else {
+            runtime.loop.afterThisRound { [weak self] in self?.takeTurn() }
         }
+    }
+
+    private func takeTurn() {
+        isTurnDue = false
+        let begin = Clock.now()
+        turns.popFirst()?.takeTurn()
+        time.spent(from: begin, to: Clock.now())
+        scheduleTurn()
     }
 
     func perform(

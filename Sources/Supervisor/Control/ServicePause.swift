@@ -58,7 +58,7 @@ extension ActiveService {
     /// Why it cannot be paused.
     fileprivate func obstacle(givers: [String]) -> String? {
         if !definition.enabled { return "it is disabled" }
-        if isStopping { return "it is stopped" }
+        if isStopping { return "it is stopped, or about to be" }
         guard listeners.isEmpty else { return nil }
         let others = givers.isEmpty ? "" : "; its connections come from \(givers.joined(separator: ", "))"
         return "it has no listener that could leave the poll set\(others)"
@@ -68,9 +68,14 @@ extension ActiveService {
     fileprivate func pause() -> Bool {
         guard pausedSince == nil else { return false }
         pausedSince = .now
-        for listener in listeners { listener.hold(.person) }
+        holdForPerson()
         record.report(.service(.paused))
         return true
+    }
+
+    /// Those that come while it is paused are held as well.
+    func holdForPerson() {
+        for listener in listeners { listener.hold(.person) }
     }
 
     /// - Returns: Whether it was paused.

@@ -245,13 +245,18 @@ final class Handler {
 
     private func kill() {
         if let instance {
-            instance.kill(why: silentSince == nil ? "its handler is ended" : "it is unresponsive")
+            instance.kill(why: whyKilled)
         } else if machineKind == .supervised {
             // The handler is collected; its group may still hold the channel.
             if pid > 1 { ChildProcess.signalGroup(pid, SIGKILL) }
         } else {
             process?.signal(SIGKILL)
         }
+    }
+
+    private var whyKilled: String {
+        if silentSince != nil { return "it is unresponsive" }
+        return channel == nil ? "its channel hung up" : "its handler is ended"
     }
 
     /// A registered handler's process has ended. That does not make it gone: what was sent to it may be with

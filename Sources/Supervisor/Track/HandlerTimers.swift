@@ -97,6 +97,12 @@ extension Handler {
     /// As events name it.
     var reference: HandlerReference { HandlerReference(id: id, pid: Int(pid)) }
 
+    /// How it came to its end, in words.
+    func death(_ departure: HandlerMachine.Departure) -> String {
+        guard silentSince != nil else { return departure.description }
+        return "unresponsive (last sign of life \((runtime.loop.now - lastSign).brief) before), \(departure)"
+    }
+
     /// For how long it has been unresponsive; nil when it is not.
     var silence: Duration? { silentSince.map { runtime.loop.now - $0 } }
 

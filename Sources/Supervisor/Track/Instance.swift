@@ -15,6 +15,7 @@ final class Instance {
     private let since: Duration
     private var timer: TimerID?
     private var terminated = false
+    private var killed = false
 
     /// Follows `pid`, a new child of this process. `ended` is called once, when it is collected.
     convenience init(
@@ -71,9 +72,12 @@ final class Instance {
         }
     }
 
+    /// Once more is no news.
     func kill(why: String) {
-        terminated = true
-        signal(SIGKILL, why: why)
+        let isNews = !killed
+        (terminated, killed) = (true, true)
+        ChildProcess.signalGroup(pid, SIGKILL)
+        if isNews { report(.signalled(pid: Int(pid), signal: SignalName.of(SIGKILL), why: why)) }
     }
 
     private func signal(_ signal: Int32, why: String) {

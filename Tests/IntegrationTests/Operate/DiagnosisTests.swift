@@ -91,6 +91,35 @@ import Testing
         }
     }
 
+    @Test("a handler that was killed for its silence: that it was that, told once and in order")
+    func killed() throws {
+        let program = Repository.path("Tests/Fixtures/supervised.py")
+        let table = """
+            services:
+              app:
+                listen: "127.0.0.1:0"
+                handoff:
+                  exec: [/usr/bin/python3, \(program), echo]
+                  start: eager
+                  heartbeat: {interval: 200ms, timeout: 200ms}
+            """
+        try withSupervisor(table, leakCheck: false) { supervisor in
+            try supervisor.waitForService("app", "ready") { $0.handlers.first?.state == "ready" }
+            let stream = try EventStream(supervisor, ["follow": true, "services": ["app"], "level": "notice"])
+            kill(try supervisor.onlyHandler().pid, SIGSTOP)
+            #expect(try stream.next()["event"] as? String == "handler_unresponsive")
+            let signalled = try stream.next()
+            #expect(signalled["event"] as? String == "signalled")
+            #expect(signalled["reason"] as? String == "it is unresponsive")
+            #expect(try stream.next()["event"] as? String == "exited")
+            let gone = try stream.next("handler_gone")
+            #expect((gone["reason"] as? String)?.hasPrefix("unresponsive (last sign of life ") == true)
+            let crash = try #require(report(supervisor, "app")["last_crash"] as? [String: Any])
+            #expect(crash["reason"] as? String == gone["reason"] as? String)
+            try stream.finish()
+        }
+    }
+
     @Test("what does not start, at which step, with the kernel's word")
     func start() throws {
         let directory = try TemporaryDirectory()

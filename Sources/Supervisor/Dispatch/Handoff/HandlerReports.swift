@@ -53,7 +53,7 @@ extension HandoffDispatch: HandlerOwner {
     func handlerGone(_ handler: Handler, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains) {
         handlers.removeAll { $0 === handler }
         let expected = departure.manner == .dismissed || departure.manner == .finished
-        let how = handler.silence.map { "unresponsive for \($0.brief); \(departure)" } ?? departure.description
+        let how = handler.death(departure)
         record.report(.handler(.gone(id: handler.id, pid: Int(handler.pid), why: how, expected: expected)))
         if departure.manner == .crashed { record.crashed(handler: handler.id, pid: handler.pid, how: how) }
         let asked = handler.machine.endsAsAsked
