@@ -20,6 +20,7 @@ extension HandoffDispatch: HandlerOwner {
             record.connections.active += 1
             record.connections.handedOff += 1
             record.report(.acknowledged(handler: handler.id), baton.origin)
+            baton.acknowledged()
             // On other sockets than TCP nothing would tell whether it was touched.
             if settings.hold != .done || baton.origin.kind != .tcp { close(baton) }
         }
@@ -78,7 +79,7 @@ extension HandoffDispatch: HandlerOwner {
         for baton in remains.held {
             record.connections.active -= 1
             // A handler may have acted on drained bytes without a touch of the socket.
-            let isUntouched = baton.connection.borrowed != nil && baton.origin.drained.isEmpty && baton.isUntouched
+            let isUntouched = baton.connection.borrowed != nil && !baton.isBegun && baton.isUntouched
             if !departure.leftChannelOpen, isUntouched {
                 record.connections.queued += 1
                 back.append(baton)
