@@ -176,6 +176,8 @@ import Testing
                 "the child is killed with the handler's group",
                 "a registered handler that hangs is killed where the table says",
             ]
+                "regression: what a handler acknowledges behind a message that breaks the protocol",
+                "over a pair whose registration connection is closed nothing can be acknowledged",
         ),
         (
             "3. a full channel is not an error",

@@ -72,6 +72,9 @@ final class Baton {
         return bytes > 0
     }
 
+    /// A handler that has begun to serve it has touched it: nothing could be done without.
+    var showsTouch: Bool { traffic != nil && !isBegun }
+
     /// Whether no handler has read from it or written to it. On sockets that keep no counts, the missing
     /// ACK is the handler's word that it has not.
     var isUntouched: Bool {

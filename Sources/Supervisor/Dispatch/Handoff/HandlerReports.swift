@@ -69,7 +69,7 @@ extension HandoffDispatch: HandlerOwner {
     ) -> [Baton] {
         var back: [Baton] = []
         for baton in remains.unacknowledged {
-            if departure.leftChannelOpen || !baton.isUntouched {
+            if let why = obstacle(to: baton, departure, remains) {
                 record.connections.queued -= 1
                 cut(baton, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
             } else {
@@ -97,6 +97,15 @@ extension HandoffDispatch: HandlerOwner {
 
     func cut(_ baton: Baton, why: String) {
         record.connections.cut += 1
+    /// Why another handler must not get what this one had not acknowledged; nil when it may.
+    private func obstacle(
+        to baton: Baton, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains
+    ) -> String? {
+        if departure.leftChannelOpen { return "its channel stayed open" }
+        if !baton.isUntouched { return "it was touched" }
+        return remains.mayHaveAcknowledged && !baton.showsTouch ? "it may have been acknowledged" : nil
+    }
+
         record.report(.cut(why: why), baton.origin)
         close(baton)
     }
