@@ -123,6 +123,7 @@ import Testing
             [
                 "when the supervisor stops, the handler is told to drain",
                 "TERM: the handler is told to drain, ends by itself",
+                "what it holds has ended with it only if it was to end, and ended well",
             ]
         ),
         ("REJECT", ["a refused datagram registration hears REJECT"]),

@@ -52,7 +52,7 @@ extension HandoffDispatch: HandlerOwner {
         record.report(
             .handler(.gone(id: handler.id, pid: Int(handler.pid), why: departure.description, expected: expected)))
         let asked = handler.machine.endsAsAsked
-        let back = untouched(remains, departure, asked: asked)
+        let back = untouched(remains, departure, finished: handler.machine.finishedItsWork)
         // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
         for baton in remains.unacknowledged { baton.isSuspect = !asked }
         for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
@@ -65,7 +65,7 @@ extension HandoffDispatch: HandlerOwner {
 
     /// What may go to another handler, back among the queued; the rest has ended with this one, or is cut.
     private func untouched(
-        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, asked: Bool
+        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, finished: Bool
     ) -> [Baton] {
         var back: [Baton] = []
         for baton in remains.unacknowledged {
@@ -83,7 +83,7 @@ extension HandoffDispatch: HandlerOwner {
             if !departure.leftChannelOpen, isUntouched {
                 record.connections.queued += 1
                 back.append(baton)
-            } else if asked {
+            } else if finished {
                 // The end of its channel is a clean end behind a DRAIN.
                 record.connections.ended += 1
                 record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
