@@ -199,6 +199,18 @@ struct HandlerMachineTests {
         #expect(handler.dismiss(firmly: true) == [])
     }
 
+    @Test("what it holds has ended with it only if it was to end, and ended well")
+    func finishedItsWork() {
+        #expect(!machine(after: .registered, .exited(.exited(0)), .channelHungUp).finishedItsWork, "nobody had asked")
+        for end in [HandlerMachine.Event.drainAsked, .drainAnnounced] {
+            #expect(machine(after: .registered, end, .exited(.exited(0)), .channelHungUp).finishedItsWork)
+            #expect(!machine(after: .registered, end, .exited(.exited(1)), .channelHungUp).finishedItsWork)
+            #expect(!machine(after: .registered, end, .exited(killed), .channelHungUp).finishedItsWork)
+            #expect(machine(.registered, after: .registered, end, .channelHungUp).finishedItsWork)
+            #expect(!machine(.registered, after: .registered, end, .protocolError, .channelHungUp).finishedItsWork)
+        }
+    }
+
     @Test("nothing moves one that is gone")
     func afterTheEnd() {
         var handler = machine(.registered, after: .registered, .channelHungUp)

@@ -28,7 +28,7 @@ import Testing
         let lifeline = SavedChannel(descriptor: descriptor, takesDescriptors: true)
         let channel = SavedChannel(
             descriptor: descriptor, takesDescriptors: true, unsent: [SavedBytes(bytes: [1, 2])], waitsForRoom: true,
-            waitsForMemory: true, hasEnded: true,
+            waitsForMemory: true, hasEnded: true, isIllegible: true,
             stream: SavedChannel.Stream(bytes: [1], arrived: [descriptor, nil], last: 4, isCutShort: true),
             lifeline: [lifeline])
         var ledger = BatonLedger<UInt64>.Content()
@@ -41,7 +41,7 @@ import Testing
                 status: .signaled(9, coreDumped: true), drainAnnounced: true, dismissed: true, brokeProtocol: true),
             channel: channel, process: descriptor, instance: instance, ledger: ledger, unacknowledged: [baton],
             held: [baton], traits: 3, ownCapacity: 4, served: 5, restsUntil: .seconds(6), suspect: 7,
-            suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, lastProgress: .seconds(9),
+            suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, wasIllegible: true, lastProgress: .seconds(9),
             idleSince: .seconds(10), heartbeat: Heartbeat.Content(lastPing: 1, asked: .seconds(2)),
             heartbeatDue: .seconds(11), startDue: .seconds(12), drainDue: .seconds(13), remnantDue: .seconds(14),
             silentSince: .seconds(16), statusText: "s", lastSign: .seconds(15))

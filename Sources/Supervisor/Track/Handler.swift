@@ -52,6 +52,8 @@ final class Handler {
     /// A baton met a full channel, which has not become writable since.
     var channelIsFull = false
     var channelIsBroken = false
+    /// Not all that it said could be read.
+    var wasIllegible = false
     /// When it last acknowledged, or was sent the first baton of those that stand unacknowledged.
     var lastProgress = Duration.zero
     /// Since when it has been unresponsive.
@@ -72,6 +74,8 @@ final class Handler {
         var held: [Baton]
         /// The suspect that was under observation.
         var suspect: Baton?
+        /// It may have acknowledged more than could be read.
+        var mayHaveAcknowledged: Bool
         /// It had acknowledged something in its life.
         var worked: Bool
     }
@@ -269,6 +273,7 @@ final class Handler {
     func channelEnded() {
         guard let channel else { return }
         self.channel = nil
+        wasIllegible = channel.isIllegible
         channel.close()
         handle(.channelHungUp)
     }
@@ -284,7 +289,8 @@ final class Handler {
         let remains = ledger.gone()
         let left = Remains(
             unacknowledged: remains.unacknowledged.compactMap { unacknowledged[$0] },
-            held: remains.held.compactMap { held[$0] }, suspect: observed, worked: served > 0)
+            held: remains.held.compactMap { held[$0] }, suspect: observed, mayHaveAcknowledged: wasIllegible,
+            worked: served > 0)
         unacknowledged = [:]
         held = [:]
         suspect = nil

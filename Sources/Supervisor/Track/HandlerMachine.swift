@@ -119,6 +119,9 @@ struct HandlerMachine {
     /// We asked for its end, so that nothing which dies with it is blamed for it.
     var endsAsAsked: Bool { dismissed || drainAnnounced }
 
+    /// It has finished what it held, by all that is known: it was to end, and ended well.
+    var finishedItsWork: Bool { endsAsAsked && !brokeProtocol && status?.succeeded ?? true }
+
     /// It said that it finishes, and nobody had asked.
     var finishesByItself: Bool { drainAnnounced && !dismissed }
 

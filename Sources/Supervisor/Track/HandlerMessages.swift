@@ -97,6 +97,10 @@ extension Handler {
 
 extension Handler: ChannelOwner {
     func received(_ message: HandlerMessage, _ carried: CarriedDescriptor<DescriptorBox>, on channel: Channel) {
+        guard !channel.ended else {
+            channel.discard(carried)
+            return takeLastWord(message)
+        }
         do throws(ProtocolError) {
             // It has its channel, so REGISTER brings none.
             guard carried.isNone || message.type == .pass else { throw ProtocolError.surplusDescriptor(message.type) }
@@ -104,6 +108,16 @@ extension Handler: ChannelOwner {
         } catch {
             channel.discard(carried)
             brokeProtocol(error.description, on: channel)
+        }
+    }
+
+    /// From one that was let go: what it says of the connections that it has is true still, and keeps them from being
+    /// given to another. All else is too late.
+    private func takeLastWord(_ message: HandlerMessage) {
+        switch message {
+        case .acknowledge, .done, .negative: try? take(message, .none)
+        case .pass(let pass) where !pass.isFromElsewhere: keep(pass.id)
+        default: break
         }
     }
 

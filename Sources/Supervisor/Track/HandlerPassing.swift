@@ -33,6 +33,13 @@ extension Handler {
                 id: pass.id, service: pass.service, drained: pass.drained, socket: socket, baton: baton))
     }
 
+    /// It wants to give a connection on, and is let go: it has it, then, and may have read of it.
+    func keep(_ id: UInt64) {
+        guard let passing = try? ledger.pass(id) else { return }
+        self.passing[id] = take(passing)
+        _ = answerRefused(id, .stopping)
+    }
+
     private func take(_ passing: BatonLedger<UInt64>.Passing) -> Baton? {
         guard passing.wasUnacknowledged else { return held.removeValue(forKey: passing.connection) }
         guard let baton = unacknowledged.removeValue(forKey: passing.connection) else { return nil }

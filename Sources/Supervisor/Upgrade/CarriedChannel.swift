@@ -10,7 +10,7 @@ extension Channel {
         SavedChannel(
             descriptor: SavedDescriptor(socket.borrowed), takesDescriptors: takesDescriptors,
             unsent: unsent.map { SavedBytes(bytes: $0) }, waitsForRoom: waitsForRoom, waitsForMemory: retry != nil,
-            hasEnded: ended, stream: framer.map { SavedChannel.Stream($0.content) },
+            hasEnded: ended, isIllegible: isIllegible, stream: framer.map { SavedChannel.Stream($0.content) },
             lifeline: lifeline.map { [$0.connection.saved] } ?? [])
     }
 
@@ -23,6 +23,7 @@ extension Channel {
         unsent = Deque(saved.unsent.map(\.bytes))
         waitsForRoom = saved.waitsForRoom
         ended = saved.hasEnded
+        isIllegible = saved.isIllegible
         if let connection = saved.lifeline.first {
             hang(on: try Channel(connection, runtime: runtime))
         }

@@ -30,6 +30,7 @@ extension Handler {
         saved.suspectSent = suspect?.sent ?? .zero
         saved.channelIsFull = channelIsFull
         saved.channelIsBroken = channelIsBroken
+        saved.wasIllegible = wasIllegible
         saved.lastProgress = lastProgress
         saved.idleSince = idleSince
         saved.heartbeat = heartbeat?.content
@@ -59,6 +60,7 @@ extension Handler {
         restsUntil = saved.restsUntil
         channelIsFull = saved.channelIsFull
         channelIsBroken = saved.channelIsBroken
+        wasIllegible = saved.wasIllegible
         lastProgress = saved.lastProgress
         idleSince = saved.idleSince
         silentSince = saved.silentSince

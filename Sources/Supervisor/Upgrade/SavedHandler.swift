@@ -27,6 +27,7 @@ struct SavedHandler: Saved {
     var suspectSent = Duration.zero
     var channelIsFull = false
     var channelIsBroken = false
+    var wasIllegible = false
     var lastProgress = Duration.zero
     var idleSince: Duration?
     var heartbeat: Heartbeat.Content?
@@ -59,6 +60,7 @@ struct SavedHandler: Saved {
         coder.duration(&suspectSent)
         coder.flag(&channelIsFull)
         coder.flag(&channelIsBroken)
+        coder.flag(&wasIllegible)
         coder.duration(&lastProgress)
         coder.optional(&idleSince)
         coder.optional(&heartbeat)
@@ -153,6 +155,7 @@ struct SavedChannel: Saved {
     var waitsForRoom = false
     var waitsForMemory = false
     var hasEnded = false
+    var isIllegible = false
     /// Of a stream: what has come of a message.
     var stream: Stream?
     /// Of a datagram channel: the connection on which it was registered; none or one.
@@ -180,6 +183,7 @@ struct SavedChannel: Saved {
         coder.flag(&waitsForRoom)
         coder.flag(&waitsForMemory)
         coder.flag(&hasEnded)
+        coder.flag(&isIllegible)
         coder.optional(&stream)
         coder.array(&lifeline)
     }

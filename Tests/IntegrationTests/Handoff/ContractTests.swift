@@ -123,6 +123,7 @@ import Testing
             [
                 "when the supervisor stops, the handler is told to drain",
                 "TERM: the handler is told to drain, ends by itself",
+                "what it holds has ended with it only if it was to end, and ended well",
             ]
         ),
         ("REJECT", ["a refused datagram registration hears REJECT"]),
@@ -175,6 +176,8 @@ import Testing
                 "a connection that a handler touched and did not acknowledge is cut",
                 "the child is killed with the handler's group",
                 "a registered handler that hangs is killed where the table says",
+                "regression: what a handler acknowledges behind a message that breaks the protocol",
+                "over a pair whose registration connection is closed nothing can be acknowledged",
             ]
         ),
         (
@@ -225,7 +228,8 @@ import Testing
                 "a handler that never registers is killed after start_timeout",
                 "a handler that fails to start burst times makes the service failed",
                 "a failed service is tried again at once",
-                "exec beside handoff serves while the service is failed", "starts that fail back off by doubling",
+                "exec beside handoff serves while the service is failed",
+                "regression: exec beside handoff gets what waits, and what comes back", "starts that fail back off by doubling",
             ]
         ),
     ]

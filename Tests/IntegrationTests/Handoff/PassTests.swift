@@ -147,4 +147,31 @@ import Testing
             another.die()
         }
     }
+
+    @Test("regression: drained bytes do not stay in the supervisor when a handler has them: there is room for the next")
+    func drainedBytesLeave() throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [back]}}
+              back: {per_source: unlimited, handoff: {heartbeat: false}}
+            """
+        try withSupervisor(table) { supervisor in
+            let front = try RegisteredHandler("front", at: supervisor)
+            let back = try RegisteredHandler("back", at: supervisor)
+            let drained = [UInt8](repeating: 1, count: 61_440)
+            // More than 32 MiB, all of it held by the handler.
+            let most = 600
+            for number in 0..<most {
+                let (_, socket) = try TestSocket.pair()
+                try front.pass(UInt64(1) << 63 | UInt64(number), to: "back", drained: drained, socket)
+                #expect(try front.receivePassed(UInt64(1) << 63 | UInt64(number)) == nil)
+                let baton = try back.receiveBaton()
+                #expect(baton.drained.count == drained.count)
+                try back.acknowledge(baton.id)
+            }
+            try supervisor.waitForService("back", "held") { $0.connections.active == most }
+            back.die()
+            front.die()
+        }
+    }
 }

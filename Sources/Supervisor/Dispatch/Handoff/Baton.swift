@@ -13,6 +13,8 @@ final class Baton {
     var avoids: UInt64?
     /// Which socket it is (`Socket.cookie`), where handlers may pass it on.
     private(set) var socket: UInt64?
+    /// It came with drained bytes.
+    let isBegun: Bool
     /// Time spent in the queue before `queuedSince`.
     private var waited = Duration.zero
     private var queuedSince: Duration?
@@ -22,6 +24,13 @@ final class Baton {
     init(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         self.connection = connection
         self.origin = origin
+        isBegun = !origin.drained.isEmpty
+    }
+
+    /// A handler has it now, and its drained bytes with it.
+    func acknowledged() {
+        origin.drained = []
+        origin.drainedRoom = nil
     }
 
     /// Handlers that it has killed, as far as is known.
@@ -62,6 +71,9 @@ final class Baton {
         guard let socket = connection.borrowed, let bytes = try? Socket.inputQueue(socket) else { return false }
         return bytes > 0
     }
+
+    /// A handler that has begun to serve it has touched it: nothing could be done without.
+    var showsTouch: Bool { traffic != nil && !isBegun }
 
     /// Whether no handler has read from it or written to it. On sockets that keep no counts, the missing
     /// ACK is the handler's word that it has not.

@@ -20,6 +20,7 @@ extension HandoffDispatch: HandlerOwner {
             record.connections.active += 1
             record.connections.handedOff += 1
             record.report(.acknowledged(handler: handler.id), baton.origin)
+            baton.acknowledged()
             // On other sockets than TCP nothing would tell whether it was touched.
             if settings.hold != .done || baton.origin.kind != .tcp { close(baton) }
         }
@@ -47,6 +48,7 @@ extension HandoffDispatch: HandlerOwner {
 
     func handlerLeaving(_ handler: Handler) {
         supply.left(handler)
+        leaveToFallback()
         if !queue.isEmpty { pump() }
     }
 
@@ -57,7 +59,7 @@ extension HandoffDispatch: HandlerOwner {
         record.report(.handler(.gone(id: handler.id, pid: Int(handler.pid), why: how, expected: expected)))
         if departure.manner == .crashed { record.crashed(handler: handler.id, pid: handler.pid, how: how) }
         let asked = handler.machine.endsAsAsked
-        let back = untouched(remains, departure, of: handler, asked: asked)
+        let back = untouched(remains, departure, of: handler)
         // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
         for baton in remains.unacknowledged { baton.isSuspect = !asked }
         for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
@@ -65,19 +67,19 @@ extension HandoffDispatch: HandlerOwner {
         requeue(back.filter { !givesUp($0) }, why: "handler \(handler.id) is gone")
         supply.ended(handler, departure, worked: remains.worked)
         if supply.isFailed { supplyFailed() }
+        leaveToFallback()
         pump()
     }
 
     /// What may go to another handler, back among the queued; the rest has ended with this one, or is cut.
     private func untouched(
-        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, of handler: Handler, asked: Bool
+        _ remains: Handler.Remains, _ departure: HandlerMachine.Departure, of handler: Handler
     ) -> [Baton] {
         var back: [Baton] = []
         for baton in remains.unacknowledged {
-            if departure.leftChannelOpen || !baton.isUntouched {
+            if let why = obstacle(to: baton, departure, remains) {
                 record.connections.queued -= 1
-                cut(
-                    baton, with: handler, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
+                cut(baton, with: handler, why: why)
             } else {
                 back.append(baton)
             }
@@ -85,11 +87,11 @@ extension HandoffDispatch: HandlerOwner {
         for baton in remains.held {
             record.connections.active -= 1
             // A handler may have acted on drained bytes without a touch of the socket.
-            let isUntouched = baton.connection.borrowed != nil && baton.origin.drained.isEmpty && baton.isUntouched
+            let isUntouched = baton.connection.borrowed != nil && !baton.isBegun && baton.isUntouched
             if !departure.leftChannelOpen, isUntouched {
                 record.connections.queued += 1
                 back.append(baton)
-            } else if asked {
+            } else if handler.machine.finishedItsWork {
                 // The end of its channel is a clean end behind a DRAIN.
                 record.connections.ended += 1
                 end(baton, with: handler)
@@ -98,6 +100,15 @@ extension HandoffDispatch: HandlerOwner {
             }
         }
         return back
+    }
+
+    /// Why another handler must not get what this one had not acknowledged; nil when it may.
+    private func obstacle(
+        to baton: Baton, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains
+    ) -> String? {
+        if departure.leftChannelOpen { return "its channel stayed open" }
+        if !baton.isUntouched { return "it was touched" }
+        return remains.mayHaveAcknowledged && !baton.showsTouch ? "it may have been acknowledged" : nil
     }
 
     func cut(_ baton: Baton, with handler: Handler, why: String) {

@@ -37,7 +37,10 @@ final class Channel: EventSource {
     private var encoded: [UInt8] = []
     var waitsForRoom = false
     var retry: TimerID?
+    /// The handler is let go: it is sent nothing more, and what it says are its last words.
     var ended = false
+    /// Of what it has said since, something could not be read.
+    var isIllegible = false
 
     enum Kind {
         /// Of a seqpacket or datagram socket: each is a message.
@@ -57,6 +60,9 @@ final class Channel: EventSource {
 
     /// Calls that read in one round of the loop.
     private static let budget = 64
+    /// Calls that read what lies there: more messages than a socket's buffer takes. A handler that writes on meanwhile
+    /// must not keep the loop.
+    private static let everything = 4096
     /// Bytes: room for the batons of a whole window.
     private static let sendBuffer = 256 * 1024
     /// Messages that wait for room. A handler that does not read what it asks for (PASSED) is not read any more.
@@ -91,7 +97,8 @@ final class Channel: EventSource {
         self.owner = owner
     }
 
-    /// Lets the handler read the end of the channel after what was sent, and listens on for its hang-up only.
+    /// Lets the handler read the end of the channel after what was sent, and listens on for its hang-up only. What it
+    /// has said by then is told before that.
     func end() {
         guard !ended else { return }
         ended = true
@@ -115,7 +122,6 @@ final class Channel: EventSource {
     func ready(_ interest: Epoll.Interest) {
         if interest.contains(.writable) { flush() }
         if interest.contains(.hangUp) {
-            read(atMost: .max)
             finish()
         } else if !interest.isDisjoint(with: [.readable, .peerClosed, .error]) {
             read(atMost: Self.budget)
@@ -123,6 +129,7 @@ final class Channel: EventSource {
     }
 
     private func finish() {
+        read(atMost: .max)  // nobody can write any more
         guard registration != nil else { return }
         close()
         owner?.hungUp(self)
@@ -232,12 +239,12 @@ extension Channel {
 extension Channel {
     /// Reads everything that has come so far.
     func drain() {
-        read(atMost: .max)
+        read(atMost: Self.everything)
     }
 
     private func read(atMost budget: Int) {
         var taken = 0
-        while taken < budget, !ended {
+        while taken < budget, registration != nil {
             taken += 1
             do {
                 let room = takesDescriptors ? 1 : 0
@@ -260,21 +267,27 @@ extension Channel {
             // The end, or a handler that sends nothing any more but still holds the channel: poll tells
             // which. A message without bytes looks the same and is as wrong.
             if !socket.borrowed.hasHungUp { refuse("an empty message, or the end of its messages before its end") }
-            return false
+            // Behind an empty message there may be others.
+            return ended && ((try? Socket.inputQueue(socket.borrowed)) ?? 0) > 0
         }
         do throws(ProtocolError) {
             let carried = try carried(by: received)
             let bytes = runtime.packets.bytes
             guard framer != nil else {
-                try deliver(bytes.span.extracting(0..<received.count), carried)
+                deliver(bytes.span.extracting(0..<received.count), carried)
                 return true
             }
             framer?.append(bytes[..<received.count], carried, filled: received.count == bytes.count)
-            while !ended, let frame = try framer?.next() { try deliver(frame.bytes.span, frame.carried) }
-            return true
-        } catch {
-            refuse(error.description)
+            while registration != nil {
+                guard let frame = try framer?.next() else { return true }
+                deliver(frame.bytes.span, frame.carried)
+            }
             return false
+        } catch {
+            // Where the next message of a stream begins is not known any more; of packets it is.
+            isIllegible = framer != nil
+            refuse(error.description)
+            return !isIllegible
         }
     }
 
@@ -289,16 +302,14 @@ extension Channel {
         return .one(first)
     }
 
-    private func deliver(
-        _ bytes: Span<UInt8>, _ carried: CarriedDescriptor<DescriptorBox>
-    ) throws(ProtocolError) {
+    private func deliver(_ bytes: Span<UInt8>, _ carried: CarriedDescriptor<DescriptorBox>) {
         do throws(ProtocolError) {
             let message = try MessageCoder.decodeHandlerMessage(bytes)
             try message.type.check(carried)
             owner?.received(message, carried, on: self)
         } catch {
             discard(carried)
-            throw error
+            refuse(error.description)
         }
     }
 }
@@ -317,7 +328,11 @@ extension Channel {
 
     /// Nothing keeps its holder from reading on what lies in it: it has hung up only when nobody holds it.
     func lifelineEnded() {
-        read(atMost: .max)
+        // Who sees later whether the pair is held loses what lies in it (a send to a closed datagram socket empties
+        // the sender's queue): so nothing may come any more that is not read now. Its holder meets EPIPE.
+        Socket.shutdown(socket.borrowed, reading: true, writing: false)
+        drain()
+        guard registration != nil else { return }
         guard !isAbandoned else { return finish() }
         owner?.lostLifeline(of: self)
         lookAgain(after: Self.firstLook)
