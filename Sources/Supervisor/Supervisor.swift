@@ -18,7 +18,6 @@ package final class Supervisor {
     private let options: SupervisorOptions
     private let began = Clock.now()
     private let loop: EventLoop
-    private let log: LogOutput
     let runtime: Runtime
     private let signals: SignalSource
     private var files: RuntimeFiles?
@@ -53,7 +52,7 @@ package final class Supervisor {
     private init(_ options: SupervisorOptions) throws(Errno) {
         self.options = options
         loop = try EventLoop()
-        log = LogOutput(FileDescriptor.standardError, loop: loop)
+        let log = LogOutput(StandardErrorTarget(), loop: loop)
         let events = EventLog(output: log, level: options.logLevel ?? .info)
         let instances = InstanceTable(loop: loop)
         SignalDescriptor.ignoreBrokenPipes()
@@ -101,12 +100,13 @@ package final class Supervisor {
     /// What the table says of the supervisor itself.
     private func settle() throws(RuntimeFiles.Failure) {
         runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
-        if let path = table.log.path {
-            do {
-                try log.open(path)
-            } catch {
-                throw RuntimeFiles.Failure(message: "log.to \(path): \(error)")
-            }
+        let plan = LogPlan(
+            table.log, override: options.logFormat,
+            standardErrorIsJournal: LogPlan.standardErrorIsJournal(runtime.environment))
+        do {
+            try runtime.events.go(on: plan)
+        } catch {
+            throw RuntimeFiles.Failure(message: "log.to \(plan.target.name): \(error)")
         }
         raiseOpenFiles()
         runtime.occupancy.limit = table.limits.instances
@@ -244,7 +244,7 @@ extension Supervisor: SignalTarget {
         case SIGCHLD: runtime.instances.reap()
         case SIGTERM, SIGINT:
             if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
-        case SIGUSR1: log.reopen()
+        case SIGUSR1: runtime.events.reopen()
         default: report(.impaired(what: "SIG\(SignalName.of(signal))", error: "not supported yet"))
         }
     }

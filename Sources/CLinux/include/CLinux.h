@@ -93,4 +93,10 @@ int baton_dumped_core(int status);
 /* memfd_create(2): a file in memory, not executable; it stays open across exec. */
 int baton_memory_file(const char *name);
 
+/* The same, close-on-exec, with content that nobody can change any more. */
+int baton_sealed_file(const char *name, const void *bytes, size_t length);
+
+/* write(2) that never waits: EAGAIN where it would, on a descriptor of any mode. Only a regular file may take its time. */
+ssize_t baton_write_now(int descriptor, const void *bytes, size_t length);
+
 #endif

@@ -12,15 +12,21 @@ package enum SupervisorEvent: Hashable, Sendable {
     case launcherReplaced(pid: Int, why: String)
     /// Messages to NOTIFY_SOCKET that were no handler's, or no notification, in the last second or so.
     case notificationsDropped(count: Int, pid: Int, why: String)
+    /// So many listeners were bound already: a service manager passed them.
+    case listenersAdopted(count: Int)
+    /// A descriptor that a service manager passed and that no listener of the table can use.
+    case passedInVain(name: String, what: String)
+    /// What the log could not take, told once it takes again.
+    case logDropped(lines: Int, why: String)
     /// Something that the supervisor can live without did not work: `what` it was about.
     case impaired(what: String, error: String)
 
     package var level: EventLevel {
         switch self {
         case .starting, .ready, .stopping, .stopped: .notice
-        case .tableLoaded: .info
+        case .tableLoaded, .listenersAdopted: .info
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
-        case .launcherReplaced, .impaired, .notificationsDropped: .warning
+        case .launcherReplaced, .impaired, .notificationsDropped, .logDropped, .passedInVain: .warning
         }
     }
 
@@ -58,6 +64,20 @@ package enum SupervisorEvent: Hashable, Sendable {
                 "notifications_dropped",
                 "\(counted(count, "message")) to NOTIFY_SOCKET dropped; the last, from pid \(pid): \(why.printable())",
                 reason: why, pid: pid, more: ["count": .integer(Int64(count))])
+        case .listenersAdopted(let count):
+            return EventDetails(
+                "listeners_adopted", "\(counted(count, "listener")) taken over from the service manager",
+                more: ["count": .integer(Int64(count))])
+        case .passedInVain(let name, let what):
+            return EventDetails(
+                "passed_in_vain",
+                "closed a descriptor \(name.printable()) (\(what.printable())) that the service manager passed: "
+                    + "no listener can use it",
+                more: ["name": .string(name), "what": .string(what)])
+        case .logDropped(let lines, let why):
+            return EventDetails(
+                "log_dropped", "\(counted(lines, "line")) of this log dropped: \(why.printable())", reason: why,
+                more: ["lines": .integer(Int64(lines))])
         case .impaired(let what, let error):
             return EventDetails(
                 "impaired", "\(what.printable()): \(error.printable())", reason: error, more: ["what": .string(what)])
@@ -66,6 +86,6 @@ package enum SupervisorEvent: Hashable, Sendable {
 }
 
 /// `1 service`, `2 services`.
-func counted(_ count: Int, _ noun: String) -> String {
+package func counted(_ count: Int, _ noun: String) -> String {
     count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
 }

@@ -13,6 +13,11 @@ enum Readiness {
             let socket = try? Socket.make(family: address.family, .datagram)
         else { return }
         try? Datagrams.send(Array("READY=1".utf8), to: address, on: socket.borrowed)
+    /// The same for one line that must not wait, and may get lost.
+    static func tell(_ line: String) {
+        _ = try? FileDescriptor.standardError.writeNow(Array((line + "\n").utf8), from: 0)
+    }
+
     }
 }
 
