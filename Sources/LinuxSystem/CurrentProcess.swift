@@ -22,6 +22,11 @@ package enum CurrentProcess {
         return unsafe String(cString: value)
     }
 
+    /// Takes a variable out of the environment.
+    package static func unset(_ name: String) {
+        unsafe unsetenv(name)
+    }
+
     /// The whole environment.
     package static var environment: [String: String] {
         var variables: [String: String] = [:]

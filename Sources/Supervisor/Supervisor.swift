@@ -27,6 +27,7 @@ package final class Supervisor {
     private(set) var services: [ActiveService] = []
     private var hosts: HostWatch?
     private var stopBegan: Duration?
+    private var stopReason: String?
     private var stopTimer: TimerID?
     private var isFinishing = false
     private var exitStatus: Int32 = 0
@@ -51,6 +52,8 @@ package final class Supervisor {
 
     private init(_ options: SupervisorOptions) throws(Errno) {
         self.options = options
+        let manager = ManagerEnvironment.taken()
+        let passed = ListenerStore.takeInherited(manager, besides: options.descriptors)
         loop = try EventLoop()
         let log = LogOutput(StandardErrorTarget(), loop: loop)
         let events = EventLog(output: log, level: options.logLevel ?? .info)
@@ -65,6 +68,7 @@ package final class Supervisor {
             loop: loop, events: events, launchers: launchers, instances: instances,
             originalOpenFiles: original)
         signals.target = self
+        listen(to: manager, passed)
         try TableLoader.load(options.table, runtime: runtime) { [unowned self] in begin($0) }
     }
 
@@ -78,12 +82,29 @@ package final class Supervisor {
         return plan
     }
 
+    /// What the service manager has said and passed, and what it is told.
+    private func listen(to manager: ManagerEnvironment, _ passed: [InheritedDescriptor]) {
+        let notifier = Notifier(manager, loop: loop)
+        notifier?.summary = { [unowned self] in summary.text }
+        notifier?.failed = { [unowned self] in report(.impaired(what: "NOTIFY_SOCKET", error: "\($0)")) }
+        runtime.events.happened = { [weak notifier] in notifier?.somethingHappened() }
+        runtime.notifier = notifier
+        runtime.listenerStore = ListenerStore(passed, keeper: notifier, limit: manager.storeLimit)
+        runtime.listenerStore.report = { [unowned self] in report($0) }
+    }
+
+    private var summary: SupervisorSummary {
+        services.reduce(into: SupervisorSummary(stopping: stopReason)) { $1.add(to: &$0) }
+    }
+
     // MARK: Beginning
 
     private func begin(_ loaded: LoadedTable) {
         for fault in loaded.faults { StandardError.write(fault.description) }
         guard stopBegan == nil else { return finish() }
-        guard let table = loaded.table else { return fail(Self.faultsStatus) }
+        guard let table = loaded.table else {
+            return fail(Self.faultsStatus, why: loaded.faults.first?.description ?? "the table has faults")
+        }
         self.table = table
         do {
             try settle()
@@ -93,7 +114,7 @@ package final class Supervisor {
             try startServices()
         } catch {
             StandardError.write("batond: \(error.message)")
-            fail(1)
+            fail(1, why: error.message)
         }
     }
 
@@ -156,10 +177,12 @@ package final class Supervisor {
         // Now, so that the time zone's file is not read between two connections.
         if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
         services = table.services.map { ActiveService($0, runtime: runtime) }
+        runtime.listenerStore.expect(services.flatMap(\.listeners).map(\.endpoint))
         for service in services {
             service.stopped = { [unowned self] in serviceStopped() }
             service.start()
         }
+        runtime.listenerStore.finishAdopting()
         hosts = HostWatch(services.map(\.intake), runtime: runtime)
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
@@ -171,12 +194,15 @@ package final class Supervisor {
             .ready(
                 services: services.count, listening: listeners.count - missing, retrying: missing,
                 after: Clock.now() - began))
-        Readiness.announce(descriptor: options.readyDescriptor, environment: runtime.environment)
+        runtime.notifier?.ready()
+        Readiness.announce(descriptor: options.readyDescriptor)
         loop.afterThisRound { CurrentProcess.letCodeGo() }
     }
 
-    private func fail(_ status: Int32) {
+    private func fail(_ status: Int32, why: String) {
         exitStatus = status
+        runtime.notifier?.failing(why: why, status: status)
+        runtime.listenerStore.isEnding = true
         stopBegan = loop.now
         for service in services { service.stop(why: "the start failed") }
         finish()
@@ -192,6 +218,9 @@ package final class Supervisor {
     private func stop(why: String, drain: Duration? = nil) {
         guard stopBegan == nil else { return }
         report(.stopping(why: why))
+        stopReason = why
+        runtime.notifier?.stopping()
+        runtime.listenerStore.isEnding = true
         for service in services { service.stop(why: why) }
         stopBegan = loop.now
         stopTimer = loop.schedule(after: drain ?? table.limits.stopTimeout) { [unowned self] in end(firmly: false) }

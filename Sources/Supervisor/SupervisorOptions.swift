@@ -15,6 +15,13 @@ package struct SupervisorOptions: Sendable {
     /// A listener that cannot be bound at the start is fatal.
     package var isStrict = false
 
+    /// The numbers of the descriptors that these options name.
+    var descriptors: [Int32] {
+        var numbers = readyDescriptor.map { [$0] } ?? []
+        if case .descriptor(let number, _) = table { numbers.append(number) }
+        return numbers
+    }
+
     package init(table: TableSource) {
         self.table = table
     }
