@@ -58,8 +58,10 @@ install: | $(release_dir)/baton
 	@$(c_library) install
 	@install -D -m 755 $(release_dir)/baton $(DESTDIR)$(PREFIX)/bin/baton
 	@install -D -m 755 $(release_dir)/batond $(DESTDIR)$(PREFIX)/libexec/baton/batond
+	@install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	@sed 's|/usr/local/|$(PREFIX)/|' packaging/systemd/baton.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/baton.service
 	@install -D -m 644 docs/man/baton-handler.7 $(DESTDIR)$(PREFIX)/share/man/man7/baton-handler.7
-	@echo "installed $(DESTDIR)$(PREFIX)/bin/baton, $(DESTDIR)$(PREFIX)/libexec/baton/batond and libbaton-handler"
+	@echo "installed $(DESTDIR)$(PREFIX)/bin/baton, $(DESTDIR)$(PREFIX)/libexec/baton/batond, a unit for systemd and libbaton-handler"
 
 $(release_dir)/baton:
 	@$(MAKE) --no-print-directory build

@@ -3,15 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -34,6 +38,24 @@ int baton_set_close_on_exec(int descriptor, int on) { return fcntl(descriptor, F
 int baton_accept(int listener, struct sockaddr_storage *peer, socklen_t *length)
 {
     return accept4(listener, (struct sockaddr *)peer, length, SOCK_CLOEXEC);
+}
+
+ssize_t baton_write_now(int descriptor, const void *bytes, size_t length)
+{
+    struct stat status;
+    if (fstat(descriptor, &status) < 0) return -1;
+    if (S_ISREG(status.st_mode)) return write(descriptor, bytes, length);
+    struct iovec data = {.iov_base = (void *)bytes, .iov_len = length};
+    ssize_t written = pwritev2(descriptor, &data, 1, -1, RWF_NOWAIT);
+    if (written >= 0 || errno != EOPNOTSUPP) return written;
+    /* Terminals, and pipes before Linux 6.5: asked first. What is at most PIPE_BUF then does not wait (pipe(7)), unless
+     * another writer comes in between. */
+    struct pollfd room = {.fd = descriptor, .events = POLLOUT};
+    if (poll(&room, 1, 0) != 1) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return write(descriptor, bytes, length > PIPE_BUF ? PIPE_BUF : length);
 }
 
 union control {

@@ -22,6 +22,11 @@ package enum CurrentProcess {
         return unsafe String(cString: value)
     }
 
+    /// Takes a variable out of the environment.
+    package static func unset(_ name: String) {
+        unsafe unsetenv(name)
+    }
+
     /// The whole environment.
     package static var environment: [String: String] {
         var variables: [String: String] = [:]
@@ -69,5 +74,15 @@ package enum CurrentProcess {
         }
         try SystemCall.value { lseek(file.rawValue, 0, SEEK_SET) }
         return file
+    }
+}
+
+extension OwnedDescriptor {
+    /// A file in memory whose content nobody can change any more (memfd_create(2), sealed).
+    ///
+    /// - Parameter name: For /proc only.
+    package static func sealedFile(_ content: [UInt8], name: String) throws(Errno) -> OwnedDescriptor {
+        OwnedDescriptor(
+            adopting: try SystemCall.value { unsafe baton_sealed_file(name, content, content.count) })
     }
 }

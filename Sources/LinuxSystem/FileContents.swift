@@ -91,6 +91,12 @@ package enum FileSystem {
         }
     }
 
+    /// A socket stands at the path, symbolic links followed.
+    package static func isSocket(_ path: String) -> Bool {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
+    }
+
     /// A symbolic link stands at the path itself.
     package static func isLink(_ path: String) -> Bool {
         var status = stat()

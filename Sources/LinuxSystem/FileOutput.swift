@@ -29,6 +29,25 @@ extension FileDescriptor {
         }
     }
 
+    /// One write(2) of part of `bytes` that never waits, whatever the mode of the descriptor, which may be shared: EAGAIN
+    /// when it would. To a regular file it is a plain write.
+    ///
+    /// - Returns: The bytes written.
+    package func writeNow(_ bytes: [UInt8], from start: Int) throws(Errno) -> Int {
+        try SystemCall.value {
+            unsafe bytes.withUnsafeBytes { buffer in
+                unsafe baton_write_now(rawValue, buffer.baseAddress?.advanced(by: start), bytes.count - start)
+            }
+        }
+    }
+
+    /// `DEVICE:INODE` of what the descriptor stands for, as JOURNAL_STREAM has it (systemd.exec(5)).
+    package var deviceAndInode: String? {
+        var status = Glibc.stat()
+        guard unsafe fstat(rawValue, &status) == 0 else { return nil }
+        return "\(status.st_dev):\(status.st_ino)"
+    }
+
     /// What is to be read up to the end, or `most` bytes of it; waits for it.
     package func readToEnd(most: Int) throws(Errno) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -54,7 +73,7 @@ extension OwnedDescriptor {
     /// Opens a file to append to, made with `mode` when it is missing; a symbolic link as the last
     /// component is refused.
     package static func appending(to path: String, mode: UInt32 = 0o640) throws(Errno) -> OwnedDescriptor {
-        let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC
+        let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
         return OwnedDescriptor(
             adopting: try SystemCall.value {
                 unsafe path.withCString { unsafe baton_open_at(AT_FDCWD, $0, flags, mode) }

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 package import SystemPackage
 
@@ -15,6 +16,15 @@ extension OwnedDescriptor {
         }
         guard type == kind.native else { throw .protocolWrongTypeForSocket }
         try Socket.setCloseOnExec(FileDescriptor(rawValue: number), true)
+        return OwnedDescriptor(adopting: number)
+    }
+}
+
+extension OwnedDescriptor {
+    /// Takes over a descriptor that this process was started with, whatever it is; close-on-exec from now on. Nil where
+    /// the number is not open.
+    package static func inherited(_ number: Int32) -> OwnedDescriptor? {
+        guard baton_set_close_on_exec(number, 1) == 0 else { return nil }
         return OwnedDescriptor(adopting: number)
     }
 }

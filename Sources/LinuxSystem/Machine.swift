@@ -7,6 +7,14 @@ package enum Machine {
     package static func load() -> Int {
         baton_load_average()
     }
+
+    /// The host's name (gethostname(2)); empty when there is none.
+    package static var name: String {
+        var bytes = [CChar](repeating: 0, count: Int(HOST_NAME_MAX) + 1)
+        let room = bytes.count - 1
+        guard unsafe gethostname(&bytes, room) == 0 else { return "" }
+        return String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
 }
 
 extension CurrentProcess {

@@ -13,6 +13,12 @@ extension Socket {
         return answered ? cookie : nil
     }
 
+    /// SO_TYPE, where it is a kind that is served; nil for anything else, files included.
+    package static func kind(of descriptor: FileDescriptor) -> Kind? {
+        guard isSocket(descriptor), let type = try? value(.kind, of: descriptor) else { return nil }
+        return [Kind.stream, .datagram, .sequencedPacket].first { Int($0.native) == type }
+    }
+
     /// The peer of a connected stream or seqpacket socket; nil for anything else: a file, a socket that listens, a
     /// datagram socket, one whose peer has reset it, a family that is not served.
     package static func peerOfConnection(_ descriptor: FileDescriptor) -> SocketAddress? {

@@ -54,6 +54,7 @@ extension ServiceTable: Coded {
         coder.text(&file)
         coder.optional(&runtimeDirectory)
         coder.enumeration(&log.level)
+        coder.optional(&log.format)
         coder.optional(&log.path)
         coder.optional(&controlGroup)
         coder.optional(&limits.instances)
@@ -100,11 +101,6 @@ extension Service: Coded {
         coder.array(&lines)
         logOn = chooses ? Set(lines) : nil
     }
-}
-
-extension LogLine: Coded {
-    init() { self = .start }
-    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
 }
 
 extension Backoff: Coded {

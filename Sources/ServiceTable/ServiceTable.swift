@@ -16,8 +16,30 @@ package struct ServiceTable: Hashable, Sendable {
 
 package struct LogSettings: Hashable, Sendable {
     package var level = LogLevel.info
-    /// A path to append to; nil is standard error.
+    /// Nil: text, or the journal where standard error leads there.
+    package var format: LogFormat?
+    /// Of text and JSON the file to append to, nil being standard error; of the others the socket, nil being the usual
+    /// one.
     package var path: String?
+
+    package init(level: LogLevel = .info, format: LogFormat? = nil, path: String? = nil) {
+        self.level = level
+        self.format = format
+        self.path = path
+    }
+}
+
+/// The forms of the log. The raw values are the table's words.
+package enum LogFormat: String, Hashable, Sendable, CaseIterable {
+    /// A line each.
+    case text, json
+    /// RFC 5424, a datagram each to `/dev/log`.
+    case syslog
+    /// systemd's native protocol, a datagram each.
+    case journal
+
+    /// It goes to a socket, not to standard error or a file.
+    package var usesSocket: Bool { self == .syslog || self == .journal }
 }
 
 package enum LogLevel: String, Hashable, Sendable, CaseIterable {

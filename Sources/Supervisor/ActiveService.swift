@@ -40,7 +40,8 @@ final class ActiveService {
             listeners.append(
                 Listener(
                     endpoint, accepts: !definition.wait && !endpoint.kind.isDatagram, loop: runtime.loop,
-                    shortage: runtime.shortage, addresses: runtime.addresses, owner: self))
+                    shortage: runtime.shortage, addresses: runtime.addresses, store: runtime.listenerStore,
+                    owner: self))
         }
         dispatcher.prepareWaits(listeners)
         runtime.services.add(intake, named: definition.name, tcpmux: definition.tcpmux)

@@ -10,8 +10,8 @@ final class Runtime {
     let shortage: DescriptorShortage
     /// Who waits for an address of this machine.
     let addresses: AddressWatch
-    /// The environment that the supervisor was started with.
-    let environment = CurrentProcess.environment
+    /// The environment that the supervisor was started with, without what a service manager says to it alone.
+    let environment = CurrentProcess.environment.filter { !ManagerEnvironment.names.contains($0.key) }
     /// RLIMIT_NOFILE before the supervisor raised its own; what it starts gets this one.
     let originalOpenFiles: ResourceLimits.Pair
     /// What a uid without a name here shows as (/proc/sys/kernel/overflowuid).
@@ -21,6 +21,10 @@ final class Runtime {
     let services = ServiceDirectory()
     /// Nil where handlers could not reach it.
     var notifications: NotifySocket?
+    /// The service manager that started the supervisor; nil where none listens.
+    var notifier: Notifier?
+    /// The listeners that it passed, and those that it keeps.
+    var listenerStore = ListenerStore()
     /// `limits.instances`.
     let occupancy: Occupancy
     /// What relays borrow while bytes are on their way.

@@ -18,7 +18,6 @@ package final class Supervisor {
     let options: SupervisorOptions
     let began: Duration
     let loop: EventLoop
-    let log: LogOutput
     let runtime: Runtime
     private let signals: SignalSource
     var files: RuntimeFiles?
@@ -28,6 +27,7 @@ package final class Supervisor {
     private(set) var services: [ActiveService] = []
     private var hosts: HostWatch?
     var stopBegan: Duration?
+    private var stopReason: String?
     private var stopTimer: TimerID?
     private var isFinishing = false
     private var exitStatus: Int32 = 0
@@ -66,8 +66,10 @@ package final class Supervisor {
     ) throws(Errno) {
         self.options = options
         self.began = began
+        let manager = ManagerEnvironment.taken()
+        let passed = ListenerStore.takeInherited(manager, besides: options.descriptors)
         loop = try EventLoop(runningTime: runningTime)
-        log = LogOutput(FileDescriptor.standardError, loop: loop)
+        let log = LogOutput(StandardErrorTarget(), loop: loop)
         let events = EventLog(output: log, level: options.logLevel ?? .info)
         let instances = InstanceTable(loop: loop)
         SignalDescriptor.ignoreBrokenPipes()
@@ -78,6 +80,7 @@ package final class Supervisor {
             loop: loop, events: events, launchers: launchers, instances: instances,
             originalOpenFiles: original)
         signals.target = self
+        listen(to: manager, passed)
     }
 
     /// The same program in another mode: it limits itself to the descriptors that it is given.
@@ -90,12 +93,29 @@ package final class Supervisor {
         return plan
     }
 
+    /// What the service manager has said and passed, and what it is told.
+    private func listen(to manager: ManagerEnvironment, _ passed: [InheritedDescriptor]) {
+        let notifier = Notifier(manager, loop: loop)
+        notifier?.summary = { [unowned self] in summary.text }
+        notifier?.failed = { [unowned self] in report(.impaired(what: "NOTIFY_SOCKET", error: "\($0)")) }
+        runtime.events.happened = { [weak notifier] in notifier?.somethingHappened() }
+        runtime.notifier = notifier
+        runtime.listenerStore = ListenerStore(passed, keeper: notifier, limit: manager.storeLimit)
+        runtime.listenerStore.report = { [unowned self] in report($0) }
+    }
+
+    private var summary: SupervisorSummary {
+        services.reduce(into: SupervisorSummary(stopping: stopReason)) { $1.add(to: &$0) }
+    }
+
     // MARK: Beginning
 
     private func begin(_ loaded: LoadedTable) {
         for fault in loaded.faults { StandardError.write(fault.description) }
         guard stopBegan == nil else { return finish() }
-        guard let table = loaded.table else { return fail(Self.faultsStatus) }
+        guard let table = loaded.table else {
+            return fail(Self.faultsStatus, why: loaded.faults.first?.description ?? "the table has faults")
+        }
         self.table = table
         do {
             try settle()
@@ -105,7 +125,7 @@ package final class Supervisor {
             try startServices()
         } catch {
             StandardError.write("batond: \(error.message)")
-            fail(1)
+            fail(1, why: error.message)
         }
     }
 
@@ -117,12 +137,13 @@ package final class Supervisor {
 
     func settleLimits() throws(RuntimeFiles.Failure) {
         runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
-        if let path = table.log.path {
-            do {
-                try log.open(path)
-            } catch {
-                throw RuntimeFiles.Failure(message: "log.to \(path): \(error)")
-            }
+        let plan = LogPlan(
+            table.log, override: options.logFormat,
+            standardErrorIsJournal: LogPlan.standardErrorIsJournal(runtime.environment))
+        do {
+            try runtime.events.go(on: plan)
+        } catch {
+            throw RuntimeFiles.Failure(message: "log.to \(plan.target.name): \(error)")
         }
         raiseOpenFiles()
         runtime.occupancy.limit = table.limits.instances
@@ -186,7 +207,9 @@ package final class Supervisor {
 
     private func startServices() throws(RuntimeFiles.Failure) {
         makeServices()
+        runtime.listenerStore.expect(services.flatMap(\.listeners).map(\.endpoint))
         for service in services { service.start() }
+        runtime.listenerStore.finishAdopting()
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
         if options.isStrict, missing > 0 {
@@ -197,12 +220,15 @@ package final class Supervisor {
             .ready(
                 services: services.count, listening: listeners.count - missing, retrying: missing,
                 after: Clock.now() - began))
-        Readiness.announce(descriptor: options.readyDescriptor, environment: runtime.environment)
+        runtime.notifier?.ready()
+        Readiness.announce(descriptor: options.readyDescriptor)
         loop.afterThisRound { CurrentProcess.letCodeGo() }
     }
 
-    private func fail(_ status: Int32) {
+    private func fail(_ status: Int32, why: String) {
         exitStatus = status
+        runtime.notifier?.failing(why: why, status: status)
+        runtime.listenerStore.isEnding = true
         stopBegan = loop.now
         for service in services { service.stop(why: "the start failed") }
         finish()
@@ -218,6 +244,9 @@ package final class Supervisor {
     private func stop(why: String, drain: Duration? = nil) {
         guard stopBegan == nil else { return }
         report(.stopping(why: why))
+        stopReason = why
+        runtime.notifier?.stopping()
+        runtime.listenerStore.isEnding = true
         for service in services { service.stop(why: why) }
         stopBegan = loop.now
         stopTimer = loop.schedule(after: drain ?? table.limits.stopTimeout) { [unowned self] in end(firmly: false) }
@@ -271,7 +300,7 @@ extension Supervisor: SignalTarget {
         case SIGCHLD: runtime.instances.reap()
         case SIGTERM, SIGINT:
             if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
-        case SIGUSR1: log.reopen()
+        case SIGUSR1: runtime.events.reopen()
         case SIGUSR2: upgrade { _ in }
         default: report(.impaired(what: "SIG\(SignalName.of(signal))", error: "not supported yet"))
         }

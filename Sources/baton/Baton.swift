@@ -15,4 +15,13 @@ struct Baton: ParsableCommand {
             Run.self, Check.self, Import.self, Status.self, Connections.self, Events.self, Pause.self, Resume.self,
             Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
         ])
+
+    func run() throws {
+        // Swift reads the arguments from /proc/self/cmdline; without it, even `baton run` would be no command.
+        guard !CommandLine.arguments.isEmpty else {
+            StandardError.write("baton: /proc is not mounted")
+            throw ExitCode(Failure.Code.failed.rawValue)
+        }
+        throw CleanExit.helpRequest(self)
+    }
 }

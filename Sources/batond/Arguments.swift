@@ -8,8 +8,8 @@ internal import SystemPackage
 /// The ways to call `batond`. People call `baton`; this is for it, and for batond itself.
 enum Arguments {
     private static let usage = """
-        usage: batond run [--runtime-directory DIR] [--log-level LEVEL] [--ready-fd N] [--strict]
-                          (TABLE | --table-descriptor N --table-name NAME)
+        usage: batond run [--runtime-directory DIR] [--log-level LEVEL] [--log-format FORMAT]
+                          [--ready-fd N] [--strict] (TABLE | --table-descriptor N --table-name NAME)
                batond load (TABLE | --standard-input NAME)   (what run has read the table with)
                batond launcher CHANNEL REPORT                (what run has processes started with)
                batond names CHANNEL                          (what run looks names up with)
@@ -23,6 +23,11 @@ enum Arguments {
 
     /// - Returns: The exit status (sysexits.h).
     static func run(_ arguments: [String]) -> Int32 {
+        // Swift reads them from /proc/self/cmdline.
+        guard !arguments.isEmpty else {
+            _ = try? FileDescriptor.standardError.writeAll(Array("batond: /proc is not mounted\n".utf8))
+            return 1
+        }
         var rest = arguments.dropFirst()
         switch rest.popFirst() {
         case "run":
@@ -70,6 +75,9 @@ enum Arguments {
             case "--log-level":
                 guard let level = rest.popFirst().flatMap(EventLevel.init(rawValue:)) else { return nil }
                 options.logLevel = level
+            case "--log-format":
+                guard let format = rest.popFirst().flatMap(LogFormat.init(rawValue:)) else { return nil }
+                options.logFormat = format
             case "--ready-fd": options.readyDescriptor = rest.popFirst().flatMap { Int32($0) }
             case "--strict": options.isStrict = true
             case "--table-descriptor": descriptor = rest.popFirst().flatMap { Int32($0) }

@@ -141,7 +141,7 @@ struct GrammarTests {
                 """
             ).table)
         #expect(table.runtimeDirectory == "/run/b")
-        #expect(table.log == LogSettings(level: .warning, path: "/var/log/b"))
+        #expect(table.log == LogSettings(level: .warning, format: .text, path: "/var/log/b"))
         #expect(table.controlGroup == 12)
         #expect(table.limits == SupervisorLimits(instances: nil, openFiles: 5000, stopTimeout: .seconds(3)))
         #expect(table.file == "t")

@@ -77,7 +77,7 @@ struct TableCoderTests {
         var table = ServiceTable()
         table.file = "f"
         table.runtimeDirectory = "/r"
-        table.log = LogSettings(level: .debug, path: "/l")
+        table.log = LogSettings(level: .debug, format: .journal, path: "/l")
         table.controlGroup = 3
         table.limits = SupervisorLimits(openFiles: 4, stopTimeout: .seconds(5))
         table.services = [route, exec, handoff, plain, echo, redirect, mux]

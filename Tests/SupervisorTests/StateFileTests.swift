@@ -82,7 +82,8 @@ import Testing
                 ]),
             listeners: [
                 SavedListener(
-                    descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1, retry: .seconds(2))
+                    descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1, retry: .seconds(2),
+                    keeping: .stored("k"))
             ],
             rates: SavedRates(
                 all: TokenBucket(fullAt: .seconds(1)),
@@ -114,11 +115,11 @@ import Testing
             ])
         return SupervisorState(
             program: "p", began: .seconds(1), runningTime: .seconds(2),
-            options: SavedOptions(table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug"), table: [1],
+            options: SavedOptions(table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json"), table: [1],
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
             register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
-            log: [1], requester: SavedRequester(descriptor: descriptor, id: [1]), services: [service])
+            log: [SavedBytes(bytes: [1])], requester: SavedRequester(descriptor: descriptor, id: [1]), services: [service])
     }()
 
     private static func bytes(_ state: SupervisorState = everything) -> [UInt8] {

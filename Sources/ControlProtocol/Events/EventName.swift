@@ -48,6 +48,9 @@ package enum EventName: String, Hashable, Sendable, CaseIterable {
     case tableLoaded = "table_loaded"
     case tableFault = "table_fault"
     case ready, stopping, stopped
+    case listenersAdopted = "listeners_adopted"
+    case passedInVain = "passed_in_vain"
+    case logDropped = "log_dropped"
     case upgrading, upgraded
     case upgradeFailed = "upgrade_failed"
     case launcherReplaced = "launcher_replaced"

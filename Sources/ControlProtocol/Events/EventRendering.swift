@@ -7,6 +7,12 @@ extension Event {
         return "\(time) \(level)\(padding)\((service ?? "baton").printable()): \(details.message)\(context)"
     }
 
+    /// What happened, for logs that keep time and level themselves:
+    /// `web: spawned pid 123 (connection 7 from 127.0.0.1:5555)`.
+    package var sentence: String {
+        (service.map { "\($0.printable()): " } ?? "") + details.message + context
+    }
+
     private var context: String {
         switch (connection, peer) {
         case (let connection?, let peer?): " (connection \(connection) from \(peer.printable()))"
@@ -16,7 +22,7 @@ extension Event {
         }
     }
 
-    /// One object of `baton events`; a field that does not apply is absent.
+    /// One object of `baton events` and of the JSON log; a field that does not apply is absent.
     package var json: JSON {
         let details = details
         var object: JSONObject = ["time": .string("\(time)"), "event": .string(name.rawValue)]

@@ -18,6 +18,12 @@ package enum SupervisorEvent: Hashable, Sendable {
     case launcherReplaced(pid: Int, why: String)
     /// Messages to NOTIFY_SOCKET that were no handler's, or no notification, in the last second or so.
     case notificationsDropped(count: Int, pid: Int, why: String)
+    /// So many listeners were bound already: a service manager passed them.
+    case listenersAdopted(count: Int)
+    /// A descriptor that a service manager passed and that no listener of the table can use.
+    case passedInVain(name: String, what: String)
+    /// What the log could not take, told once it takes again.
+    case logDropped(lines: Int, why: String)
     /// Something that the supervisor can live without did not work: `what` it was about.
     case impaired(what: String, error: String)
 
@@ -34,6 +40,9 @@ package enum SupervisorEvent: Hashable, Sendable {
         case .upgradeFailed: .upgradeFailed
         case .launcherReplaced: .launcherReplaced
         case .notificationsDropped: .notificationsDropped
+        case .listenersAdopted: .listenersAdopted
+        case .passedInVain: .passedInVain
+        case .logDropped: .logDropped
         case .impaired: .impaired
         }
     }
@@ -41,10 +50,10 @@ package enum SupervisorEvent: Hashable, Sendable {
     package var level: EventLevel {
         switch self {
         case .starting, .ready, .stopping, .stopped, .upgraded: .notice
-        case .tableLoaded, .upgrading: .info
+        case .tableLoaded, .upgrading, .listenersAdopted: .info
         case .upgradeFailed: .error
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
-        case .launcherReplaced, .impaired, .notificationsDropped: .warning
+        case .launcherReplaced, .impaired, .notificationsDropped, .logDropped, .passedInVain: .warning
         }
     }
 
@@ -90,6 +99,19 @@ package enum SupervisorEvent: Hashable, Sendable {
             return EventDetails(
                 "\(counted(count, "message")) to NOTIFY_SOCKET dropped; the last, from pid \(pid): \(why.printable())",
                 reason: why, pid: pid, more: ["count": .integer(Int64(count))])
+        case .listenersAdopted(let count):
+            return EventDetails(
+                "\(counted(count, "listener")) taken over from the service manager",
+                more: ["count": .integer(Int64(count))])
+        case .passedInVain(let name, let what):
+            return EventDetails(
+                "closed a descriptor \(name.printable()) (\(what.printable())) that the service manager passed: "
+                    + "no listener can use it",
+                more: ["name": .string(name), "what": .string(what)])
+        case .logDropped(let lines, let why):
+            return EventDetails(
+                "\(counted(lines, "line")) of this log dropped: \(why.printable())", reason: why,
+                more: ["lines": .integer(Int64(lines))])
         case .impaired(let what, let error):
             return EventDetails(
                 "\(what.printable()): \(error.printable())", reason: error, more: ["what": .string(what)])
@@ -98,6 +120,6 @@ package enum SupervisorEvent: Hashable, Sendable {
 }
 
 /// `1 service`, `2 services`.
-func counted(_ count: Int, _ noun: String) -> String {
+package func counted(_ count: Int, _ noun: String) -> String {
     count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
 }

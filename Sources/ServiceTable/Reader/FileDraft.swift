@@ -19,7 +19,7 @@ struct FileDraft: Sendable {
     static let section = Section<FileDraft>([
         Key("include", \.includes, includes),
         Key("runtime_directory", \.table.runtimeDirectory, Kind.absolutePath.map { $0 }),
-        Key("log", \.table.log, log),
+        Key("log", log) { setLog($0, at: $1, of: &$2) },
         Key("control", \.table.controlGroup, control),
         .later("metrics", metrics),
         Key("limits", \.table.limits, limits),
@@ -28,15 +28,32 @@ struct FileDraft: Sendable {
         Key("services", Kind<Void>("a mapping") { _, _ in () }) { _, _, _ in },
     ])
 
-    private static let log = Section<LogSettings>([
-        Key("level", \.level, .choice),
-        .later("format", .word("text", "json", "syslog", "journal")) { $0 == "text" },
-        Key(
-            "to", \.path,
-            Kind<String?>.scalar("stderr or an absolute path") { text, _ in
-                text == "stderr" ? .some(nil) : text.hasPrefix("/") ? text : nil
-            }),
-    ])
+    private struct Log: Sendable {
+        var settings = LogSettings()
+        var place: Placed<String>?
+    }
+
+    private static let log = Kind<Log>.mapping(
+        Section([
+            Key("level", \.settings.level, .choice),
+            Key("format", \.settings.format, Kind<LogFormat>.choice.map { $0 }),
+            Key(
+                "to", \.place,
+                Kind<String>.scalar("stderr or an absolute path") { text, _ in
+                    text == "stderr" || text.hasPrefix("/") ? text : nil
+                }.placed().map { $0 }),
+        ]), from: Log())
+
+    private static func setLog(_ log: Log, at cursor: Cursor, of draft: inout FileDraft) {
+        draft.table.log = log.settings
+        guard let place = log.place else { return }
+        guard place.value == "stderr" else {
+            draft.table.log.path = place.value
+            return
+        }
+        guard let format = log.settings.format, format.usesSocket else { return }
+        place.cursor(cursor.reading).fault("stderr goes with text and json; \(format.rawValue) goes to a socket")
+    }
 
     private static let control = Section<UInt32?>([Key("group", \.self, Kind.group.map { $0 })])
 

@@ -10,15 +10,18 @@ final class LaunchRequest {
 
     let task: Task
     let passing: [DescriptorBox]
+    /// How many exits had been collected when it was asked for (`InstanceTable.collected`).
+    let mark: UInt64
     let done: (SpawnOutcome) -> Void
     /// How often it was sent. A job that launchers die of must not go round for ever.
     private(set) var attempts = 0
 
     static let mostAttempts = 3
 
-    init(_ task: Task, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
+    init(_ task: Task, passing: [DescriptorBox], mark: UInt64, done: @escaping (SpawnOutcome) -> Void) {
         self.task = task
         self.passing = passing
+        self.mark = mark
         self.done = done
     }
 

@@ -49,18 +49,28 @@ final class LauncherPool {
         self.plan = plan
         self.settings = settings
         backoff = settings.firstBackoff
-        instances.expectsMore = { [weak self] in self?.isBusy ?? false }
+        instances.oldestSpawn = { [weak self] in self?.oldestMark }
         while launchers.count < settings.launchers { launchers.append(try startLauncher()) }
     }
 
     /// Jobs are under way, so that a child may exist whose pid is not known yet.
-    var isBusy: Bool { !waiting.isEmpty || launchers.contains { $0.isBusy } }
+    var isBusy: Bool { oldestMark != nil }
+
+    /// How many exits had been collected when the oldest of them was asked for.
+    private var oldestMark: UInt64? {
+        (launchers.lazy.compactMap(\.oldest) + waiting.prefix(1)).map(\.mark).min()
+    }
 
     /// Starts a process. `done` is called once, in a later round of the loop.
     ///
     /// - Parameter passing: What `.passed` stands for in the plan. Kept until `done` was called.
     func spawn(_ plan: SpawnPlan, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
-        submit(LaunchRequest(.spawn(plan), passing: passing, done: done))
+        let mark = instances.collected
+        submit(
+            LaunchRequest(.spawn(plan), passing: passing, mark: mark) { [instances] outcome in
+                if case .running(let pid) = outcome { instances.forget(pid, collectedUpTo: mark) }
+                done(outcome)
+            })
     }
 
     /// Closes a descriptor whose close may wait, and does not wait for it.
@@ -72,7 +82,7 @@ final class LauncherPool {
             return closeFiles()
         }
         submit(
-            LaunchRequest(.close, passing: [box]) { [self] outcome in
+            LaunchRequest(.close, passing: [box], mark: instances.collected) { [self] outcome in
                 // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
                 if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
             })

@@ -59,6 +59,8 @@ final class LauncherProcess: EventSource {
     }
 
     var isBusy: Bool { !jobs.isEmpty }
+    /// What it works on.
+    var oldest: LaunchRequest? { jobs.first?.request }
     var load: Int { jobs.count }
     var hasRoom: Bool { !ended && jobs.count < Self.window }
 

@@ -25,6 +25,8 @@ final class Listener: EventSource {
     private let addresses: AddressWatch
     private weak var owner: (any ListenerOwner)?
     private var socket: OwnedDescriptor?
+    private let store: ListenerStore
+    private var keeping = ListenerStore.Keeping.nobody
     /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
     private var lastAddress: SocketAddress?
     private var registration: RegistrationID?
@@ -76,13 +78,14 @@ final class Listener: EventSource {
 
     init(
         _ endpoint: Endpoint, accepts: Bool, loop: EventLoop, shortage: DescriptorShortage, addresses: AddressWatch,
-        owner: any ListenerOwner
+        store: ListenerStore = ListenerStore(), owner: any ListenerOwner
     ) {
         self.endpoint = endpoint
         self.accepts = accepts
         self.loop = loop
         self.shortage = shortage
         self.addresses = addresses
+        self.store = store
         self.owner = owner
     }
 
@@ -115,7 +118,14 @@ final class Listener: EventSource {
     private func bind() throws(SocketBinding.Failure) {
         var target = endpoint
         if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
-        socket = try SocketBinding.open(target)
+        if let passed = store.adopt(endpoint) {
+            socket = passed.socket.take()
+            keeping = passed.keeping
+        } else {
+            let opened = try SocketBinding.open(target)
+            keeping = store.keep(opened.borrowed, listener: endpoint.name)
+            socket = consume opened
+        }
         lastAddress = address
         settled()
         updatePolling()
@@ -130,7 +140,7 @@ final class Listener: EventSource {
     var saved: SavedListener {
         SavedListener(
             descriptor: descriptor.map { SavedDescriptor($0) }, lastAddress: lastAddress,
-            failures: retry?.failures ?? 0, retry: retry?.at)
+            failures: retry?.failures ?? 0, retry: retry?.at, keeping: keeping)
     }
 
     /// Goes on with the socket that the program before has bound, or with trying.
@@ -138,6 +148,8 @@ final class Listener: EventSource {
         lastAddress = saved.lastAddress
         guard let descriptor = saved.descriptor else { return loop.afterThisRound { [weak self] in self?.open() } }
         socket = descriptor.adopt()
+        keeping = saved.keeping
+        store.goesOnKeeping(keeping)
         updatePolling()
     }
 
@@ -158,7 +170,7 @@ final class Listener: EventSource {
     func close() {
         settled()
         unwatch()
-        guard socket.take() != nil else { return }
+        guard socket.take() != nil, !store.letGo(keeping) else { return }
         if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
     }
 

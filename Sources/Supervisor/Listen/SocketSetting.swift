@@ -38,6 +38,14 @@ struct SocketSetting {
         return list.settings
     }
 
+    /// Those of them that a socket takes that is bound already.
+    static func afterBinding(of endpoint: Endpoint, at address: SocketAddress) -> [SocketSetting] {
+        var list = SocketSettingList(endpoint, at: address)
+        list.addNetwork()
+        list.addTransport()
+        return list.settings
+    }
+
     fileprivate init(_ key: String, _ option: SocketOption, _ number: Int) {
         name = "\(key) (\(option.name))"
         value = .number(option, number)

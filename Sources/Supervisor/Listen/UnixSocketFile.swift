@@ -27,6 +27,21 @@ enum UnixSocketFile {
                 try Socket.bind(socket, to: .unix(path: path))
             }
         }
+        try setModeAndOwner(of: name, in: directory, options)
+    }
+
+    /// The same for a socket that is bound already, by an earlier table.
+    static func setModeAndOwner(path: String, options: SocketOptions) throws(SocketBinding.Failure) {
+        let (parent, name) = split(path)
+        let directory = try SocketBinding.step("directory \(parent)") { () throws(Errno) in
+            try Directory(trusted: parent, makingMissing: options.directoryMode)
+        }
+        try setModeAndOwner(of: name, in: directory, options)
+    }
+
+    private static func setModeAndOwner(
+        of name: String, in directory: borrowing Directory, _ options: SocketOptions
+    ) throws(SocketBinding.Failure) {
         try SocketBinding.step("mode and owner") { () throws(Errno) in
             guard try directory.status(of: name)?.isSocket == true else { throw .noSuchFileOrDirectory }
             if options.owner != nil || options.group != nil {

@@ -1,5 +1,7 @@
 internal import ControlProtocol
 internal import LinuxSystem
+internal import ServiceTable
+internal import SystemPackage
 
 /// Who is told that there is something new in the ring.
 protocol EventFollower: AnyObject {
@@ -9,15 +11,41 @@ protocol EventFollower: AnyObject {
 /// Where everything that happens is reported, once, by whoever decides it; the log renders it, and the ring keeps it
 /// for those who ask.
 final class EventLog {
-    private let output: LogOutput
+    let output: LogOutput
     var level: EventLevel
     private var choices: [String: LogChoice] = [:]
     private(set) var ring = EventRing()
     private var followers: [any EventFollower] = []
+    private var plan = LogPlan(LogSettings(), override: nil, standardErrorIsJournal: false)
+    private let sender = Event.SyslogSender(host: Machine.name, pid: Int(CurrentProcess.pid))
 
     init(output: LogOutput, level: EventLevel) {
         self.output = output
         self.level = level
+        output.caughtUp = { [unowned self] count, why in
+            write(Event(time: .now, .supervisor(.logDropped(lines: count, why: why))))
+        }
+    }
+
+    /// Told of everything, whether it is written or not.
+    var happened: () -> Void = {}
+
+    /// Goes on as `plan` has it.
+    ///
+    /// - Throws: Why it cannot: the log stays what it was.
+    func go(on plan: LogPlan) throws(Errno) {
+        guard plan != self.plan else { return }
+        try output.go(to: plan.target)
+        self.plan = plan
+    }
+
+    /// The log's file was moved away, perhaps.
+    func reopen() {
+        do {
+            try output.reopen()
+        } catch {
+            report(.supervisor(.impaired(what: "the log cannot be opened anew", error: "\(error)")))
+        }
     }
 
     /// What a service's `log_on` says; nil where it says nothing.
@@ -26,6 +54,7 @@ final class EventLog {
     }
 
     func report(_ kind: Event.Kind, service: String? = nil, _ origin: ConnectionOrigin? = nil) {
+        happened()
         let recorded = RecordedEvent(
             time: .now, service: service, connection: origin?.number, peer: origin?.peer, kind: kind)
         ring.append(recorded)
@@ -43,7 +72,16 @@ final class EventLog {
             event = shown
         }
         guard event.level >= level else { return }
-        output.write(event.text)
+        write(event)
+    }
+
+    private func write(_ event: Event) {
+        switch plan.format {
+        case .text: output.write(Array("\(event.text)\n".utf8))
+        case .json: output.write(event.json.line)
+        case .syslog: output.write(Array(event.syslog(from: sender).utf8))
+        case .journal: output.write(event.journal)
+        }
     }
 
     // MARK: Following

@@ -1,100 +1,166 @@
+internal import DequeModule
 internal import LinuxSystem
+internal import ServiceTable
 internal import SystemPackage
 
-/// Writes the log's lines without ever waiting for whoever reads them.
+/// Writes the log's records without ever waiting for whoever reads them.
 ///
-/// Standard error is often shared with others, so its mode is left alone: a pipe or terminal is asked
-/// first whether it takes a line (pipe(7): up to PIPE_BUF bytes then do not block). What it does not take
-/// waits here, up to a limit; beyond that lines are dropped, and their number is said when it goes on.
+/// What cannot be written now waits here, up to a limit; beyond that records are dropped, and their number is told when
+/// it goes on. What failed is opened anew and tried again with backoff: a syslog daemon that was restarted, a disk that
+/// was full.
 final class LogOutput: EventSource {
-    private var descriptor: FileDescriptor
-    /// The log's own file, where it has one.
-    private var file: OwnedDescriptor?
-    private var path: String?
+    private var target: any LogTarget
     private let loop: EventLoop
-    /// What has yet to be taken.
-    private(set) var waiting: [UInt8] = []
-    private var dropped = 0
+    private var waiting: Deque<[UInt8]> = []
+    private var waitingBytes = 0
+    /// How much of the first one is written.
+    private var begun = 0
     private var registration: RegistrationID?
+    private var retry: TimerID?
+    private var failures = 0
+    /// Why it does not go on; nil while it does, or only its reader is slow.
+    private var trouble: String?
+    private var dropped = 0
+    private var whyDropped = ""
+    /// Told once everything is written again, when something could not be.
+    var caughtUp: (_ dropped: Int, _ why: String) -> Void = { _, _ in }
 
     /// Bytes that may wait.
     private static let longestQueue = 256 * 1024
-    /// What one write may take: PIPE_BUF.
-    private static let chunk = 4096
+    private static let backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
 
-    /// - Parameter descriptor: Stays the caller's, and open.
-    init(_ descriptor: FileDescriptor, loop: EventLoop) {
-        self.descriptor = descriptor
+    init(_ target: any LogTarget, loop: EventLoop) {
+        self.target = target
         self.loop = loop
     }
 
-    /// Goes on in the file at `path`.
-    func open(_ path: String) throws(Errno) {
-        let opened = try OwnedDescriptor.appending(to: path)
-        drain()
-        watch(false)
-        descriptor = opened.borrowed
-        file = consume opened
-        self.path = path
+    /// Goes on at `target`. What waits is in another form, and dropped.
+    ///
+    /// - Throws: Why it cannot be opened, and nothing has changed. A socket at which nobody receives yet is no failure.
+    func go(to target: any LogTarget) throws(Errno) {
+        do {
+            try target.open()
+        } catch {
+            guard target is SocketTarget, error != .notSocket else { throw error }
+        }
+        unwatch()
+        self.target = target
+        dropAll("the log went to \(target.name)")
+        restart()
     }
 
     /// The file was moved away, perhaps: goes on in a new one of that name.
-    func reopen() {
-        guard let path else { return }
-        do {
-            try open(path)
-        } catch {
-            write("cannot reopen the log \(path): \(error)")
-        }
+    func reopen() throws(Errno) {
+        // Registered while it is busy, and closed when another takes its place.
+        unwatch()
+        defer { restart() }
+        try target.open()
+    }
+
+    // MARK: Carried over
+
+    /// What has yet to be written.
+    var saved: [SavedBytes] {
+        var records = waiting.map { SavedBytes(bytes: $0) }
+        if begun > 0 { records[0].bytes.removeFirst(begun) }
+        return records
     }
 
     /// Goes on with what the program before could not write.
-    func resume(_ bytes: [UInt8]) {
-        waiting = bytes
-        loop.afterThisRound { [weak self] in self?.drain() }
+    func resume(_ records: [SavedBytes]) {
+        loop.afterThisRound { [self] in for record in records { write(record.bytes) } }
     }
 
-    func write(_ line: String) {
-        guard waiting.count < Self.longestQueue else {
-            dropped += 1
-            return
+    private func restart() {
+        if let retry { loop.cancel(retry) }
+        retry = nil
+        begun = 0
+        drain()
+    }
+
+    func write(_ record: [UInt8]) {
+        guard waitingBytes + record.count <= Self.longestQueue else {
+            return drop(1, trouble ?? "its reader was too slow")
         }
-        waiting.append(contentsOf: line.utf8)
-        waiting.append(UInt8(ascii: "\n"))
-        if registration == nil { drain() }
+        waiting.append(record)
+        waitingBytes += record.count
+        if registration == nil, retry == nil { drain() }
     }
 
     func ready(_ interest: Epoll.Interest) {
         drain()
     }
 
-    /// Writes what can be written now; the rest when the reader has made room.
+    private func drop(_ count: Int, _ why: String) {
+        dropped += count
+        whyDropped = why
+    }
+
+    /// Writes what can be written now.
     private func drain() {
-        var written = 0
-        while written < waiting.count, descriptor.takesOutput {
-            let end = min(waiting.count, written + Self.chunk)
-            guard let count = descriptor.writeOnce(waiting, from: written, to: end) else {
-                // Nobody reads the log any more: keep nothing for it.
-                written = waiting.count
-                break
+        var hasReopened = false
+        while let record = waiting.first {
+            switch target.write(record, from: begun) {
+            case .wrote(let count):
+                begun += count
+                if begun >= record.count { finishFirst() }
+                failures = 0
+                trouble = nil
+            case .busy:
+                return watch()
+            case .tooLong:
+                drop(1, "\(target.name): longer than a datagram may be")
+                finishFirst()
+            case .gone:
+                dropAll("\(target.name): nobody read it")
+                return unwatch()
+            case .failed(let error):
+                unwatch()
+                guard !hasReopened, target is SocketTarget else { return tryLater(error) }
+                hasReopened = true
+                do { try target.open() } catch { return tryLater(error) }
             }
-            written += count
         }
-        waiting.removeFirst(written)
-        watch(!waiting.isEmpty)
-        if dropped > 0, waiting.isEmpty {
-            let count = dropped
-            dropped = 0
-            write("\(count) lines of this log were dropped: its reader was too slow")
+        unwatch()
+        tellDropped()
+    }
+
+    private func dropAll(_ why: String) {
+        if !waiting.isEmpty { drop(waiting.count, why) }
+        while !waiting.isEmpty { finishFirst() }
+    }
+
+    private func finishFirst() {
+        waitingBytes -= waiting.removeFirst().count
+        begun = 0
+    }
+
+    private func tryLater(_ error: Errno) {
+        failures += 1
+        if trouble == nil {
+            trouble = "\(target.name): \(error)"
+            StandardError.tell("batond: the log waits: \(target.name): \(error)")
+        }
+        retry = loop.schedule(after: Self.backoff.delay(afterFailures: failures)) { [weak self] in
+            self?.retry = nil
+            self?.drain()
         }
     }
 
-    private func watch(_ on: Bool) {
-        if on, registration == nil {
-            registration = try? loop.watch(descriptor, for: .writable, self)
-        } else if !on, let registration {
-            loop.forget(registration)
-            self.registration = nil
-        }
+    private func tellDropped() {
+        guard dropped > 0 else { return }
+        let count = dropped
+        dropped = 0
+        caughtUp(count, whyDropped)
+    }
+
+    private func watch() {
+        guard registration == nil, let descriptor = target.descriptor else { return }
+        registration = try? loop.watch(descriptor, for: .writable, self)
+    }
+
+    private func unwatch() {
+        if let registration { loop.forget(registration) }
+        registration = nil
     }
 }

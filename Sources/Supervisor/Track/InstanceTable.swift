@@ -4,16 +4,21 @@ internal import LinuxSystem
 
 /// Our children by pid, and who waits for their end.
 ///
-/// An exit can be collected before the launcher has told whose pid it is: it is kept until then.
+/// An exit can be collected before the launcher has told whose pid it is: it is kept until then. As pid 1 of a container
+/// we collect strangers as well, whose numbers come again: only what was collected after a spawn was asked for can be
+/// that spawn's.
 final class InstanceTable {
     private var watchers: [Int32: (ExitStatus) -> Void] = [:]
-    private var early: [Int32: ExitStatus] = [:]
+    private var early: [Int32: (status: ExitStatus, number: UInt64)] = [:]
+    /// Exits collected so far; the number of the last.
+    private(set) var collected: UInt64 = 0
+    private var keptSince: UInt64?
     /// Children that are part of the supervisor: they serve nobody when it goes.
     private var own: Set<Int32> = []
     private var ownEnded: (() -> Void)?
     private let loop: EventLoop
-    /// Whether spawns are under way, so that an unknown pid may still get a name.
-    var expectsMore: () -> Bool = { false }
+    /// What `collected` was when the oldest spawn that is under way was asked for; nil when there is none.
+    var oldestSpawn: () -> UInt64? = { nil }
 
     init(loop: EventLoop) {
         self.loop = loop
@@ -21,13 +26,22 @@ final class InstanceTable {
 
     var isEmpty: Bool { watchers.isEmpty }
 
+    /// Whether spawns are under way, so that an unknown pid may still get a name.
+    func expectsMore() -> Bool { oldestSpawn() != nil }
+
     /// Tells of the end of `pid`, a child of this process, once; also when it has come already.
     func track(_ pid: Int32, ended: @escaping (ExitStatus) -> Void) {
-        if let status = early.removeValue(forKey: pid) {
-            loop.afterThisRound { ended(status) }
+        if let exit = early.removeValue(forKey: pid) {
+            loop.afterThisRound { ended(exit.status) }
         } else {
             watchers[pid] = ended
         }
+    }
+
+    /// `pid` is the child of a spawn that was asked for after the exit `number`: an earlier exit of that number was another
+    /// process's.
+    func forget(_ pid: Int32, collectedUpTo number: UInt64) {
+        if let exit = early[pid], exit.number <= number { early[pid] = nil }
     }
 
     /// The same of a part of the supervisor.
@@ -52,13 +66,22 @@ final class InstanceTable {
 
     /// Collects every child that has ended; strangers (orphans of ours, when we are pid 1) as well.
     func reap() {
-        if !expectsMore() { early.removeAll() }
+        forgetStrangers()
         while let (pid, status) = ChildProcess.reap() {
+            collected += 1
             if let ended = watchers.removeValue(forKey: pid) {
                 ended(status)
             } else if expectsMore() {
-                early[pid] = status
+                early[pid] = (status, collected)
             }
         }
+    }
+
+    /// Those that no spawn under way can be about.
+    private func forgetStrangers() {
+        let oldest = oldestSpawn()
+        guard oldest != keptSince || oldest == nil else { return }
+        keptSince = oldest
+        early = oldest.map { oldest in early.filter { $0.value.number > oldest } } ?? [:]
     }
 }

@@ -143,12 +143,27 @@ struct SavedListener: Saved {
     /// How often it could not be bound since it last was, and when it is tried again.
     var failures = 0
     var retry: Duration?
+    var keeping = ListenerStore.Keeping.nobody
 
     mutating func code(with coder: inout TableCoder) {
         coder.optional(&descriptor)
         coder.optional(&lastAddress)
         coder.integer(&failures)
         coder.optional(&retry)
+        coder.value(&keeping)
+    }
+}
+
+extension ListenerStore.Keeping: Saved {
+    init() { self = .nobody }
+
+    mutating func code(with coder: inout TableCoder) {
+        var name: String?
+        var isOfUnit = self == .unit
+        if case .stored(let stored) = self { name = stored }
+        coder.optional(&name)
+        coder.flag(&isOfUnit)
+        self = isOfUnit ? .unit : name.map { .stored($0) } ?? .nobody
     }
 }
 

@@ -29,7 +29,7 @@ struct SupervisorState: Saved {
     var notifications: SavedDescriptor?
     var notificationsDropped = 0
     /// Lines that the log has not taken yet.
-    var log: [UInt8] = []
+    var log: [SavedBytes] = []
     /// Who has asked for the upgrade.
     var requester: SavedRequester?
     var services: [SavedService] = []
@@ -50,7 +50,7 @@ struct SupervisorState: Saved {
         coder.value(&registerStream)
         coder.optional(&notifications)
         coder.integer(&notificationsDropped)
-        coder.data(&log)
+        coder.array(&log)
         coder.optional(&requester)
         coder.array(&services)
     }
@@ -63,12 +63,14 @@ struct SavedOptions: Saved {
     var isFile = true
     var runtimeDirectory: String?
     var logLevel: String?
+    var logFormat: String?
 
     mutating func code(with coder: inout TableCoder) {
         coder.text(&table)
         coder.flag(&isFile)
         coder.optional(&runtimeDirectory)
         coder.optional(&logLevel)
+        coder.optional(&logFormat)
     }
 }
 

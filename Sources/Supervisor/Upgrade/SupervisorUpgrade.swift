@@ -19,7 +19,7 @@ extension Supervisor: UpgradeTarget {
     }
 
     var isAtRest: Bool {
-        !runtime.launchers.isBusy && runtime.names.isAtRest && registrar?.isAtRest ?? true
+        !runtime.launchers.isBusy && runtime.names.isAtRest && runtime.notifier?.isAtRest ?? true && registrar?.isAtRest ?? true
             && services.allSatisfy(\.isAtRest)
     }
 
@@ -38,7 +38,7 @@ extension Supervisor: UpgradeTarget {
         state.runningTime = loop.runningTime
         state.options = SavedOptions(
             table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
-            logLevel: options.logLevel?.rawValue)
+            logLevel: options.logLevel?.rawValue, logFormat: options.logFormat?.rawValue)
         state.table = LoadedTable(table: table, faults: []).encoded()
         state.softOpenFiles = runtime.originalOpenFiles.soft
         state.hardOpenFiles = runtime.originalOpenFiles.hard
@@ -53,7 +53,7 @@ extension Supervisor: UpgradeTarget {
         state.notificationsDropped = runtime.notifications?.dropped ?? 0
         state.services = services.map(\.saved)
         state.requester = control?.requester
-        state.log = log.waiting
+        state.log = runtime.events.output.saved
         return state
     }
 
@@ -65,6 +65,7 @@ extension Supervisor: UpgradeTarget {
             table: state.options.isFile ? .file(state.options.table) : .descriptor(-1, name: state.options.table))
         options.runtimeDirectory = state.options.runtimeDirectory
         options.logLevel = state.options.logLevel.flatMap { EventLevel(rawValue: $0) }
+        options.logFormat = state.options.logFormat.flatMap { LogFormat(rawValue: $0) }
         guard let table = try LoadedTable(decoding: state.table).table else {
             throw StateFile.Unreadable(why: "the state has no table")
         }
@@ -72,10 +73,11 @@ extension Supervisor: UpgradeTarget {
             options, original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
             began: state.began, runningTime: state.runningTime)
         self.table = table
-        log.resume(state.log)
         try settleLimits()
+        runtime.events.output.resume(state.log)
         try resume(state)
         report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))
+        runtime.notifier?.ready()
         answer(state.requester, why, former: state.program)
     }
 

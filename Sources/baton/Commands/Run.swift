@@ -27,8 +27,10 @@ struct Run: BatonCommand {
     @Option(help: ArgumentHelp("Least level of the log; default: what the table says.", valueName: "level"))
     var logLevel: EventLevel?
 
-    @Option(help: ArgumentHelp("Form of the log: text.", valueName: "format"))
-    var logFormat: String?
+    @Option(
+        help: ArgumentHelp(
+            "Form of the log: text, json, syslog or journal; default: what the table says.", valueName: "format"))
+    var logFormat: LogFormat?
 
     @Option(help: ArgumentHelp("Write a newline to this descriptor when every listener was tried.", valueName: "n"))
     var readyFd: Int32?
@@ -45,12 +47,6 @@ struct Run: BatonCommand {
         if let readyFd, readyFd < 1 || !Self.isOpen(readyFd) {
             throw ValidationError("--ready-fd \(readyFd): an open descriptor is expected")
         }
-        switch logFormat {
-        case nil, "text": break
-        case "json", "syslog", "journal":
-            throw ValidationError("--log-format \(logFormat ?? ""): not supported yet; there is text")
-        case let other?: throw ValidationError("--log-format \(other): there is text")
-        }
         try single.validate(beside: table)
     }
 
@@ -58,6 +54,7 @@ struct Run: BatonCommand {
         var arguments = ["batond", "run"]
         if let directory { arguments += ["--runtime-directory", directory.path] }
         if let logLevel { arguments += ["--log-level", logLevel.rawValue] }
+        if let logFormat { arguments += ["--log-format", logFormat.rawValue] }
         if let readyFd { arguments += ["--ready-fd", "\(readyFd)"] }
         if strict { arguments.append("--strict") }
         if single.listen.isEmpty {
@@ -123,3 +120,4 @@ struct Run: BatonCommand {
 }
 
 extension EventLevel: ExpressibleByArgument {}
+extension LogFormat: ExpressibleByArgument {}

@@ -23,7 +23,6 @@ import Testing
             (["run", "t.yaml", "--", "cat"], "without --listen"),
             (["run", "--listen", "8080", "--set", "nice", "--", "cat"], "KEY=VALUE"),
             (["run", "--listen", "8080", "--set", "nice=1\nuser: root", "--", "cat"], "line break"),
-            (["run", "--log-format", "json", "t.yaml"], "not supported yet"),
             (["run", "--log-level", "loud", "t.yaml"], "debug"), (["run", "--ready-fd", "77", "t.yaml"], "open"),
             (["stop", "--drain", "5"], "30s"),
         ] {

@@ -99,18 +99,6 @@ import Testing
         }
     }
 
-    @Test("READY=1 goes to NOTIFY_SOCKET when every listener has been tried")
-    func notify() throws {
-        let directory = try TemporaryDirectory()
-        let notify = try TestSocket(family: AF_UNIX, type: TestSocket.datagram)
-        try notify.bind(to: SocketName(unix: directory.path("notify")))
-        let environment = ["NOTIFY_SOCKET": directory.path("notify")]
-        try withSupervisor("services: {e: {listen: '127.0.0.1:0', internal: echo}}", environment: environment) {
-            _ throws in
-            #expect(try String(decoding: notify.receive(), as: UTF8.self).contains("READY=1"))
-        }
-    }
-
     /// The best of some starts: the others tell how busy the machine is.
     @Test("ready within 50 ms of its start (a debug build is given 500)")
     func startTime() throws {

@@ -1,0 +1,95 @@
+import LinuxSystem
+import SystemPackage
+import Testing
+
+@testable import Supervisor
+
+@Suite("The log's output")
+struct LogOutputTests {
+    /// Takes what it is told to.
+    private final class Target: LogTarget {
+        let name = "target"
+        let descriptor: FileDescriptor? = nil
+        var written: [UInt8] = []
+        var answers: [LogAttempt] = []
+        private(set) var opened = 0
+
+        func open() { opened += 1 }
+
+        func write(_ record: [UInt8], from start: Int) -> LogAttempt {
+            let answer = answers.isEmpty ? .wrote(record.count - start) : answers.removeFirst()
+            if case .wrote(let count) = answer { written += record[start..<(start + count)] }
+            return answer
+        }
+
+        var text: String { String(decoding: written, as: UTF8.self) }
+    }
+
+    private let loop: EventLoop
+    private let target = Target()
+    private let output: LogOutput
+
+    init() throws {
+        loop = try EventLoop()
+        output = LogOutput(target, loop: loop)
+        output.caughtUp = { [output] count, why in output.write(Array("\(count) lost: \(why)\n".utf8)) }
+    }
+
+    private func write(_ text: String) { output.write(Array(text.utf8)) }
+
+    /// Runs the loop until its timers have brought `isDone` about.
+    private func run(until isDone: @escaping () -> Bool) throws {
+        func look() {
+            if isDone() { loop.stop() } else { _ = loop.schedule(after: .milliseconds(10), look) }
+        }
+        look()
+        try loop.run()
+    }
+
+    @Test("a full disk: what was begun is finished where it stopped, and nothing is lost while there is room to wait")
+    func fullDisk() throws {
+        target.answers = [.wrote(3), .failed(.noSpace)]
+        write("first\n")
+        write("second\n")
+        #expect(target.text == "fir")
+        try run { target.text == "first\nsecond\n" }
+        #expect(target.opened == 0)
+    }
+
+    @Test("beyond 256 KiB lines are dropped; their number and the reason come when it goes on")
+    func overflow() throws {
+        target.answers = [.failed(.noSpace)]
+        let line = String(repeating: "x", count: 1023) + "\n"
+        for _ in 0..<300 { write(line) }
+        #expect(target.written.isEmpty)
+        try run { target.text.hasSuffix("\n44 lost: target: No space left on device\n") }
+        #expect(target.written.count == 256 * 1024 + 41)
+    }
+
+    @Test("a closed reader: nothing waits for it, and nothing comes of it")
+    func gone() {
+        target.answers = [.gone]
+        write("a\n")
+        #expect(target.written.isEmpty)
+        write("b\n")
+        #expect(target.text == "b\n1 lost: target: nobody read it\n")
+    }
+
+    @Test("a record that no datagram can carry is dropped alone, and told")
+    func tooLong() {
+        target.answers = [.tooLong]
+        write("a")
+        #expect(target.text == "1 lost: target: longer than a datagram may be\n")
+    }
+
+    @Test("what waits for one target does not go to the next, whose form is another")
+    func change() throws {
+        target.answers = [.failed(.noSpace)]
+        write("a\n")
+        let next = Target()
+        try output.go(to: next)
+        write("b\n")
+        #expect(target.written.isEmpty)
+        #expect(next.text == "1 lost: the log went to target\nb\n")
+    }
+}
