@@ -73,8 +73,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "Launcher", dependencies: ["LinuxSystem", system], swiftSettings: strict),
+        .target(
+            name: "MetricsEndpoint", dependencies: ["ControlProtocol", "LinuxSystem", system], swiftSettings: strict),
         .executableTarget(
-            name: "batond", dependencies: ["Supervisor", "Launcher", "ServiceTable", "LinuxSystem"],
+            name: "batond", dependencies: ["Supervisor", "Launcher", "MetricsEndpoint", "ServiceTable", "LinuxSystem"],
             swiftSettings: strict),
         .executableTarget(
             name: "baton",
@@ -117,6 +119,8 @@ let package = Package(
             swiftSettings: testing),
         .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
         .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
+        .testTarget(
+            name: "MetricsEndpointTests", dependencies: ["MetricsEndpoint", "ControlProtocol"], swiftSettings: testing),
         .testTarget(
             name: "SupervisorTests",
             dependencies: ["Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem"],

@@ -6,6 +6,7 @@ internal import SystemPackage
 final class ServiceRecord {
     let name: String
     var connections = ConnectionCounters()
+    var timings = Timings()
     /// The last start that failed, until one succeeds.
     var lastFailure: StartFailure?
     private let events: EventLog

@@ -17,6 +17,7 @@ internal import SystemPackage
 package final class Supervisor {
     private let options: SupervisorOptions
     private let began = Clock.now()
+    private let started = Timestamp.now
     private let loop: EventLoop
     private let log: LogOutput
     let runtime: Runtime
@@ -66,6 +67,7 @@ package final class Supervisor {
             loop: loop, events: events, launchers: launchers, instances: instances,
             originalOpenFiles: original)
         signals.target = self
+        runtime.metrics.source = self
         try TableLoader.load(options.table, runtime: runtime) { [unowned self] in begin($0) }
     }
 
@@ -257,6 +259,7 @@ extension Supervisor: ControlTarget {
             case .status(let names): answer(.success(status(of: try services(named: names)).json))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
             case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
+            case .metrics: runtime.metrics.render { answer(.success(["text": .string($0.string)])) }
             }
         } catch {
             answer(.failure(error))
@@ -294,5 +297,14 @@ extension Supervisor: ControlTarget {
             self?.serviceStopped()
         }
         serviceStopped()
+    }
+}
+
+extension Supervisor: MetricsSource {
+    var metrics: MetricsText.Supervisor {
+        MetricsText.Supervisor(
+            version: BatonVersion.text, started: started, openFiles: CurrentProcess.openFiles,
+            mostOpenFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0),
+            notificationsDropped: runtime.notifications?.dropped ?? 0)
     }
 }

@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import Launcher
 internal import LinuxSystem
+internal import MetricsEndpoint
 internal import ServiceTable
 internal import Supervisor
 internal import SystemPackage
@@ -13,6 +14,7 @@ enum Arguments {
                batond load (TABLE | --standard-input NAME)   (what run has read the table with)
                batond launcher CHANNEL REPORT                (what run has processes started with)
                batond names CHANNEL                          (what run looks names up with)
+               batond metrics                                (what run serves metrics over HTTP with)
                batond --version
         """
 
@@ -35,6 +37,9 @@ enum Arguments {
         case "names":
             guard rest.count == 1, let channel = rest.first.flatMap({ Int32($0) }) else { return wrong() }
             return NameWorker.run(channel: channel)
+        case "metrics":
+            guard rest.isEmpty else { return wrong() }
+            return MetricsEndpoint.run()
         case "--version":
             print("batond \(BatonVersion.text)")
             return 0

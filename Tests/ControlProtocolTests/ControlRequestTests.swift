@@ -11,7 +11,7 @@ struct ControlRequestTests {
         arguments: [
             ControlRequest(.status(services: [])), ControlRequest(.status(services: ["a", "b"]), id: 7),
             ControlRequest(.stop(services: [], drain: nil), id: "x"),
-            ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null),
+            ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null), ControlRequest(.metrics),
         ])
     func roundTrip(request: ControlRequest) {
         #expect(read(request.json.text) == .request(request))
@@ -32,6 +32,7 @@ struct ControlRequestTests {
             (#"{"method":"stop","params":{"drain":30}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"drain":"30"}}"#, .badRequest, nil),
             (#"{"method":"status","params":{"drain":"30s"}}"#, .badRequest, nil),
+            (#"{"method":"metrics","params":{"services":[]}}"#, .badRequest, nil),
         ])
     func refused(text: String, code: ControlError.Code, id: JSON?) throws {
         guard case .refused(let reply) = read(text), case .failure(let error) = reply.outcome else {
@@ -41,6 +42,12 @@ struct ControlRequestTests {
         #expect(error.code == code)
         #expect(reply.id == id)
         #expect(!error.message.isEmpty)
+    }
+
+    @Test("who may only look sees no metrics: they are for those who may do everything")
+    func forEverybody() {
+        #expect(ControlRequest.Method.status(services: []).isForEverybody)
+        #expect(!ControlRequest.Method.metrics.isForEverybody)
     }
 
     @Test("a misspelt member does not turn a stop of one service into a stop of all")

@@ -33,6 +33,7 @@ struct StatusTests {
         finger.reason = "its program is gone"
         finger.lastFailure = StartFailure(
             stage: "exec", error: "No such file or directory", time: Timestamp(seconds: 1_795_477_200))
+        finger.timings.spawn.record(.milliseconds(3))
         finger.processes = [ProcessStatus(pid: 9, started: Timestamp(seconds: 1), connection: .max)]
         return SupervisorStatus(
             version: "0.1.0", pid: 1, uptime: .milliseconds(12_300), table: "baton.yaml", openFiles: 1_048_576,

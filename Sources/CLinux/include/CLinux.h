@@ -93,4 +93,8 @@ int baton_dumped_core(int status);
 /* memfd_create(2): a file in memory, not executable; it stays open across exec. */
 int baton_memory_file(const char *name);
 
+/* The same, close-on-exec, and to be sealed once it is written: nobody changes it from then on. */
+int baton_sealable_file(const char *name);
+int baton_seal(int descriptor);
+
 #endif

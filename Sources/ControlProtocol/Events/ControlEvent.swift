@@ -6,7 +6,7 @@ package enum ControlEvent: Hashable, Sendable {
     package var level: EventLevel {
         switch self {
         // Monitoring asks all day.
-        case .requested(method: "status", _, _, _): .debug
+        case .requested(method: "status", _, _, _), .requested(method: "metrics", _, _, _): .debug
         case .requested: .notice
         case .refused: .notice
         }

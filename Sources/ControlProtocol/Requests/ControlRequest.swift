@@ -16,6 +16,8 @@ package struct ControlRequest: Hashable, Sendable {
         case stop(services: [String], drain: Duration?)
         /// New handlers first, then the old ones drain. At least one service is named.
         case restart(services: [String])
+        /// The metrics as text.
+        case metrics
     }
 }
 
@@ -25,6 +27,7 @@ extension ControlRequest.Method {
         case .status: "status"
         case .stop: "stop"
         case .restart: "restart"
+        case .metrics: "metrics"
         }
     }
 
@@ -32,13 +35,13 @@ extension ControlRequest.Method {
     package var isForEverybody: Bool {
         switch self {
         case .status: true
-        case .stop, .restart: false
+        case .stop, .restart, .metrics: false
         }
     }
 
     /// Methods of the protocol that this version does not have.
     private static let notYet: Set<String> = [
-        "connections", "events", "reload", "pause", "resume", "upgrade", "metrics",
+        "connections", "events", "reload", "pause", "resume", "upgrade",
     ]
 
     fileprivate init(name: String, parameters: JSONObject) throws(ControlError) {
@@ -54,10 +57,13 @@ extension ControlRequest.Method {
             let services = try parameters.services()
             guard !services.isEmpty else { throw ControlError(.badRequest, "params.services: which?") }
             self = .restart(services: services)
+        case "metrics":
+            try parameters.allow([], in: name)
+            self = .metrics
         case _ where Self.notYet.contains(name):
             throw ControlError(.unknownMethod, "\(name) is not supported yet by this version")
         default:
-            throw ControlError(.unknownMethod, "no method \(name.printable()); there are status, stop and restart")
+            throw ControlError(.unknownMethod, "no method \(name.printable()); there are status, stop, restart and metrics")
         }
     }
 
@@ -69,6 +75,7 @@ extension ControlRequest.Method {
         case .stop(let services, let drain):
             parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))
             parameters.append("drain", drain.map { .string("\(Int64(($0.seconds * 1000).rounded()))ms") })
+        case .metrics: break
         }
         return parameters
     }

@@ -200,6 +200,7 @@ extension ControlRequest.Method {
     fileprivate var services: [String] {
         switch self {
         case .status(let services), .stop(let services, _), .restart(let services): services
+        case .metrics: []
         }
     }
 }

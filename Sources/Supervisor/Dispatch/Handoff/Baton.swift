@@ -14,7 +14,7 @@ final class Baton {
     /// Which socket it is (`Socket.cookie`), where handlers may pass it on.
     private(set) var socket: UInt64?
     /// Time spent in the queue before `queuedSince`.
-    private var waited = Duration.zero
+    private(set) var waited = Duration.zero
     private var queuedSince: Duration?
     /// What had moved on the stream at the first dispatch. Nil where the kernel keeps no count.
     private var traffic: StreamTraffic?
