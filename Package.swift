@@ -133,6 +133,8 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(
+            name: "BatonTests", dependencies: ["baton", "ControlProtocol", "LinuxSystem"], swiftSettings: testing),
+        .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",

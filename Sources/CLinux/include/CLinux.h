@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "baton_spawn.h"
 
@@ -96,5 +97,13 @@ int baton_memory_file(const char *name);
 /* The same, close-on-exec, and to be sealed once it is written: nobody changes it from then on. */
 int baton_sealable_file(const char *name);
 int baton_seal(int descriptor);
+
+int baton_window_size(int terminal, unsigned short *rows, unsigned short *columns); /* TIOCGWINSZ */
+
+/* Keys come one by one, without echo; ^C and ^Z still make signals. `before` is what to go back to. */
+int baton_read_keys(int terminal, struct termios *before);
+
+/* Does what SIGTSTP does by itself, though it is blocked or handled; returns when the process goes on. */
+int baton_suspend(void);
 
 #endif

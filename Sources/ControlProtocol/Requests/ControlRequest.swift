@@ -63,7 +63,8 @@ extension ControlRequest.Method {
         case _ where Self.notYet.contains(name):
             throw ControlError(.unknownMethod, "\(name) is not supported yet by this version")
         default:
-            throw ControlError(.unknownMethod, "no method \(name.printable()); there are status, stop, restart and metrics")
+            throw ControlError(
+                .unknownMethod, "no method \(name.printable()); there are status, stop, restart and metrics")
         }
     }
 
