@@ -73,8 +73,10 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "Launcher", dependencies: ["LinuxSystem", system], swiftSettings: strict),
+        .target(
+            name: "MetricsEndpoint", dependencies: ["ControlProtocol", "LinuxSystem", system], swiftSettings: strict),
         .executableTarget(
-            name: "batond", dependencies: ["Supervisor", "Launcher", "ServiceTable", "LinuxSystem"],
+            name: "batond", dependencies: ["Supervisor", "Launcher", "MetricsEndpoint", "ServiceTable", "LinuxSystem"],
             swiftSettings: strict),
         .executableTarget(
             name: "baton",
@@ -118,6 +120,8 @@ let package = Package(
         .testTarget(name: "HandoffProtocolTests", dependencies: ["HandoffProtocol"], swiftSettings: testing),
         .testTarget(name: "ControlProtocolTests", dependencies: ["ControlProtocol"], swiftSettings: testing),
         .testTarget(
+            name: "MetricsEndpointTests", dependencies: ["MetricsEndpoint", "ControlProtocol"], swiftSettings: testing),
+        .testTarget(
             name: "SupervisorTests",
             dependencies: ["Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem"],
             swiftSettings: testing
@@ -128,6 +132,8 @@ let package = Package(
                 "BatonHandler", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", lifecycle, logging,
             ],
             swiftSettings: testing),
+        .testTarget(
+            name: "BatonTests", dependencies: ["baton", "ControlProtocol", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [

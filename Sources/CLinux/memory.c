@@ -17,16 +17,14 @@ int baton_memory_file(const char *name)
     return descriptor < 0 && errno == EINVAL ? memfd_create(name, 0) : descriptor;
 }
 
-int baton_sealed_file(const char *name, const void *bytes, size_t length)
+int baton_sealable_file(const char *name)
 {
-    int file = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (file < 0) return -1;
-    ssize_t written = write(file, bytes, length);
-    if (written == (ssize_t)length &&
-        fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0)
-        return file;
-    int error = written >= 0 && written < (ssize_t)length ? ENOSPC : errno;
-    close(file);
-    errno = error;
-    return -1;
+    unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+    int descriptor = memfd_create(name, flags | MFD_NOEXEC_SEAL);
+    return descriptor < 0 && errno == EINVAL ? memfd_create(name, flags) : descriptor;
+}
+
+int baton_seal(int descriptor)
+{
+    return fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 }

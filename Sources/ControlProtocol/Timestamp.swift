@@ -23,6 +23,19 @@ extension Timestamp: CustomStringConvertible {
 }
 
 extension Timestamp {
+    /// As HTTP writes it (RFC 9110, section 5.6.7): `Mon, 23 Nov 2026 23:40:01 GMT`.
+    package var httpDate: String {
+        let weekdays = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+        let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+        let (days, second) = seconds.quotientAndRemainder(flooringBy: 86_400)
+        let weekday = Int(days.quotientAndRemainder(flooringBy: 7).1)
+        let date = CivilDate(daysSinceEpoch: days)
+        return "\(weekdays[weekday]), \(date.day.padded(2)) \(months[Int(date.month) - 1]) \(date.year.padded(4)) "
+            + "\((second / 3600).padded(2)):\((second / 60 % 60).padded(2)):\((second % 60).padded(2)) GMT"
+    }
+}
+
+extension Timestamp {
     /// Reads what `description` writes, with any fraction or none. Nil for anything else, other offsets
     /// than `Z` included.
     package init?(_ text: String) {

@@ -76,13 +76,3 @@ package enum CurrentProcess {
         return file
     }
 }
-
-extension OwnedDescriptor {
-    /// A file in memory whose content nobody can change any more (memfd_create(2), sealed).
-    ///
-    /// - Parameter name: For /proc only.
-    package static func sealedFile(_ content: [UInt8], name: String) throws(Errno) -> OwnedDescriptor {
-        OwnedDescriptor(
-            adopting: try SystemCall.value { unsafe baton_sealed_file(name, content, content.count) })
-    }
-}

@@ -2,45 +2,55 @@ internal import CLinux
 internal import Glibc
 package import SystemPackage
 
-/// Bytes in memory that nobody can change any more (memfd_create(2), F_ADD_SEALS), to be read by another program.
-package struct SealedFile: ~Copyable {
-    private let descriptor: OwnedDescriptor
-
+extension OwnedDescriptor {
+    /// A file in memory with `content`, which nobody can change any more (memfd_create(2), F_ADD_SEALS).
+    ///
     /// - Parameter name: For /proc only.
-    package init(_ content: [UInt8], name: String) throws(Errno) {
+    package static func sealedFile(_ content: [UInt8], name: String) throws(Errno) -> OwnedDescriptor {
         let file = OwnedDescriptor(adopting: try SystemCall.value { unsafe baton_sealable_file(name) })
         var written = 0
         while written < content.count {
-            guard let count = file.borrowed.writeOnce(content, from: written, to: content.count) else { throw .ioError }
+            guard let count = file.borrowed.writeOnce(content, from: written, to: content.count) else {
+                throw .noMemory
+            }
             written += count
         }
-        try SystemCall.value { lseek(file.rawValue, 0, SEEK_SET) }
         try SystemCall.value { baton_seal(file.rawValue) }
-        descriptor = file
+        return file
     }
+}
 
-    /// The file, close-on-exec, with its position at the beginning.
-    package var borrowed: FileDescriptor { descriptor.borrowed }
-
-    /// Another descriptor for it, to be passed on.
-    package borrowing func duplicate() throws(Errno) -> OwnedDescriptor {
-        try descriptor.duplicate()
-    }
-
-    /// All that is in the file behind `number`, wherever its position is.
-    ///
-    /// - Throws: `.fileTooLarge` when it has more than `most` bytes.
-    package static func content(of number: Int32, most: Int) throws(Errno) -> [UInt8] {
-        var status = stat()
-        try SystemCall.value { unsafe fstat(number, &status) }
-        guard status.st_size <= most else { throw .fileTooLarge }
-        var bytes: [UInt8] = []
-        var piece = [UInt8](repeating: 0, count: min(Int(status.st_size), 1 << 20))
-        while bytes.count < Int(status.st_size) {
-            let count = try SystemCall.value { unsafe pread(number, &piece, piece.count, off_t(bytes.count)) }
-            guard count > 0 else { throw .ioError }
-            bytes += piece[..<count]
+extension FileDescriptor {
+    /// The whole of a file, wherever others that share it stand in it (pread(2)); EFBIG when it has more than `most`
+    /// bytes, EINVAL when it is no regular file, EBADF when it is none: what a process is started with may be anything.
+    package func contents(most: Int) throws(Errno) -> [UInt8] {
+        var status = Glibc.stat()
+        guard unsafe fstat(rawValue, &status) == 0 else { throw Errno(rawValue: errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .invalidArgument }
+        let size = Int(status.st_size)
+        guard size <= most else { throw .fileTooLarge }
+        var bytes = [UInt8](repeating: 0, count: size)
+        var count = 0
+        while count < size {
+            let got = try SystemCall.value {
+                unsafe bytes.withUnsafeMutableBytes { buffer in
+                    guard let start = buffer.baseAddress else { return 0 }
+                    return unsafe Glibc.pread(rawValue, start + count, size - count, off_t(count))
+                }
+            }
+            if got == 0 { break }
+            count += got
         }
+        bytes.removeSubrange(count...)
         return bytes
+    }
+}
+
+extension CurrentProcess {
+    /// How many descriptors are open; nil where the kernel does not count them (before Linux 6.2).
+    package static var openFiles: Int? {
+        var status = stat()
+        guard unsafe stat("/proc/self/fd", &status) == 0, status.st_size > 0 else { return nil }
+        return Int(status.st_size)
     }
 }

@@ -100,6 +100,7 @@ extension Service: Coded {
         coder.flag(&chooses)
         coder.array(&lines)
         logOn = chooses ? Set(lines) : nil
+        coder.flag(&servesMetrics)
     }
 }
 

@@ -26,6 +26,8 @@ package struct Service: Hashable, Sendable {
     package var banner: [UInt8] = []
     /// The lines that it writes to the log; nil is all that the log's level lets through.
     package var logOn: Set<LogLine>?
+    /// Its program is given the metrics of the moment as descriptor 3 (`metrics.listen`).
+    package var servesMetrics = false
 }
 
 /// The way of a connection: exactly one of the table's dispatch keys.

@@ -45,6 +45,8 @@ struct TableCheck {
         let entries = entries()
         reading.serviceNames = Set(entries.map(\.pair.key))
         var placed: [PlacedService] = []
+        let metrics = files.first?.draft.metrics.flatMap { MetricsReader.service($0, reading: reading) }
+        if metrics != nil { reading.serviceNames.insert(MetricsReader.name) }
         let top = Defaults().adding(files.first.flatMap(defaults))
         var layers: [Int: Defaults] = [0: top]
         for (number, file) in files.enumerated().dropFirst() { layers[number] = top.adding(defaults(of: file)) }
@@ -62,6 +64,7 @@ struct TableCheck {
                 placed.append(service)
             }
         }
+        if let metrics { placed.append(metrics) }
         checkTargets(placed)
         checkEndpoints(placed)
         TCPMuxCheck(reading: reading).check(placed)
@@ -93,7 +96,10 @@ struct TableCheck {
                 continue
             }
             for pair in pairs {
-                if let place = places[pair.key] {
+                if pair.key == MetricsReader.name, let metrics = files.first?.draft.metrics {
+                    let place = reading.words(for: metrics.node.place)
+                    cursor.at(keyOf: pair).fault("metrics at \(place) makes a service of this name")
+                } else if let place = places[pair.key] {
                     let other = reading.words(for: place)
                     cursor.at(keyOf: pair).fault("a service of this name stands at \(other) already")
                 } else {

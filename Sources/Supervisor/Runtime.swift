@@ -30,6 +30,7 @@ final class Runtime {
     /// What relays borrow while bytes are on their way.
     let pipes = PipePool()
     let drained = DrainedBudget()
+    let metrics: MetricsReport
     /// What channels receive into.
     let packets = PacketBuffer()
     private(set) lazy var names = NameResolver(runtime: self)
@@ -48,6 +49,7 @@ final class Runtime {
         occupancy = Occupancy(loop: loop)
         shortage = DescriptorShortage(loop: loop)
         addresses = AddressWatch(loop: loop)
+        metrics = MetricsReport(loop: loop)
     }
 
     func nextConnectionNumber() -> UInt64 {

@@ -6,6 +6,7 @@ internal import SystemPackage
 final class ServiceRecord {
     let name: String
     var connections = ConnectionCounters()
+    var timings = Timings()
     /// The last start that failed, until one succeeds.
     var lastFailure: StartFailure?
     private(set) var lastCrash: Crash?
@@ -73,7 +74,7 @@ final class ServiceRecord {
     var saved: SavedRecord {
         get {
             SavedRecord(
-                counters: connections, lastFailure: lastFailure, lastCrash: lastCrash,
+                counters: connections, timings: timings, lastFailure: lastFailure, lastCrash: lastCrash,
                 refusals: refusals.map { reason, refusal in
                     SavedRecord.Refusal(
                         reason: reason.rawValue, number: refusal.origin.number, peer: refusal.origin.peer,
@@ -82,6 +83,7 @@ final class ServiceRecord {
         }
         set {
             connections = newValue.counters
+            timings = newValue.timings
             lastFailure = newValue.lastFailure
             lastCrash = newValue.lastCrash
             for saved in newValue.refusals {

@@ -8,6 +8,7 @@ extension ActiveService {
             listeners: listeners.map(\.status), connections: record.connections)
         status.handlers = dispatcher.handoff?.handlers.map(\.status) ?? []
         status.processes = dispatcher.processes
+        status.timings = record.timings
         status.lastFailure = record.lastFailure
         status.lastCrash = record.lastCrash
         status.lastRefusals = record.lastRefusals

@@ -17,6 +17,7 @@ internal import SystemPackage
 package final class Supervisor {
     let options: SupervisorOptions
     let began: Duration
+    var started = Timestamp.now
     let loop: EventLoop
     let runtime: Runtime
     private let signals: SignalSource
@@ -81,6 +82,7 @@ package final class Supervisor {
             originalOpenFiles: original)
         signals.target = self
         listen(to: manager, passed)
+        runtime.metrics.source = self
     }
 
     /// The same program in another mode: it limits itself to the descriptors that it is given.
@@ -321,6 +323,7 @@ extension Supervisor: ControlTarget {
             case .pause(let names): answer(.success(try ServicePause.pause(services(named: names), among: services)))
             case .resume(let names): answer(.success(ServicePause.resume(try services(named: names))))
             case .upgrade: upgrade(answer: answer)
+            case .metrics: runtime.metrics.render { answer(.success(["text": .string($0.string)])) }
             }
         } catch {
             answer(.failure(error))
@@ -358,5 +361,14 @@ extension Supervisor: ControlTarget {
             service.end(at: loop.now + (drain ?? table.limits.stopTimeout))
         }
         serviceStopped()
+    }
+}
+
+extension Supervisor: MetricsSource {
+    var metrics: MetricsText.Supervisor {
+        MetricsText.Supervisor(
+            version: BatonVersion.text, started: started, openFiles: CurrentProcess.openFiles,
+            mostOpenFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0),
+            notificationsDropped: runtime.notifications?.dropped ?? 0)
     }
 }

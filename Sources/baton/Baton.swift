@@ -12,8 +12,8 @@ struct Baton: ParsableCommand {
             """,
         version: "baton \(BatonVersion.text)",
         subcommands: [
-            Run.self, Check.self, Import.self, Status.self, Connections.self, Events.self, Pause.self, Resume.self,
-            Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
+            Run.self, Check.self, Import.self, Status.self, Top.self, Connections.self, Events.self, Metrics.self,
+            Pause.self, Resume.self, Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
         ])
 
     func run() throws {

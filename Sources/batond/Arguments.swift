@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import Launcher
 internal import LinuxSystem
+internal import MetricsEndpoint
 internal import ServiceTable
 internal import Supervisor
 internal import SystemPackage
@@ -15,6 +16,7 @@ enum Arguments {
                batond names CHANNEL                          (what run looks names up with)
                batond can-take-over                          (what an upgrade is tried with, on a state)
                batond take-over STATE                        (what an upgraded run goes on as)
+               batond metrics                                (what run serves metrics over HTTP with)
                batond --version
         """
 
@@ -49,6 +51,9 @@ enum Arguments {
                 return wrong()
             }
             return Takeover.run(state: number, backBecause: rest.first)
+        case "metrics":
+            guard rest.isEmpty else { return wrong() }
+            return MetricsEndpoint.run()
         case "--version":
             print("batond \(BatonVersion.text)")
             return 0

@@ -11,9 +11,10 @@ struct ControlRequestTests {
         arguments: [
             ControlRequest(.status(services: [])), ControlRequest(.status(services: ["a", "b"]), id: 7),
             ControlRequest(.stop(services: [], drain: nil), id: "x"),
-            ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null),
+            ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null), ControlRequest(.metrics),
             ControlRequest(.connections(services: ["web"]), id: 1), ControlRequest(.pause(services: ["web"])),
             ControlRequest(.resume(services: ["a", "b"])), ControlRequest(.events(EventQuery())),
+            ControlRequest(.upgrade),
             ControlRequest(
                 .events(
                     EventQuery(
@@ -50,6 +51,7 @@ struct ControlRequestTests {
             (#"{"method":"stop","params":{"drain":30}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"drain":"30"}}"#, .badRequest, nil),
             (#"{"method":"status","params":{"drain":"30s"}}"#, .badRequest, nil),
+            (#"{"method":"metrics","params":{"services":[]}}"#, .badRequest, nil),
         ])
     func refused(text: String, code: ControlError.Code, id: JSON?) throws {
         guard case .refused(let reply) = read(text), case .failure(let error) = reply.outcome else {
@@ -59,6 +61,12 @@ struct ControlRequestTests {
         #expect(error.code == code)
         #expect(reply.id == id)
         #expect(!error.message.isEmpty)
+    }
+
+    @Test("who may only look sees no metrics: they are for those who may do everything")
+    func forEverybody() {
+        #expect(ControlRequest.Method.status(services: []).onlyLooks)
+        #expect(!ControlRequest.Method.metrics.onlyLooks)
     }
 
     @Test("a misspelt member does not turn a stop of one service into a stop of all")

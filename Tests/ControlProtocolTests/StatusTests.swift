@@ -45,6 +45,7 @@ struct StatusTests {
         ]
         app.handlers[0].unacknowledgedFor = .milliseconds(20)
         app.handlers[0].unresponsive = .seconds(2)
+        finger.timings.spawn.record(.milliseconds(3))
         finger.processes = [ProcessStatus(pid: 9, started: Timestamp(seconds: 1), connection: .max)]
         return SupervisorStatus(
             version: "0.1.0", pid: 1, uptime: .milliseconds(12_300), table: "baton.yaml", openFiles: 1_048_576,

@@ -310,7 +310,7 @@ struct DispatchFaultTests {
                     exec: ./x
                     umask: 9
                     lisen: 5
-                metrics: {listen: 9100}
+                metrics: {lisen: 9100}
                 control: {groop: x}
                 """) == [
                     "1:14: error: log.level: expected debug, info, notice, warning or error, not \"loud\"",
@@ -321,7 +321,7 @@ struct DispatchFaultTests {
                     "8:11: error: services.b.exec: \"./x\" is relative; give an absolute path, or a name that PATH leads to",
                     "9:12: error: services.b.umask: expected octal digits up to 777, such as 022, not \"9\"",
                     "10:5: error: services.b.lisen: unknown key; did you mean listen?",
-                    "11:10: error: metrics: metrics is not supported yet",
+                    "11:11: error: metrics.lisen: unknown key; did you mean listen?",
                     "12:11: error: control.groop: unknown key; did you mean group?",
                 ])
     }

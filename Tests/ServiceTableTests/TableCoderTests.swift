@@ -15,6 +15,7 @@ struct TableCoderTests {
         exec.dispatch = .exec(Program(path: "/bin/cat", arguments: ["cat", "", "ü"]))
         exec.banner = [1, 255]
         exec.logOn = [.exit, .traffic]
+        exec.servesMetrics = true
         exec.process = ProcessSettings(
             credentials: Credentials(
                 user: UserAccount(name: "u", uid: 5, gid: 6, home: "/h", shell: "/s"), gid: 8, groups: [9, 10]),

@@ -69,10 +69,14 @@ import Testing
         (counters.abandoned, counters.lost) = (9, 10)
         counters.refused[.rate] = 11
         counters.dropped[.loop] = 12
+        var timings = Timings()
+        timings.handoff.record(.seconds(1))
+        timings.queue.record(.seconds(60))
+        timings.spawn.record(.milliseconds(1))
         let service = SavedService(
             name: "n", isStopping: true, endDue: .seconds(1), pausedSince: Timestamp(seconds: 2),
             record: SavedRecord(
-                counters: counters, lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
+                counters: counters, timings: timings, lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
                 lastCrash: Crash(
                     handler: "1", pid: 2, reason: "r", connection: 3, peer: "p", time: Timestamp(seconds: 4)),
                 refusals: [
@@ -114,7 +118,7 @@ import Testing
                     connection: connection, isRefused: true, isGreeted: true, due: .seconds(1), answer: progress)
             ])
         return SupervisorState(
-            program: "p", began: .seconds(1), runningTime: .seconds(2),
+            program: "p", began: .seconds(1), started: Timestamp(seconds: 9), runningTime: .seconds(2),
             options: SavedOptions(table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json"), table: [1],
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
@@ -148,6 +152,7 @@ import Testing
         look(service, SavedService(), "service")
         look(service.record, SavedRecord(), "record")
         look(try #require(service.record.refusals.first), SavedRecord.Refusal(), "refusal")
+        look(service.record.timings, Timings(), "timings")
         look(service.record.counters, ConnectionCounters(), "counters")
         let handoff = try #require(service.handoff)
         look(handoff, SavedHandoff(), "handoff")

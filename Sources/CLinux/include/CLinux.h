@@ -9,6 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "baton_spawn.h"
 
@@ -108,10 +109,14 @@ int baton_become(int program, char *const arguments[]);
 int baton_go_back_on_crash(int program, char *const arguments[], const int *kept, size_t count, unsigned seconds);
 void baton_stay(void);
 int baton_close(int descriptor); /* close(2) */
-/* The same, close-on-exec, with content that nobody can change any more. */
-int baton_sealed_file(const char *name, const void *bytes, size_t length);
-
 /* write(2) that never waits: EAGAIN where it would, on a descriptor of any mode. Only a regular file may take its time. */
 ssize_t baton_write_now(int descriptor, const void *bytes, size_t length);
+int baton_window_size(int terminal, unsigned short *rows, unsigned short *columns); /* TIOCGWINSZ */
+
+/* Keys come one by one, without echo; ^C and ^Z still make signals. `before` is what to go back to. */
+int baton_read_keys(int terminal, struct termios *before);
+
+/* Does what SIGTSTP does by itself, though it is blocked or handled; returns when the process goes on. */
+int baton_suspend(void);
 
 #endif

@@ -13,6 +13,8 @@ package enum ControlEvent: Hashable, Sendable {
 
     package var level: EventLevel {
         switch self {
+        // Monitoring asks all day.
+        case .requested(method: "metrics", _, _, _): .debug
         case .requested, .refused: .notice
         }
     }

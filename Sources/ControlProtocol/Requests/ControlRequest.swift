@@ -23,6 +23,8 @@ package struct ControlRequest: Hashable, Sendable {
         /// At least one service is named, here and in `resume`.
         case pause(services: [String])
         case resume(services: [String])
+        /// The metrics as text.
+        case metrics
     }
 }
 
@@ -37,6 +39,7 @@ extension ControlRequest.Method {
         case .upgrade: "upgrade"
         case .pause: "pause"
         case .resume: "resume"
+        case .metrics: "metrics"
         }
     }
 
@@ -46,7 +49,7 @@ extension ControlRequest.Method {
             .pause(let services), .resume(let services):
             services
         case .events(let query): query.filter.services.sorted()
-        case .upgrade: []
+        case .metrics, .upgrade: []
         }
     }
 
@@ -55,13 +58,15 @@ extension ControlRequest.Method {
     package var onlyLooks: Bool {
         switch self {
         case .status, .connections, .events: true
-        case .stop, .restart, .pause, .resume, .upgrade: false
+        case .stop, .restart, .pause, .resume, .metrics, .upgrade: false
         }
     }
 
-    private static let names = ["status", "connections", "events", "stop", "restart", "pause", "resume", "upgrade"]
+    private static let names = [
+        "status", "connections", "events", "metrics", "stop", "restart", "pause", "resume", "upgrade",
+    ]
     /// Methods of the protocol that this version does not have.
-    private static let notYet: Set<String> = ["reload", "metrics"]
+    private static let notYet: Set<String> = ["reload"]
 
     fileprivate init(name: String, parameters: JSONObject) throws(ControlError) {
         func allow(_ names: [String]) throws(ControlError) { try parameters.allow(names, in: name) }
@@ -87,6 +92,9 @@ extension ControlRequest.Method {
         case "resume":
             try allow(["services"])
             self = .resume(services: try parameters.someServices())
+        case "metrics":
+            try allow([])
+            self = .metrics
         case "upgrade":
             try allow([])
             self = .upgrade
@@ -106,7 +114,7 @@ extension ControlRequest.Method {
         case .stop(_, let drain):
             parameters.append("drain", drain.map { .string("\(Int64(($0.seconds * 1000).rounded()))ms") })
         case .events(let query): query.append(to: &parameters)
-        case .status, .connections, .restart, .pause, .resume, .upgrade: break
+        case .status, .connections, .restart, .pause, .resume, .metrics, .upgrade: break
         }
         return parameters
     }

@@ -22,6 +22,7 @@ package struct ServiceStatus: Hashable, Sendable {
     package var handlers: [HandlerStatus] = []
     /// Of `exec`: what runs now.
     package var processes: [ProcessStatus] = []
+    package var timings = Timings()
 
     package init(
         name: String, dispatch: DispatchKind, state: State, listeners: [ListenerStatus] = [],
@@ -109,6 +110,7 @@ extension ServiceStatus: JSONConvertible {
         object.append("connections", connections.json)
         object.append("handlers", JSON(handlers))
         object.append("processes", processes.isEmpty ? nil : JSON(processes))
+        object.append("timings", timings.isEmpty ? nil : timings.json)
         return .object(object)
     }
 
@@ -127,6 +129,7 @@ extension ServiceStatus: JSONConvertible {
         connections = try object.value("connections")
         handlers = try object.list("handlers")
         processes = try object.optional("processes", object.list) ?? []
+        timings = try object.optional("timings", object.value) ?? timings
     }
 }
 

@@ -4,6 +4,7 @@ struct FileDraft: Sendable {
     var includes: [Placed<Include>] = []
     var defaults: YAMLPair?
     var services: YAMLPair?
+    var metrics: Placed<MetricsReader.Draft>?
 
     /// What an `include` names.
     enum Include: Hashable, Sendable {
@@ -21,7 +22,7 @@ struct FileDraft: Sendable {
         Key("runtime_directory", \.table.runtimeDirectory, Kind.absolutePath.map { $0 }),
         Key("log", log) { setLog($0, at: $1, of: &$2) },
         Key("control", \.table.controlGroup, control),
-        .later("metrics", metrics),
+        Key("metrics", \.metrics, MetricsReader.kind.placed().map { $0 }),
         Key("limits", \.table.limits, limits),
         // These two are read when all files are there.
         Key("defaults", Kind<Void>("a mapping") { _, _ in () }) { _, _, _ in },
@@ -56,13 +57,6 @@ struct FileDraft: Sendable {
     }
 
     private static let control = Section<UInt32?>([Key("group", \.self, Kind.group.map { $0 })])
-
-    private struct Metrics: Sendable {
-        var listen: EndpointAddress?
-    }
-
-    private static let metrics = Kind<Metrics>.mapping(
-        Section([Key("listen", \.listen, Kind.endpoint.map { $0 })]), from: Metrics(), required: "listen")
 
     private static let limits = Section<SupervisorLimits>([
         Key("instances", \.instances, .limit(.number(1...10_000_000))),

@@ -12,6 +12,7 @@ final class Dispatcher {
     let standardError: StandardErrorLog?
     private(set) var handoff: HandoffDispatch?
     private var exec: ExecDispatch?
+    private var metrics: MetricsDispatch?
     private(set) var waits: [WaitDispatch] = []
     private var inside: InternalDispatch?
     private(set) var datagrams: InternalDatagramDispatch?
@@ -42,6 +43,7 @@ final class Dispatcher {
         switch definition.dispatch {
         case .exec(let program):
             if !definition.wait { exec = makeExec(program) }
+            if definition.servesMetrics { metrics = exec.map(makeMetrics) }
         case .handoff(let settings):
             exec = settings.fallback.map(makeExec)
             let start = settings.program.map { program in
@@ -93,6 +95,12 @@ final class Dispatcher {
         }
     }
 
+    private func makeMetrics(_ exec: ExecDispatch) -> MetricsDispatch {
+        MetricsDispatch(exec: exec, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
+            changed()
+        }
+    }
+
     /// The handlers that get the sockets of `listeners` themselves.
     func prepareWaits(_ listeners: [Listener]) {
         guard definition.wait, case .exec(let program) = definition.dispatch else { return }
@@ -130,7 +138,8 @@ final class Dispatcher {
 
     private func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
         switch way {
-        case .spawn: exec?.dispatch(connection, origin)
+        case .spawn:
+            if let metrics { metrics.dispatch(connection, origin) } else { exec?.dispatch(connection, origin) }
         case .handOff: handoff?.dispatch(connection, origin)
         case .serve: inside?.dispatch(connection, origin)
         case .relay: relays?.dispatch(connection, origin)
@@ -151,7 +160,7 @@ final class Dispatcher {
     /// Connections that no process serves.
     private var insideCount: Int {
         (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) + (router?.count ?? 0)
-            + (banner?.count ?? 0)
+            + (banner?.count ?? 0) + (metrics?.count ?? 0)
     }
 
     /// The running processes of exec.
@@ -180,7 +189,7 @@ final class Dispatcher {
 
     /// No connection is on its way from one service to another, or from one handler to another.
     var isAtRest: Bool {
-        multiplexer?.isAtRest ?? true && router?.isAtRest ?? true
+        (metrics?.count ?? 0) == 0 && multiplexer?.isAtRest ?? true && router?.isAtRest ?? true
             && handoff?.handlers.allSatisfy(\.passing.isEmpty) ?? true
     }
 
@@ -223,6 +232,7 @@ final class Dispatcher {
                 if firmly { instance.kill(why: "stopping now") } else { instance.terminate(why: "stopping") }
             }
         }
+        metrics?.endAll()
         exec?.endBridges()
         handoff?.end(firmly: firmly)
         inside?.endAll()
@@ -235,7 +245,7 @@ final class Dispatcher {
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool {
         let processes = definition.onStop == .leave ? startingCount : instanceCount
-        let waiting = (banner?.count ?? 0) + (exec?.bridgeCount ?? 0)
+        let waiting = (banner?.count ?? 0) + (exec?.bridgeCount ?? 0) + (metrics?.count ?? 0)
         return processes == 0 && waiting == 0 && handoff?.isDone ?? true
     }
 

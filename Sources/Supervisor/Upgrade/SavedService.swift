@@ -55,6 +55,7 @@ struct SavedService: Saved {
 /// What is counted and remembered of a service.
 struct SavedRecord: Saved {
     var counters = ConnectionCounters()
+    var timings = Timings()
     var lastFailure: StartFailure?
     var lastCrash: Crash?
     /// The last of each reason.
@@ -78,6 +79,7 @@ struct SavedRecord: Saved {
 
     mutating func code(with coder: inout TableCoder) {
         coder.value(&counters)
+        coder.value(&timings)
         coder.optional(&lastFailure)
         coder.optional(&lastCrash)
         coder.array(&refusals)
@@ -94,6 +96,27 @@ extension Crash: Saved {
         coder.optional(&connection)
         coder.optional(&peer)
         coder.value(&time)
+    }
+}
+
+extension Timings: Saved {
+    mutating func code(with coder: inout TableCoder) {
+        coder.value(&handoff)
+        coder.value(&queue)
+        coder.value(&spawn)
+    }
+}
+
+extension Histogram: Saved {
+    mutating func code(with coder: inout TableCoder) {
+        var buckets = buckets
+        var sum = sum
+        coder.list(&buckets, blank: (nil, 0)) {
+            $1.optional(&$0.bound)
+            $1.integer(&$0.count)
+        }
+        coder.duration(&sum)
+        self = Histogram(buckets, sum: sum)
     }
 }
 

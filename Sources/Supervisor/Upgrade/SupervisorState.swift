@@ -12,6 +12,7 @@ struct SupervisorState: Saved {
     /// Of the program that wrote it.
     var program = ""
     var began = Duration.zero
+    var started = Timestamp()
     var runningTime = Duration.zero
     var options = SavedOptions()
     /// The table in force, whatever stands in its file by now (`LoadedTable`).
@@ -37,6 +38,7 @@ struct SupervisorState: Saved {
     mutating func code(with coder: inout TableCoder) {
         coder.text(&program)
         coder.duration(&began)
+        coder.value(&started)
         coder.duration(&runningTime)
         coder.value(&options)
         coder.data(&table)

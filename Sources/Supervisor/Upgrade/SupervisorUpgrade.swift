@@ -35,6 +35,7 @@ extension Supervisor: UpgradeTarget {
         var state = SupervisorState()
         state.program = BatonVersion.text
         state.began = began
+        state.started = started
         state.runningTime = loop.runningTime
         state.options = SavedOptions(
             table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
@@ -72,6 +73,7 @@ extension Supervisor: UpgradeTarget {
         try self.init(
             options, original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
             began: state.began, runningTime: state.runningTime)
+        started = state.started
         self.table = table
         try settleLimits()
         runtime.events.output.resume(state.log)

@@ -37,7 +37,7 @@ package enum Takeover {
 
     private static func content(of number: Int32) throws(StateFile.Unreadable) -> [UInt8] {
         do {
-            return try SealedFile.content(of: number, most: StateFile.most)
+            return try FileDescriptor(rawValue: number).contents(most: StateFile.most)
         } catch {
             throw StateFile.Unreadable(why: "the state: \(error)")
         }

@@ -81,11 +81,11 @@ final class Upgrade {
     private func change() {
         let file = StateFile(target.state(), formerProgram: former.borrowed)
         do throws(Errno) {
-            let state = try SealedFile(file.bytes, name: "baton state")
+            let state = try OwnedDescriptor.sealedFile(file.bytes, name: "baton-state")
             target.leave()
-            let kept = file.descriptors + [former.rawValue, state.borrowed.rawValue]
+            let kept = file.descriptors + [former.rawValue, state.rawValue]
             try ProgramChange.keepOpen(kept, true)
-            let error = ProgramChange.become(path, arguments: Takeover.arguments(state.borrowed.rawValue))
+            let error = ProgramChange.become(path, arguments: Takeover.arguments(state.rawValue))
             try ProgramChange.keepOpen(kept, false)
             throw error
         } catch {

@@ -32,11 +32,11 @@ final class UpgradeTrial: EventSource {
     static func begin(
         _ path: String, on state: [UInt8], runtime: Runtime, done: @escaping (Outcome) -> Void
     ) throws(Errno) {
-        let file = try SealedFile(state, name: "baton state")
+        let file = try OwnedDescriptor.sealedFile(state, name: "baton-state")
         let pair = try Socket.pair(.stream)
         try Socket.setNonblocking(pair.ours.borrowed, true)
         let trial = UpgradeTrial(ours: pair.ours, runtime: runtime, done: done)
-        try trial.start(path, input: DescriptorBox(try file.duplicate()), output: DescriptorBox(pair.theirs))
+        try trial.start(path, input: DescriptorBox(file), output: DescriptorBox(pair.theirs))
     }
 
     private init(ours: consuming OwnedDescriptor, runtime: Runtime, done: @escaping (Outcome) -> Void) {

@@ -20,10 +20,7 @@ struct Status: BatonCommand {
     func execute() throws(Failure) {
         var client = try ControlClient(supervisor.directory)
         let result = try client.call(.status(services: services))
-        let status: SupervisorStatus
-        do throws(JSONShapeError) { status = try SupervisorStatus(json: result) } catch {
-            throw Failure(.failed, "the supervisor's status is not understood: \(error)")
-        }
+        let status = try SupervisorStatus(result: result)
         if json {
             print(result.text)
         } else {

@@ -18,6 +18,7 @@ struct Paint {
     func odd(_ text: String) -> String { sequence("33", text) }
     func strong(_ text: String) -> String { sequence("1", text) }
     func faint(_ text: String) -> String { sequence("2", text) }
+    func selected(_ text: String) -> String { sequence("7", text) }
 
     private func sequence(_ code: String, _ text: String) -> String {
         isOn && !text.isEmpty ? "\u{1b}[\(code)m\(text)\u{1b}[0m" : text

@@ -16,7 +16,7 @@ final class Baton {
     /// It came with drained bytes.
     let isBegun: Bool
     /// Time spent in the queue before `queuedSince`.
-    private var waited = Duration.zero
+    private(set) var waited = Duration.zero
     private var queuedSince: Duration?
     /// What had moved on the stream at the first dispatch. Nil where the kernel keeps no count.
     private var traffic: StreamTraffic?

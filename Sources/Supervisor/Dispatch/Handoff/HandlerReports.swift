@@ -19,6 +19,8 @@ extension HandoffDispatch: HandlerOwner {
             record.connections.queued -= 1
             record.connections.active += 1
             record.connections.handedOff += 1
+            record.timings.handoff.record(runtime.loop.now - baton.origin.accepted)
+            record.timings.queue.record(baton.waited)
             record.report(.acknowledged(handler: handler.id), baton.origin)
             baton.acknowledged()
             // On other sockets than TCP nothing would tell whether it was touched.

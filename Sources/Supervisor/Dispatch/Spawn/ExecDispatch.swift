@@ -33,7 +33,9 @@ final class ExecDispatch {
     var bridgeCount: Int { bridges.count }
 
     /// Starts a handler for `connection`, which counts as active from now on.
-    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+    ///
+    /// - Parameter file: What it is given as its last descriptor.
+    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, beside file: DescriptorBox? = nil) {
         guard let socket = connection.borrowed else { return }
         var bridge: DrainedBridge?
         do {
@@ -44,10 +46,11 @@ final class ExecDispatch {
         record.connections.active += 1
         starting[origin.number] = origin
         let systemd = program.service.style == .systemd
-        let start = program.start(
+        var start = program.start(
             systemd ? .numbered : .standardInput, sockets: [bridge?.theirs ?? connection],
             announcing: systemd ? ["connection"] : nil
         ) { $0.describe(origin, socket: socket) }
+        if let file { start.add(file) }
         runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
             starting[origin.number] = nil
             settle(outcome, connection, origin, bridge)
@@ -60,6 +63,7 @@ final class ExecDispatch {
         switch outcome {
         case .running(let pid):
             record.connections.spawned += 1
+            record.timings.spawn.record(runtime.loop.now - origin.accepted)
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid))), origin)
             if let bridge { start(bridge, connection, origin) }

@@ -29,6 +29,12 @@ struct HandlerProgram {
     struct Start {
         var plan: SpawnPlan
         var passing: [DescriptorBox]
+
+        /// The handler gets `file`, too, behind its other descriptors.
+        mutating func add(_ file: DescriptorBox) {
+            plan.descriptors.append(.passed(passing.count))
+            passing.append(file)
+        }
     }
 
     /// - Parameters:

@@ -14,6 +14,7 @@ final class WaitDispatch {
     private let changed: () -> Void
     private var trigger: TriggerPolicy
     private var isStarting = false
+    private var began = Duration.zero
     private(set) var instance: Instance?
     private var notifying: NotifyingProcess?
     /// What the process counts against.
@@ -60,6 +61,7 @@ final class WaitDispatch {
         firstDatagrams = listeners.map(peek)
         for listener in listeners { listener.hold(.handler) }
         isStarting = true
+        began = runtime.loop.now
         place = takePlace()
         let systemd = program.service.style == .systemd
         let start = program.start(
@@ -93,6 +95,7 @@ final class WaitDispatch {
         switch outcome {
         case .running(let pid):
             record.connections.spawned += 1
+            record.timings.spawn.record(runtime.loop.now - began)
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid), listener: listeners.first?.endpoint.name)))
             follow(SavedInstance(pid: pid, started: .now, since: runtime.loop.now, due: runtimeDue))
