@@ -32,6 +32,8 @@ extension HandoffDispatch: HandlerOwner {
             record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
             close(baton)
         }
+        // With an empty queue nobody else looks whether `connections` lets the next one in.
+        changed()
     }
 
     func handler(_ handler: Handler, returned baton: Baton, why: String) {
