@@ -18,13 +18,15 @@ protocol ListenerOwner: AnyObject {
 /// The bound socket of one endpoint: in the poll set while nothing holds it back, bound again when it
 /// must be, and never given up while its service lives.
 final class Listener: EventSource {
-    let endpoint: Endpoint
-    private let accepts: Bool
+    private(set) var endpoint: Endpoint
+    private var accepts: Bool
     private let loop: EventLoop
     private let shortage: DescriptorShortage
     private let addresses: AddressWatch
     private weak var owner: (any ListenerOwner)?
     private var socket: OwnedDescriptor?
+    /// Bound, and told of.
+    private var isOpen = false
     /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
     private var lastAddress: SocketAddress?
     private var registration: RegistrationID?
@@ -48,6 +50,8 @@ final class Listener: EventSource {
         static let name = Holds(rawValue: 32)
         /// `access_times`, `max_load`.
         static let closed = Holds(rawValue: 64)
+        /// A `wait` handler of before a reload has it still.
+        static let former = Holds(rawValue: 256)
     }
 
     enum Change {
@@ -68,6 +72,8 @@ final class Listener: EventSource {
 
     /// Connections accepted in one round of the loop, so that a flood on one listener starves nobody.
     private static let acceptBudget = 16
+    /// Connections accepted before it is closed, so that a flood does not keep it open.
+    private static let mostLast = 4096
     private static let bindBackoff = Backoff(first: .seconds(1), longest: .seconds(60))
 
     init(
@@ -93,7 +99,7 @@ final class Listener: EventSource {
 
     /// Tries to bind; on failure it is tried again with backoff, and as soon as a missing address has appeared.
     func open() {
-        guard socket == nil else { return }
+        guard !isOpen else { return }
         if let retry { loop.cancel(retry.timer) }
         do {
             try bind()
@@ -108,10 +114,20 @@ final class Listener: EventSource {
         }
     }
 
-    private func bind() throws(SocketBinding.Failure) {
+    /// Binds before `open`, where that can be done: nothing is told, watched or tried again yet.
+    func bindAhead() {
+        if socket == nil { socket = try? SocketBinding.open(target) }
+    }
+
+    private var target: Endpoint {
         var target = endpoint
         if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
-        socket = try SocketBinding.open(target)
+        return target
+    }
+
+    private func bind() throws(SocketBinding.Failure) {
+        if socket == nil { socket = try SocketBinding.open(target) }
+        isOpen = true
         lastAddress = address
         settled()
         updatePolling()
@@ -135,6 +151,7 @@ final class Listener: EventSource {
     func close() {
         settled()
         unwatch()
+        isOpen = false
         guard socket.take() != nil else { return }
         if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
     }
@@ -159,8 +176,34 @@ final class Listener: EventSource {
         open()
     }
 
+    /// Goes on as `new`, the same socket, for `owner`. What holds it back is the new owner's to say, unless a former
+    /// handler has it.
+    ///
+    /// - Returns: What cannot be changed while it is bound, in words.
+    func goOn(as new: Endpoint, accepts: Bool, owner: any ListenerOwner) -> [String] {
+        let old = endpoint
+        (endpoint, self.owner) = (new, owner)
+        self.accepts = accepts
+        if !holds.contains(.former) { returned() }
+        release([.noRoom, .closed, .name])
+        guard let descriptor else { return [] }
+        return LiveSettings.change(descriptor, from: old, to: new, at: address).map { "\(address): \($0)" }
+    }
+
+    /// The mode lives in the open file description: who had the socket had it in blocking mode.
+    private func returned() {
+        if accepts, let descriptor { try? Socket.setNonblocking(descriptor, true) }
+    }
+
+    /// A handler of before a reload has ended.
+    func comeBack() {
+        reopenIfShutDown()
+        returned()
+        release(.former)
+    }
+
     private func updatePolling() {
-        guard let descriptor else { return }
+        guard isOpen, let descriptor else { return }
         if holds.isEmpty, registration == nil {
             do {
                 registration = try loop.watch(descriptor, for: .readable, self)
@@ -199,6 +242,30 @@ final class Listener: EventSource {
         }
     }
 
+    /// Takes who waits in the backlog, as far as there is room, before it is closed.
+    ///
+    /// - Returns: Whether nobody is left there who could be served. Datagrams are not waited for, and who waits where
+    ///   a handler has the socket is the handler's.
+    func acceptLast() -> Bool {
+        guard let descriptor, !endpoint.kind.isDatagram, !holds.contains(.handler) else { return true }
+        for _ in 0..<Self.mostLast {
+            guard accepts, holds.isEmpty, let owner, owner.room > 0 else { return !hasGuests }
+            do {
+                owner.accepted(try SocketBinding.accept(descriptor, of: endpoint), on: self)
+            } catch .wouldBlock {
+                return true
+            } catch {
+                guard passedOver(error) else { return !hasGuests }
+            }
+        }
+        return !hasGuests
+    }
+
+    private var hasGuests: Bool {
+        guard let descriptor else { return false }
+        return (try? Poll.wait(for: descriptor, .readable, within: .zero)) == true
+    }
+
     /// Whether accept may go on after `error`.
     private func passedOver(_ error: Errno) -> Bool {
         switch error {
@@ -235,7 +302,7 @@ extension Listener {
 
     private var state: ListenerStatus.State {
         if socket == nil { return .retrying }
-        if holds.contains(.handler) { return .waiting }
+        if !holds.isDisjoint(with: [.handler, .former]) { return .waiting }
         return holds.isEmpty ? .listening : .paused
     }
 }
