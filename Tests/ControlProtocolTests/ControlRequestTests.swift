@@ -12,6 +12,7 @@ struct ControlRequestTests {
             ControlRequest(.status(services: [])), ControlRequest(.status(services: ["a", "b"]), id: 7),
             ControlRequest(.stop(services: [], drain: nil), id: "x"),
             ControlRequest(.stop(services: ["web"], drain: .milliseconds(1500)), id: .null),
+            ControlRequest(.reload(dryRun: false)), ControlRequest(.reload(dryRun: true)),
         ])
     func roundTrip(request: ControlRequest) {
         #expect(read(request.json.text) == .request(request))
@@ -25,7 +26,8 @@ struct ControlRequestTests {
             (#"{"id":1}"#, .badRequest, 1), (#"{"method":5,"id":"a"}"#, .badRequest, "a"),
             (#"{"method":"status","params":[],"id":1}"#, .badRequest, 1),
             (#"{"method":"dance","id":[1]}"#, .unknownMethod, .array([1])),
-            (#"{"method":"reload"}"#, .unknownMethod, nil),
+            (#"{"method":"reload","params":{"dry_run":"yes"}}"#, .badRequest, nil),
+            (#"{"method":"reload","params":{"services":["a"]}}"#, .badRequest, nil),
             (#"{"method":"restart","params":{"services":[]}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"services":"a"}}"#, .badRequest, nil),
             (#"{"method":"stop","params":{"services":[1]}}"#, .badRequest, nil),

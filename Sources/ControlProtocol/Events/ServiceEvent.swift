@@ -8,12 +8,16 @@ package enum ServiceEvent: Hashable, Sendable {
     /// It takes no more connections and waits for those that it has.
     case draining(why: String)
     case stopped
+    /// A reload has changed these keys of it.
+    case changed(keys: [String], handlers: ReloadReport.Handlers)
+    /// A reload wanted other handlers, and they could not be started: those that run go on.
+    case notReplaced(why: String)
 
     package var level: EventLevel {
         switch self {
         case .failed: .error
-        case .triggerLimit: .warning
-        case .recovered, .draining, .stopped: .notice
+        case .triggerLimit, .notReplaced: .warning
+        case .recovered, .draining, .stopped, .changed: .notice
         }
     }
 
@@ -35,6 +39,14 @@ package enum ServiceEvent: Hashable, Sendable {
             return EventDetails("service_draining", "draining: \(why.printable())", reason: why)
         case .stopped:
             return EventDetails("service_stopped", "stopped")
+        case .changed(let keys, let handlers):
+            let what = handlers == .kept ? "" : "; handlers: \(handlers.rawValue)"
+            return EventDetails(
+                "service_changed", "changed: \(keys.joined(separator: ", ").printable(limit: 1024))\(what)",
+                more: ["keys": .array(keys.map { .string($0) }), "handlers": .string(handlers.rawValue)])
+        case .notReplaced(let why):
+            return EventDetails(
+                "handlers_not_replaced", "its handlers go on as they were started: \(why.printable())", reason: why)
         }
     }
 }

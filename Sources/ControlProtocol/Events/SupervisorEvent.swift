@@ -4,6 +4,14 @@ package enum SupervisorEvent: Hashable, Sendable {
     case tableLoaded(file: String, services: Int)
     /// A fault of the table, or a warning.
     case tableFault(TableFault)
+    /// The table is being read anew. `why`: the signal or the request.
+    case reloading(why: String)
+    /// The new table is in force; handlers may still be rolling.
+    case reloaded(ReloadReport)
+    /// What a person should know of the reload.
+    case reloadNote(String)
+    /// Nothing was touched. The faults, if it is for them, are events of their own.
+    case reloadFailed(why: String)
     /// Every listener has been tried.
     case ready(services: Int, listening: Int, retrying: Int, after: Duration)
     /// `why`: the signal or the request.
@@ -17,10 +25,11 @@ package enum SupervisorEvent: Hashable, Sendable {
 
     package var level: EventLevel {
         switch self {
-        case .starting, .ready, .stopping, .stopped: .notice
-        case .tableLoaded: .info
+        case .starting, .ready, .stopping, .stopped, .reloaded: .notice
+        case .tableLoaded, .reloading: .info
+        case .reloadFailed: .error
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
-        case .launcherReplaced, .impaired, .notificationsDropped: .warning
+        case .launcherReplaced, .impaired, .notificationsDropped, .reloadNote: .warning
         }
     }
 
@@ -34,11 +43,23 @@ package enum SupervisorEvent: Hashable, Sendable {
                 "table_loaded", "\(file.printable()): \(counted(services, "service"))",
                 more: ["table": .string(file), "services": .integer(Int64(services))])
         case .tableFault(let fault):
-            let place = fault.line > 0 ? "\(fault.file):\(fault.line):\(fault.column)" : fault.file
-            let key = fault.key.isEmpty ? "" : fault.key + ": "
             return EventDetails(
-                "table_fault", "\(place.printable()): \(key.printable())\(fault.message.printable(limit: 1024))",
+                "table_fault", "\(fault.place.printable()): \(fault.words)",
                 reason: fault.message, more: ["fault": fault.json])
+        case .reloading(let why):
+            return EventDetails("reloading", "reloading (\(why.printable()))", reason: why)
+        case .reloaded(let report):
+            return EventDetails(
+                "reloaded", "reloaded: \(report.summary.printable())",
+                more: [
+                    "added": .integer(Int64(report.added.count)), "removed": .integer(Int64(report.removed.count)),
+                    "changed": .integer(Int64(report.changed.count)), "unchanged": .integer(Int64(report.unchanged)),
+                ])
+        case .reloadNote(let note):
+            return EventDetails("reload_note", note.printable(limit: 1024), reason: note)
+        case .reloadFailed(let why):
+            return EventDetails(
+                "reload_failed", "reload failed: \(why.printable())", reason: why)
         case .ready(let services, let listening, let retrying, let after):
             let missing = retrying == 0 ? "" : ", \(counted(retrying, "listener")) not bound yet"
             return EventDetails(

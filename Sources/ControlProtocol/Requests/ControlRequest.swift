@@ -16,6 +16,8 @@ package struct ControlRequest: Hashable, Sendable {
         case stop(services: [String], drain: Duration?)
         /// New handlers first, then the old ones drain. At least one service is named.
         case restart(services: [String])
+        /// The table anew. `dryRun`: only what would change.
+        case reload(dryRun: Bool)
     }
 }
 
@@ -25,6 +27,7 @@ extension ControlRequest.Method {
         case .status: "status"
         case .stop: "stop"
         case .restart: "restart"
+        case .reload: "reload"
         }
     }
 
@@ -32,13 +35,13 @@ extension ControlRequest.Method {
     package var isForEverybody: Bool {
         switch self {
         case .status: true
-        case .stop, .restart: false
+        case .stop, .restart, .reload: false
         }
     }
 
     /// Methods of the protocol that this version does not have.
     private static let notYet: Set<String> = [
-        "connections", "events", "reload", "pause", "resume", "upgrade", "metrics",
+        "connections", "events", "pause", "resume", "upgrade", "metrics",
     ]
 
     fileprivate init(name: String, parameters: JSONObject) throws(ControlError) {
@@ -54,10 +57,14 @@ extension ControlRequest.Method {
             let services = try parameters.services()
             guard !services.isEmpty else { throw ControlError(.badRequest, "params.services: which?") }
             self = .restart(services: services)
+        case "reload":
+            try parameters.allow(["dry_run"], in: name)
+            self = .reload(dryRun: try parameters.flag("dry_run"))
         case _ where Self.notYet.contains(name):
             throw ControlError(.unknownMethod, "\(name) is not supported yet by this version")
         default:
-            throw ControlError(.unknownMethod, "no method \(name.printable()); there are status, stop and restart")
+            throw ControlError(
+                .unknownMethod, "no method \(name.printable()); there are status, stop, restart and reload")
         }
     }
 
@@ -69,6 +76,8 @@ extension ControlRequest.Method {
         case .stop(let services, let drain):
             parameters.append("services", services.isEmpty ? nil : .array(services.map { .string($0) }))
             parameters.append("drain", drain.map { .string("\(Int64(($0.seconds * 1000).rounded()))ms") })
+        case .reload(let dryRun):
+            parameters.append("dry_run", dryRun ? true : nil)
         }
         return parameters
     }
@@ -129,6 +138,15 @@ extension JSONObject {
             throw ControlError(.badRequest, "params.services: a list of names is expected")
         }
         return names.compactMap { $0 }
+    }
+
+    /// False when it is missing.
+    fileprivate func flag(_ name: String) throws(ControlError) -> Bool {
+        guard let value = self[name] else { return false }
+        guard let flag = value.bool else {
+            throw ControlError(.badRequest, "params.\(name): true or false is expected")
+        }
+        return flag
     }
 
     fileprivate func duration(_ name: String) throws(ControlError) -> Duration? {
