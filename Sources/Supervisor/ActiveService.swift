@@ -4,14 +4,18 @@ internal import ServiceTable
 
 /// A service at work: its listeners, and the stages that a connection of it goes through.
 final class ActiveService {
-    let definition: Service
+    var definition: Service
     let record: ServiceRecord
-    let dispatcher: Dispatcher
+    var dispatcher: Dispatcher
     let intake: Intake
-    private let refuser: Refuser
+    let refuser: Refuser
     let runtime: Runtime
-    private(set) var listeners: [Listener] = []
-    private(set) var isStopping = false
+    var listeners: [Listener] = []
+    var isStopping = false
+    /// The table has it no longer, or not enabled: nothing of it is kept for another time.
+    var isLeaving = false
+    /// Those who serve it have been told to finish.
+    var waysAreStopped = false
     private var reopening: TimerID?
     private var waitsForOthers = false
     /// Told when the last of it is over after `stop`.
@@ -25,34 +29,47 @@ final class ActiveService {
         runtime.events.choose(LogChoice(definition), for: definition.name)
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
-        guard definition.enabled else { return }
         dispatcher.changed = { [unowned self] in roomChanged() }
         intake.changed = { [unowned self] in roomChanged() }
-        for endpoint in definition.endpoints {
-            listeners.append(
-                Listener(
-                    endpoint, accepts: !definition.wait && !endpoint.kind.isDatagram, loop: runtime.loop,
-                    shortage: runtime.shortage, addresses: runtime.addresses, owner: self))
-        }
-        dispatcher.prepareWaits(listeners)
-        runtime.services.add(intake, named: definition.name, tcpmux: definition.tcpmux)
     }
 
-    /// Binds, and starts what is to be there from the beginning.
-    func start() {
-        for listener in listeners { listener.open() }
+    /// A listener for `definition`, not bound yet.
+    func makeListener(_ endpoint: Endpoint, of definition: Service) -> Listener {
+        Listener(
+            endpoint, accepts: definition.accepts(on: endpoint), loop: runtime.loop, shortage: runtime.shortage,
+            addresses: runtime.addresses, owner: self)
+    }
+
+    /// Serves what comes to `listeners`, and starts what is to be there from the beginning.
+    func begin(on listeners: [Listener]) {
+        self.listeners = listeners
+        dispatcher.arrangeWaits(listeners)
+        wake()
+    }
+
+    /// Starts what is to be there before anybody asks.
+    func wake() {
         if case .handoff(let settings) = definition.dispatch, settings.start == .eager {
             dispatcher.handoff?.supply.wake()
         }
     }
 
-    private func roomChanged() {
+    func roomChanged() {
         let gate = intake.gate
         for listener in listeners where definition.wait || !listener.endpoint.kind.isDatagram {
             if case .open = gate { listener.release(.noRoom) } else { listener.hold(.noRoom) }
         }
         lookAgain(at: gate)
-        if isStopping, isDone { stopped() }
+        guard isStopping else { return }
+        stopWays()
+        if isDone { stopped() }
+    }
+
+    /// Once nobody is on the way to them any more, those who serve finish what they have.
+    private func stopWays() {
+        guard !waysAreStopped, intake.isDone else { return }
+        waysAreStopped = true
+        if isLeaving { dispatcher.retire() } else { dispatcher.stop() }
     }
 
     /// What ends by itself tells; a rate and the limit of the whole supervisor have to be asked again.
@@ -149,13 +166,13 @@ extension ActiveService {
         }
         listeners = []
         intake.stop()
-        dispatcher.stop()
         roomChanged()
     }
 
     /// The time to drain is over: processes get their stop signal, or with `firmly` SIGKILL.
     func end(firmly: Bool) {
         intake.end()
+        stopWays()
         dispatcher.end(firmly: firmly)
         refuser.end()
         roomChanged()
@@ -163,4 +180,9 @@ extension ActiveService {
 
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool { intake.isDone && dispatcher.isDone }
+}
+
+extension Service {
+    /// Baton accepts there; else it watches the socket for its handler, or for datagrams.
+    func accepts(on endpoint: Endpoint) -> Bool { !wait && !endpoint.kind.isDatagram }
 }

@@ -15,18 +15,21 @@ internal import SystemPackage
 /// An `ActiveService` ties the stages of one service together; here is what they share, and how the whole
 /// begins and ends.
 package final class Supervisor {
-    private let options: SupervisorOptions
+    let options: SupervisorOptions
     private let began = Clock.now()
     private let loop: EventLoop
-    private let log: LogOutput
+    let log: LogOutput
     let runtime: Runtime
     private let signals: SignalSource
     private var files: RuntimeFiles?
     private var control: ControlServer?
     private var registrar: Registrar?
-    private var table = ServiceTable()
-    private(set) var services: [ActiveService] = []
+    var table = ServiceTable()
+    var services: [ActiveService] = []
+    /// Those that the table has no longer, until they are finished.
+    var leaving: [ActiveService] = []
     private var hosts: HostWatch?
+    private(set) lazy var reloader = Reloader(options.table, runtime: runtime, target: self)
     private var stopBegan: Duration?
     private var stopTimer: TimerID?
     private var isFinishing = false
@@ -100,7 +103,7 @@ package final class Supervisor {
 
     /// What the table says of the supervisor itself.
     private func settle() throws(RuntimeFiles.Failure) {
-        runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
+        settleLevel()
         if let path = table.log.path {
             do {
                 try log.open(path)
@@ -113,12 +116,16 @@ package final class Supervisor {
         files = try RuntimeFiles(runtimeDirectory)
     }
 
+    func settleLevel() {
+        runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
+    }
+
     private var runtimeDirectory: RuntimeDirectory {
         if let path = options.runtimeDirectory ?? table.runtimeDirectory { return RuntimeDirectory(path: path) }
         return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
     }
 
-    private func raiseOpenFiles() {
+    func raiseOpenFiles() {
         let original = runtime.originalOpenFiles
         let wanted = min(table.limits.openFiles ?? original.hard, original.hard)
         do {
@@ -133,9 +140,8 @@ package final class Supervisor {
             guard let controlSocket = try files?.listen(RuntimeDirectory.controlSocket, .stream, mode: 0o600),
                 let registerSocket = try files?.listen(Registrar.socketName, .sequencedPacket, mode: 0o666)
             else { return }
-            if let group = table.controlGroup { try files?.open(RuntimeDirectory.controlSocket, to: group) }
-            control = try ControlServer(
-                controlSocket, admitsGroup: table.controlGroup != nil, runtime: runtime, target: self)
+            control = try ControlServer(controlSocket, admitsGroup: false, runtime: runtime, target: self)
+            if table.controlGroup != nil { try openControl(to: table.controlGroup) }
             let registrar = Registrar(runtime: runtime, target: self)
             try registrar.listen(registerSocket, .packets)
             if let socket = try files?.listen(Registrar.streamSocketName, .stream, mode: 0o666) {
@@ -152,15 +158,26 @@ package final class Supervisor {
         }
     }
 
-    private func startServices() throws(RuntimeFiles.Failure) {
-        // Now, so that the time zone's file is not read between two connections.
-        if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
-        services = table.services.map { ActiveService($0, runtime: runtime) }
-        for service in services {
-            service.stopped = { [unowned self] in serviceStopped() }
-            service.start()
+    /// Lets a group look at the supervisor, or nobody.
+    func openControl(to group: UInt32?) throws(Errno) {
+        if let group {
+            try files?.open(RuntimeDirectory.controlSocket, to: group)
+        } else {
+            try files?.close(RuntimeDirectory.controlSocket)
         }
-        hosts = HostWatch(services.map(\.intake), runtime: runtime)
+        control?.admitsGroup = group != nil
+    }
+
+    private func startServices() throws(RuntimeFiles.Failure) {
+        // From nothing to the first table is a change like any other.
+        var empty = ServiceTable()
+        (empty.file, empty.services) = (table.file, [])
+        let difference = ServiceTableDifference(from: empty, to: table)
+        var beginning = TableSwitch(difference, to: table, from: [], leaving: [], runtime: runtime)
+        _ = beginning.run()
+        services = beginning.services
+        for service in services { service.stopped = { [unowned self] in serviceStopped() } }
+        watchHosts()
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
         if options.isStrict, missing > 0 {
@@ -173,6 +190,13 @@ package final class Supervisor {
                 after: Clock.now() - began))
         Readiness.announce(descriptor: options.readyDescriptor, environment: runtime.environment)
         loop.afterThisRound { CurrentProcess.letCodeGo() }
+        reloader.open()
+    }
+
+    func watchHosts() {
+        // Now, so that the time zone's file is not read between two connections.
+        if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
+        hosts = HostWatch(services.map(\.intake), runtime: runtime)
     }
 
     private func fail(_ status: Int32) {
@@ -188,6 +212,8 @@ package final class Supervisor {
 
     // MARK: Ending
 
+    var isStopping: Bool { stopBegan != nil }
+
     /// Takes no more; running work goes on for `drain`, or as long as the table says.
     private func stop(why: String, drain: Duration? = nil) {
         guard stopBegan == nil else { return }
@@ -199,17 +225,19 @@ package final class Supervisor {
     }
 
     private func end(firmly: Bool) {
-        for service in services { service.end(firmly: firmly) }
+        for service in services + leaving { service.end(firmly: firmly) }
         serviceStopped()
     }
 
-    private func serviceStopped() {
+    func serviceStopped() {
+        forgetFinished()
         awaitingStop.removeAll { waiting in
-            guard waiting.services.allSatisfy(\.isDone) else { return false }
+            // A reload may have started one again.
+            guard waiting.services.allSatisfy({ $0.isDone || !$0.isStopping }) else { return false }
             waiting.answer(.success(["stopped": .array(waiting.services.map { .string($0.definition.name) })]))
             return true
         }
-        guard let stopBegan, !isFinishing, services.allSatisfy(\.isDone) else { return }
+        guard let stopBegan, !isFinishing, (services + leaving).allSatisfy(\.isDone) else { return }
         report(.stopped(after: loop.now - stopBegan))
         finish()
     }
@@ -244,6 +272,7 @@ extension Supervisor: SignalTarget {
         case SIGCHLD: runtime.instances.reap()
         case SIGTERM, SIGINT:
             if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
+        case SIGHUP: reloader.reload(why: "SIGHUP")
         case SIGUSR1: log.reopen()
         default: report(.impaired(what: "SIG\(SignalName.of(signal))", error: "not supported yet"))
         }
@@ -256,6 +285,7 @@ extension Supervisor: ControlTarget {
             switch method {
             case .status(let names): answer(.success(status(of: try services(named: names)).json))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
+            case .reload(let dryRun): reloader.reload(why: "asked by a client", dryRun: dryRun, answer: answer)
             case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
             }
         } catch {
@@ -264,10 +294,11 @@ extension Supervisor: ControlTarget {
     }
 
     private func services(named names: [String]) throws(ControlError) -> [ActiveService] {
-        for name in names where !services.contains(where: { $0.definition.name == name }) {
+        let all = services + leaving
+        for name in names where !all.contains(where: { $0.definition.name == name }) {
             throw ControlError(.noSuchService, "there is no service \(name)")
         }
-        return names.isEmpty ? services : services.filter { names.contains($0.definition.name) }
+        return names.isEmpty ? all : all.filter { names.contains($0.definition.name) }
     }
 
     private func status(of services: [ActiveService]) -> SupervisorStatus {
@@ -290,7 +321,7 @@ extension Supervisor: ControlTarget {
         awaitingStop.append((chosen, answer))
         for service in chosen { service.stop(why: "asked by a client") }
         _ = loop.schedule(after: drain ?? table.limits.stopTimeout) { [weak self] in
-            for service in chosen where !service.isDone { service.end(firmly: false) }
+            for service in chosen where service.isStopping && !service.isDone { service.end(firmly: false) }
             self?.serviceStopped()
         }
         serviceStopped()

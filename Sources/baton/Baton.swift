@@ -12,6 +12,7 @@ struct Baton: ParsableCommand {
             """,
         version: "baton \(BatonVersion.text)",
         subcommands: [
-            Run.self, Check.self, Import.self, Status.self, Restart.self, Pass.self, Stop.self, HandlerTest.self,
+            Run.self, Check.self, Import.self, Status.self, Reload.self, Restart.self, Pass.self, Stop.self,
+            HandlerTest.self,
         ])
 }

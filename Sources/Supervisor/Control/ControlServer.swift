@@ -14,7 +14,7 @@ final class ControlServer: EventSource {
     private let runtime: Runtime
     private weak var target: (any ControlTarget)?
     /// Others than root and the supervisor's own user are let in to look (`control.group`).
-    private let admitsGroup: Bool
+    var admitsGroup: Bool
     private var registration: RegistrationID?
     private var clients: [ControlConnection] = []
     private var pause: TimerID?
@@ -200,6 +200,7 @@ extension ControlRequest.Method {
     fileprivate var services: [String] {
         switch self {
         case .status(let services), .stop(let services, _), .restart(let services): services
+        case .reload: []
         }
     }
 }

@@ -4,20 +4,24 @@ internal import ServiceTable
 
 /// All the ways that connections of one service can take, and what is on them.
 final class Dispatcher {
-    private let definition: Service
-    private let record: ServiceRecord
-    private let runtime: Runtime
-    private let refuser: Refuser
+    var definition: Service
+    let record: ServiceRecord
+    let runtime: Runtime
+    let refuser: Refuser
     let standardError: StandardErrorLog?
     private(set) var handoff: HandoffDispatch?
-    private var exec: ExecDispatch?
-    private(set) var waits: [WaitDispatch] = []
-    private var inside: InternalDispatch?
+    var exec: ExecDispatch?
+    var waits: [WaitDispatch] = []
+    /// Those that have no listener any more; their processes run still.
+    var formerWaits: [WaitDispatch] = []
+    private(set) var inside: InternalDispatch?
     private(set) var datagrams: InternalDatagramDispatch?
-    private var relays: RedirectDispatch?
+    private(set) var relays: RedirectDispatch?
     private var multiplexer: TCPMuxDispatch?
-    private var router: RouteDispatch?
-    private let banner: Banner?
+    private(set) var router: RouteDispatch?
+    var banner: Banner?
+    /// Those of before a reload, which finish what they have: it counts here, too.
+    var retired: [Dispatcher] = []
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
@@ -43,11 +47,8 @@ final class Dispatcher {
             if !definition.wait { exec = makeExec(program) }
         case .handoff(let settings):
             exec = settings.fallback.map(makeExec)
-            let start = settings.program.map { program in
-                HandlerStart(
-                    program: makeProgram(program), settings: settings, record: record, runtime: runtime)
-            }
-            let supply = HandlerSupply(settings: settings, start: start, record: record, runtime: runtime)
+            let supply = HandlerSupply(
+                settings: settings, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
             ) { [unowned self] in changed() }
@@ -71,27 +72,41 @@ final class Dispatcher {
         }
     }
 
-    private func makeProgram(_ program: Program) -> HandlerProgram {
+    func makeProgram(_ program: Program) -> HandlerProgram {
         HandlerProgram(
             service: definition, program: program, standardError: standardError, inherited: runtime.environment)
     }
 
-    private func makeExec(_ program: Program) -> ExecDispatch {
+    func makeStart(_ settings: Handoff) -> HandlerStart? {
+        settings.program.map { program in
+            HandlerStart(program: makeProgram(program), settings: settings, record: record, runtime: runtime)
+        }
+    }
+
+    func makeExec(_ program: Program) -> ExecDispatch {
         ExecDispatch(program: makeProgram(program), refuser: refuser, record: record, runtime: runtime) {
             [unowned self] in changed()
         }
     }
 
-    /// The handlers that get the sockets of `listeners` themselves.
-    func prepareWaits(_ listeners: [Listener]) {
+    /// The handlers that get the sockets of `listeners` themselves. Those that are there go on with theirs.
+    func arrangeWaits(_ listeners: [Listener]) {
         guard definition.wait, case .exec(let program) = definition.dispatch else { return }
         // With style systemd one process has all the sockets; the other conventions know of one.
         let groups = definition.style == .systemd ? [listeners] : listeners.map { [$0] }
-        waits = groups.map { group in
-            WaitDispatch(listeners: group, program: makeProgram(program), record: record, runtime: runtime) {
-                [unowned self] in changed()
+        var before = waits
+        waits = groups.filter { !$0.isEmpty }.map { group in
+            guard let place = before.firstIndex(where: { $0.shares(group) }) else {
+                return WaitDispatch(listeners: group, program: makeProgram(program), record: record, runtime: runtime) {
+                    [unowned self] in changed()
+                }
             }
+            let wait = before.remove(at: place)
+            wait.update(makeProgram(program), listeners: group)
+            return wait
         }
+        for wait in before { wait.stop() }
+        formerWaits = (formerWaits + before).filter { $0.count > 0 }
     }
 
     // MARK: Connections
@@ -113,7 +128,7 @@ final class Dispatcher {
         }
     }
 
-    private func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
+    func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
         switch way {
         case .spawn: exec?.dispatch(connection, origin)
         case .handOff: handoff?.dispatch(connection, origin)
@@ -126,11 +141,13 @@ final class Dispatcher {
     }
 
     /// Connections that handlers hold, and those that wait for one: what `connections` limits.
-    var heldCount: Int { (handoff?.heldCount ?? 0) + (banner?.count ?? 0) }
+    var heldCount: Int { (handoff?.heldCount ?? 0) + (banner?.count ?? 0) + retiredCount }
 
     /// Processes, or connections served inside or relayed: what `instances` limits.
-    var instanceCount: Int {
-        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + insideCount
+    var instanceCount: Int { ownInstanceCount + retiredCount }
+
+    var ownInstanceCount: Int {
+        (exec?.count ?? 0) + (waits + formerWaits).reduce(0) { $0 + $1.count } + insideCount
     }
 
     /// Connections that no process serves.
@@ -141,14 +158,14 @@ final class Dispatcher {
 
     /// The running processes of exec.
     var instances: [Instance] {
-        (exec?.instances ?? []) + waits.compactMap(\.instance)
+        (exec?.instances ?? []) + (waits + formerWaits).compactMap(\.instance)
     }
 
     /// The same, for the status.
     var processes: [ProcessStatus] {
         let serving = exec?.instances ?? []
         return serving.map { ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number) }
-            + waits.compactMap(\.process)
+            + (waits + formerWaits).compactMap(\.process) + retired.flatMap(\.processes)
     }
 
     // MARK: Stopping
@@ -173,14 +190,15 @@ final class Dispatcher {
         multiplexer?.endAll()
         router?.endAll()
         banner?.end()
+        for dispatcher in retired { dispatcher.end(firmly: firmly) }
     }
 
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool {
-        let processes = definition.onStop == .leave ? startingCount : instanceCount
+        let processes = definition.onStop == .leave ? startingCount : ownInstanceCount
         let waiting = (banner?.count ?? 0) + (exec?.bridgeCount ?? 0)
-        return processes == 0 && waiting == 0 && handoff?.isDone ?? true
+        return processes == 0 && waiting == 0 && handoff?.isDone ?? true && retired.allSatisfy(\.isDone)
     }
 
-    private var startingCount: Int { instanceCount - instances.count - insideCount }
+    private var startingCount: Int { ownInstanceCount - instances.count - insideCount }
 }

@@ -37,6 +37,15 @@ final class LogOutput: EventSource {
         self.path = path
     }
 
+    /// Goes on in standard error.
+    func leaveFile() {
+        drain()
+        watch(false)
+        descriptor = .standardError
+        file = nil
+        path = nil
+    }
+
     /// The file was moved away, perhaps: goes on in a new one of that name.
     func reopen() {
         guard let path else { return }

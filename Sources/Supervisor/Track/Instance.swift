@@ -10,7 +10,7 @@ final class Instance {
     let origin: ConnectionOrigin?
     let started: Timestamp
     private let service: String
-    private let settings: ProcessSettings
+    private var settings: ProcessSettings
     private let runtime: Runtime
     private let since: Duration
     private var timer: TimerID?
@@ -37,6 +37,11 @@ final class Instance {
         if let limit = settings.runtimeLimit {
             timer = runtime.loop.schedule(after: limit) { [weak self] in self?.terminate(why: "runtime_limit") }
         }
+    }
+
+    /// How it is asked to end, and made to, from now on.
+    func update(stopSignal: Int32, stopGrace: Duration) {
+        (settings.stopSignal, settings.stopGrace) = (stopSignal, stopGrace)
     }
 
     /// Sends the stop signal to the process group, and SIGKILL when the grace is over.

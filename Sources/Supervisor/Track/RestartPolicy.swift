@@ -21,12 +21,18 @@ struct RestartPolicy {
         case failed(retryAfter: Duration?)
     }
 
-    private let settings: Handoff.Restart
-    private let start: Handoff.Start
+    private var settings: Handoff.Restart
+    private var start: Handoff.Start
     private var failures: [Duration] = []
     private var streak = 0
 
     init(_ settings: Handoff.Restart, start: Handoff.Start) {
+        self.settings = settings
+        self.start = start
+    }
+
+    /// Goes by other settings; what failed before counts.
+    mutating func update(_ settings: Handoff.Restart, start: Handoff.Start) {
         self.settings = settings
         self.start = start
     }

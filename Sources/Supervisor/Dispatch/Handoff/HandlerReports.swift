@@ -32,6 +32,7 @@ extension HandoffDispatch: HandlerOwner {
             record.report(.ended(duration: runtime.loop.now - baton.origin.accepted), baton.origin)
             close(baton)
         }
+        dismissFinished()
         // With an empty queue nobody else looks whether `connections` lets the next one in.
         changed()
     }

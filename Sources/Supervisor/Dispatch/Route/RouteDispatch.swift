@@ -4,7 +4,7 @@ internal import ServiceTable
 
 /// Chooses another service for each connection by its first bytes (`route`), and leaves them in it.
 final class RouteDispatch {
-    private let rules: RouteRules
+    private var rules: RouteRules
     private let runtime: Runtime
     private let guests: FrontConnections<Stage>
 
@@ -35,6 +35,18 @@ final class RouteDispatch {
         let look = RouteLook(connection, origin, rules, loop: runtime.loop) { [self] in decided($0, origin.number) }
         guests.enter(connection, origin, .looking(look))
         look.start()
+    }
+
+    /// Goes by other rules, and so do connections that are being looked at: their service may be gone.
+    func update(_ route: Route) {
+        rules = RouteRules(route)
+        for look in looks { look.rules = rules }
+        // Not now: the services that they would be offered to may not be what they will be.
+        runtime.loop.afterThisRound { [self] in looks.forEach { $0.lookAgain() } }
+    }
+
+    private var looks: [RouteLook] {
+        guests.stages.compactMap { if case .looking(let look) = $0.stage { look } else { nil } }
     }
 
     private func decided(_ outcome: RouteLook.Outcome, _ number: UInt64) {

@@ -14,7 +14,7 @@ final class RouteLook {
     }
 
     private let connection: DescriptorBox
-    private let rules: RouteRules
+    var rules: RouteRules
     private let first: FirstBytes
     private let done: (Outcome) -> Void
     private var beginning: RouteRules.Beginning
@@ -38,6 +38,13 @@ final class RouteLook {
     func start() {
         if rules.greetsFirst, !beginning.isContinued, !greet() { return finish(.ended) }
         first.start(timeout: rules.timeout)
+    }
+
+    /// The rules are other ones: puts them to what has come so far.
+    func lookAgain() {
+        let isSilent = beginning.bytes.isEmpty && !beginning.isContinued && !beginning.isGreeted
+        if isSilent, rules.greetsFirst, !greet() { return finish(.ended) }
+        decide()
     }
 
     func cancel() {

@@ -12,7 +12,7 @@ final class StandardErrorLog: EventSource {
     private let loop: EventLoop
     private let events: EventLog
     private let ours: OwnedDescriptor
-    private let theirs: OwnedDescriptor
+    private let theirs: DescriptorBox
     private var registration: RegistrationID?
     private var buffer = [UInt8](repeating: 0, count: 4096)
     private var unfinished: [Int32: [UInt8]] = [:]
@@ -35,16 +35,22 @@ final class StandardErrorLog: EventSource {
         try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
         Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
         ours = pair.ours
-        theirs = pair.theirs
+        theirs = DescriptorBox(pair.theirs)
         registration = try loop.watch(ours.borrowed, for: .readable, self)
     }
 
     /// The end that handlers write to; a copy for one of them.
     func writingEnd() throws(Errno) -> DescriptorBox {
-        DescriptorBox(try theirs.duplicate())
+        guard let end = theirs.borrowed else { throw .badFileDescriptor }
+        return DescriptorBox(try end.duplicate())
     }
 
-    func close() {
+    /// No handler is given a copy any more: it ends when nobody has one.
+    func retire() {
+        _ = theirs.take()
+    }
+
+    private func close() {
         if let registration { loop.forget(registration) }
         registration = nil
     }
@@ -52,9 +58,9 @@ final class StandardErrorLog: EventSource {
     func ready(_ interest: Epoll.Interest) {
         for _ in 0..<Self.budget {
             guard
-                let piece = try? DescriptorPassing.receive(into: &buffer, room: 0, withPID: true, on: ours.borrowed),
-                piece.count > 0
+                let piece = try? DescriptorPassing.receive(into: &buffer, room: 0, withPID: true, on: ours.borrowed)
             else { return }
+            guard piece.count > 0 else { return close() }
             take(buffer[..<piece.count], from: piece.pid)
         }
     }
