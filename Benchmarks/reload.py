@@ -103,7 +103,8 @@ class Run:
     def write(self, number):
         handler = self.options.products.resolve() / 'baton-example-handler'
         self.table.write_text(TABLE.format(
-            round=number, most=500 + number % 100, tenth=number // 10, guest=number % 4, handler=handler, work=self.work))
+            round=number, most=500 + number % 100, tenth=number // 10, guest=number % 4, handler=handler,
+            work=self.work))
         self.table.chmod(0o644)
 
     def wait_until(self, condition):
@@ -154,7 +155,8 @@ class Run:
         supervisor = self.supervisor
         self.expect(self.wait_until(self.is_settled), 'not ready')
         status = supervisor.status()
-        ports = {name: int(re.search(r':(\d+)$', status[name]['listeners'][0]['address']).group(1)) for name in SERVICES}
+        ports = {name: int(re.search(r':(\d+)$', status[name]['listeners'][0]['address']).group(1))
+                 for name in SERVICES}
         warm = load(ports, self.options.clients, lambda: time.sleep(3))
         self.expect(self.wait_until(self.is_settled), 'not settled')
         before = supervisor.descriptors(), supervisor.children(), self.listeners(ports.values())
