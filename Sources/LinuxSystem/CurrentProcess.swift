@@ -8,6 +8,7 @@ package enum CurrentProcess {
 
     /// The effective user.
     package static var uid: UInt32 { geteuid() }
+    package static var gid: UInt32 { getegid() }
 
     /// What uids that are not mapped into this user namespace show as (proc(5)).
     package static var overflowUID: UInt32 {

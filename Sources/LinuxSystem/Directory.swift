@@ -121,4 +121,11 @@ package enum FileCreationMask {
         defer { _ = umask(before) }
         return try body()
     }
+
+    /// The mask as it is.
+    package static var current: UInt32 {
+        let mask = umask(0o077)
+        _ = umask(mask)
+        return mask
+    }
 }

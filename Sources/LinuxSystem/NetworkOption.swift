@@ -29,7 +29,10 @@ extension SocketOption {
     package static let hopLimit = SocketOption(name: "IPV6_UNICAST_HOPS", level: ipv6, number: IPV6_UNICAST_HOPS)
     package static let addMembership = SocketOption(
         name: "IP_ADD_MEMBERSHIP", level: ip, number: IP_ADD_MEMBERSHIP)
+    package static let dropMembership = SocketOption(
+        name: "IP_DROP_MEMBERSHIP", level: ip, number: IP_DROP_MEMBERSHIP)
     package static let joinGroup = SocketOption(name: "IPV6_JOIN_GROUP", level: ipv6, number: IPV6_JOIN_GROUP)
+    package static let leaveGroup = SocketOption(name: "IPV6_LEAVE_GROUP", level: ipv6, number: IPV6_LEAVE_GROUP)
 }
 
 extension Socket {
@@ -50,26 +53,44 @@ extension Socket {
     }
 
     /// Joins a multicast group; interface 0 lets the routing table choose one.
-    package static func join(
-        _ group: IPv4Address, interface: UInt32, on socket: FileDescriptor
+    package static func join(_ group: IPv4Address, interface: UInt32, on socket: FileDescriptor) throws(Errno) {
+        try set(.addMembership, group, interface: interface, on: socket)
+    }
+
+    /// As above, for IPv6.
+    package static func join(_ group: IPv6Address, interface: UInt32, on socket: FileDescriptor) throws(Errno) {
+        try set(.joinGroup, group, interface: interface, on: socket)
+    }
+
+    /// Leaves a multicast group that was joined on the same interface, or by the routing table's choice.
+    package static func leave(_ group: IPv4Address, interface: UInt32, on socket: FileDescriptor) throws(Errno) {
+        try set(.dropMembership, group, interface: interface, on: socket)
+    }
+
+    /// As above, for IPv6.
+    package static func leave(_ group: IPv6Address, interface: UInt32, on socket: FileDescriptor) throws(Errno) {
+        try set(.leaveGroup, group, interface: interface, on: socket)
+    }
+
+    private static func set(
+        _ option: SocketOption, _ group: IPv4Address, interface: UInt32, on socket: FileDescriptor
     ) throws(Errno) {
         var request = ip_mreqn()
         request.imr_multiaddr.s_addr = group.bits.bigEndian
         request.imr_ifindex = Int32(bitPattern: interface)
         try SystemCall.value {
             unsafe setsockopt(
-                socket.rawValue, ip, IP_ADD_MEMBERSHIP, &request, socklen_t(MemoryLayout<ip_mreqn>.size))
+                socket.rawValue, option.level, option.number, &request, socklen_t(MemoryLayout<ip_mreqn>.size))
         }
     }
 
-    /// As above, for IPv6.
-    package static func join(
-        _ group: IPv6Address, interface: UInt32, on socket: FileDescriptor
+    private static func set(
+        _ option: SocketOption, _ group: IPv6Address, interface: UInt32, on socket: FileDescriptor
     ) throws(Errno) {
         var request = ipv6_mreq(ipv6mr_multiaddr: group.native, ipv6mr_interface: interface)
         try SystemCall.value {
             unsafe setsockopt(
-                socket.rawValue, ipv6, IPV6_JOIN_GROUP, &request, socklen_t(MemoryLayout<ipv6_mreq>.size))
+                socket.rawValue, option.level, option.number, &request, socklen_t(MemoryLayout<ipv6_mreq>.size))
         }
     }
 }

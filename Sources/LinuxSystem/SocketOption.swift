@@ -88,6 +88,13 @@ package struct PeerCredentials: Hashable, Sendable {
     package var gid: UInt32
     /// Supplementary groups (SO_PEERGROUPS, Linux 4.13).
     package var groups: [UInt32]
+
+    package init(pid: Int32, uid: UInt32, gid: UInt32, groups: [UInt32]) {
+        self.pid = pid
+        self.uid = uid
+        self.gid = gid
+        self.groups = groups
+    }
 }
 
 extension Socket {

@@ -47,6 +47,9 @@ package struct Program: Hashable, Sendable {
     package var path = ""
     /// The argument vector, argv[0] first.
     package var arguments: [String] = []
+
+    /// For what nothing is started with any more.
+    package static let none = Program()
 }
 
 /// How an exec'd handler gets its socket.

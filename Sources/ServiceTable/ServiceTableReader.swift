@@ -165,7 +165,7 @@ struct TableCheck {
 
 extension Endpoint {
     /// The kernel does not choose the port.
-    fileprivate var isFixed: Bool {
+    var isFixed: Bool {
         if case .vsock(_, let port) = address { return port != .max }
         return address.port != 0
     }

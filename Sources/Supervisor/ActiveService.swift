@@ -5,18 +5,22 @@ internal import SystemPackage
 
 /// A service at work: its listeners, and the stages that a connection of it goes through.
 final class ActiveService {
-    let definition: Service
+    var definition: Service
     let record: ServiceRecord
-    let dispatcher: Dispatcher
+    var dispatcher: Dispatcher
     let intake: Intake
-    private let refuser: Refuser
+    let refuser: Refuser
     let runtime: Runtime
-    private(set) var listeners: [Listener] = [] {
+    var listeners: [Listener] = [] {
         didSet { if pausedSince != nil { holdForPerson() } }
     }
-    private(set) var isStopping = false
+    var isStopping = false
     /// Since when it is paused by a person.
     var pausedSince: Timestamp?
+    /// The table has it no longer, or not enabled: nothing of it is kept for another time.
+    var isLeaving = false
+    /// Those who serve it have been told to finish.
+    var waysAreStopped = false
     private var reopening: TimerID?
     private var waitsForOthers = false
     private var endTimer: TimerID?
@@ -31,37 +35,49 @@ final class ActiveService {
         refuser = Refuser(reply: definition.admission.busyReply, record: record, runtime: runtime)
         runtime.events.choose(LogChoice(definition), for: definition.name)
         dispatcher = Dispatcher(
-            definition, refuser: refuser, record: record, runtime: runtime, standardError: saved?.standardError)
+            definition, refuser: refuser, record: record, runtime: runtime, standardError: saved?.ways.standardError)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
-        guard definition.enabled else { return }
         dispatcher.changed = { [unowned self] in roomChanged() }
         intake.changed = { [unowned self] in roomChanged() }
-        for endpoint in definition.endpoints {
-            listeners.append(
-                Listener(
-                    endpoint, accepts: !definition.wait && !endpoint.kind.isDatagram, loop: runtime.loop,
-                    shortage: runtime.shortage, addresses: runtime.addresses, store: runtime.listenerStore,
-                    owner: self))
-        }
-        dispatcher.prepareWaits(listeners)
-        runtime.services.add(intake, named: definition.name, tcpmux: definition.tcpmux)
     }
 
-    /// Binds, and starts what is to be there from the beginning.
-    func start() {
-        for listener in listeners { listener.open() }
+    /// A listener for `definition`, not bound yet.
+    func makeListener(_ endpoint: Endpoint, of definition: Service) -> Listener {
+        Listener(
+            endpoint, accepts: definition.accepts(on: endpoint), loop: runtime.loop, shortage: runtime.shortage,
+            addresses: runtime.addresses, store: runtime.listenerStore, owner: self)
+    }
+
+    /// Serves what comes to `listeners`, and starts what is to be there from the beginning.
+    func begin(on listeners: [Listener]) {
+        self.listeners = listeners
+        dispatcher.arrangeWaits(listeners)
+        wake()
+    }
+
+    /// Starts what is to be there before anybody asks.
+    func wake() {
         if case .handoff(let settings) = definition.dispatch, settings.start == .eager {
             dispatcher.handoff?.supply.wake()
         }
     }
 
-    private func roomChanged() {
+    func roomChanged() {
         let gate = intake.gate
         for listener in listeners where definition.wait || !listener.endpoint.kind.isDatagram {
             if case .open = gate { listener.release(.noRoom) } else { listener.hold(.noRoom) }
         }
         lookAgain(at: gate)
-        if isStopping, isDone { stopped() }
+        guard isStopping else { return }
+        stopWays()
+        if isDone { stopped() }
+    }
+
+    /// Once nobody is on the way to them any more, those who serve finish what they have.
+    private func stopWays() {
+        guard !waysAreStopped, intake.isDone else { return }
+        waysAreStopped = true
+        if isLeaving { dispatcher.retire() } else { dispatcher.stop() }
     }
 
     /// What ends by itself tells; a rate and the limit of the whole supervisor have to be asked again.
@@ -144,64 +160,16 @@ extension ActiveService {
     }
 }
 
-// MARK: Carried over
-
-extension ActiveService {
-    /// Whether everything of it can be carried over now.
-    var isAtRest: Bool { intake.isAtRest && dispatcher.isAtRest }
-
-    /// Takes nothing new until `isAwaitingUpgrade` is false again; clients wait in the backlog.
-    func awaitUpgrade(_ waits: Bool) {
-        for listener in listeners { if waits { listener.hold(.upgrade) } else { listener.release(.upgrade) } }
-    }
-
-    var saved: SavedService {
-        refuser.reportAll()
-        var saved = SavedService()
-        saved.name = definition.name
-        saved.isStopping = isStopping
-        saved.endDue = runtime.loop.time(of: endTimer)
-        saved.pausedSince = pausedSince
-        saved.record = record.saved
-        saved.listeners = listeners.map(\.saved)
-        saved.rates = intake.rates
-        saved.arrivals = intake.savedArrivals
-        saved.lingering = refuser.saved
-        dispatcher.save(&saved)
-        return saved
-    }
-
-    /// Goes on where the program before left off, in the place of `start`.
-    func resume(_ saved: SavedService) throws(Errno) {
-        record.saved = saved.record
-        intake.rates = saved.rates
-        pausedSince = saved.pausedSince
-        if pausedSince != nil { for listener in listeners { listener.hold(.person) } }
-        if saved.isStopping { listeners = [] }
-        for (listener, socket) in zip(listeners, saved.listeners) {
-            listener.resume(socket)
-            if let bound = listener.boundAddress { isBound(listener, to: bound) }
-        }
-        try dispatcher.resume(saved, intake)
-        refuser.resume(saved.lingering)
-        intake.resume(saved.arrivals)
-        if saved.isStopping {
-            isStopping = true
-            intake.stop()
-            dispatcher.stop()
-        }
-        if let due = saved.endDue { end(at: due) }
-        runtime.loop.afterThisRound { [self] in roomChanged() }
-    }
-}
-
 // MARK: Stopping
 
 extension ActiveService {
-    /// Ends at `time` what has not ended by then.
+    /// When what is left is ended.
+    var endDue: Duration? { isStopping ? runtime.loop.time(of: endTimer) : nil }
+
+    /// Ends at `time` what has not ended by then, unless a reload has started it again.
     func end(at time: Duration) {
         endTimer = runtime.loop.schedule(at: time) { [weak self] in
-            guard let self, !isDone else { return }
+            guard let self, isStopping, !isDone else { return }
             end(firmly: false)
             stopped()
         }
@@ -220,13 +188,13 @@ extension ActiveService {
         }
         listeners = []
         intake.stop()
-        dispatcher.stop()
         roomChanged()
     }
 
     /// The time to drain is over: processes get their stop signal, or with `firmly` SIGKILL.
     func end(firmly: Bool) {
         intake.end()
+        stopWays()
         dispatcher.end(firmly: firmly)
         refuser.end()
         roomChanged()
@@ -234,4 +202,9 @@ extension ActiveService {
 
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool { intake.isDone && dispatcher.isDone }
+}
+
+extension Service {
+    /// Baton accepts there; else it watches the socket for its handler, or for datagrams.
+    func accepts(on endpoint: Endpoint) -> Bool { !wait && !endpoint.kind.isDatagram }
 }

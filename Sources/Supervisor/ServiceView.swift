@@ -6,7 +6,7 @@ extension ActiveService {
         var status = ServiceStatus(
             name: definition.name, dispatch: definition.dispatch.kind, state: state,
             listeners: listeners.map(\.status), connections: record.connections)
-        status.handlers = dispatcher.handoff?.handlers.map(\.status) ?? []
+        status.handlers = dispatcher.handlers.map(\.status)
         status.processes = dispatcher.processes
         status.timings = record.timings
         status.lastFailure = record.lastFailure
@@ -19,6 +19,7 @@ extension ActiveService {
     }
 
     private var state: ServiceStatus.State {
+        if isLeaving { return isFinished ? .disabled : .draining }
         if !definition.enabled { return .disabled }
         if isStopping { return isDone ? .disabled : .draining }
         if let handoff = dispatcher.handoff, handoff.supply.isFailed, !handoff.hasReadyHandler { return .failed }

@@ -25,8 +25,11 @@ package final class Supervisor {
     var control: ControlServer?
     var registrar: Registrar?
     var table = ServiceTable()
-    private(set) var services: [ActiveService] = []
+    var services: [ActiveService] = []
+    /// Those that the table has no longer, until they are finished.
+    var leaving: [ActiveService] = []
     private var hosts: HostWatch?
+    private(set) lazy var reloader = Reloader(options.table, runtime: runtime, target: self)
     var stopBegan: Duration?
     private var stopReason: String?
     private var stopTimer: TimerID?
@@ -138,10 +141,8 @@ package final class Supervisor {
     }
 
     func settleLimits() throws(RuntimeFiles.Failure) {
-        runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
-        let plan = LogPlan(
-            table.log, override: options.logFormat,
-            standardErrorIsJournal: LogPlan.standardErrorIsJournal(runtime.environment))
+        settleLevel()
+        let plan = logPlan(of: table)
         do {
             try runtime.events.go(on: plan)
         } catch {
@@ -151,12 +152,16 @@ package final class Supervisor {
         runtime.occupancy.limit = table.limits.instances
     }
 
+    func settleLevel() {
+        runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
+    }
+
     private var runtimeDirectory: RuntimeDirectory {
         if let path = options.runtimeDirectory ?? table.runtimeDirectory { return RuntimeDirectory(path: path) }
         return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
     }
 
-    private func raiseOpenFiles() {
+    func raiseOpenFiles() {
         let original = runtime.originalOpenFiles
         let wanted = min(table.limits.openFiles ?? original.hard, original.hard)
         do {
@@ -171,9 +176,9 @@ package final class Supervisor {
             guard let controlSocket = try files?.listen(RuntimeDirectory.controlSocket, .stream, mode: 0o600),
                 let registerSocket = try files?.listen(Registrar.socketName, .sequencedPacket, mode: 0o666)
             else { return }
-            if let group = table.controlGroup { try files?.open(RuntimeDirectory.controlSocket, to: group) }
             guard let streamSocket = try files?.listen(Registrar.streamSocketName, .stream, mode: 0o666) else { return }
             try serve(control: controlSocket, register: registerSocket, registerStream: streamSocket)
+            if table.controlGroup != nil { try openControl(to: table.controlGroup) }
             if let socket = try files?.bind(NotifySocket.socketName, .datagram, mode: 0o666) { try listen(socket) }
         } catch {
             throw RuntimeFiles.Failure(message: "the sockets in \(runtimeDirectory.path): \(error)")
@@ -184,8 +189,7 @@ package final class Supervisor {
         control controlSocket: consuming OwnedDescriptor, register: consuming OwnedDescriptor,
         registerStream: consuming OwnedDescriptor
     ) throws(Errno) {
-        control = try ControlServer(
-            controlSocket, admitsGroup: table.controlGroup != nil, runtime: runtime, target: self)
+        control = try ControlServer(controlSocket, admitsGroup: false, runtime: runtime, target: self)
         let registrar = Registrar(runtime: runtime, target: self)
         try registrar.listen(register, .packets)
         try registrar.listen(registerStream, .stream)
@@ -198,20 +202,34 @@ package final class Supervisor {
         runtime.notifications = try NotifySocket(notifications, path: path, runtime: runtime)
     }
 
-    /// - Parameter saved: What the program before knew of them, by name.
-    func makeServices(_ saved: [String: SavedService] = [:]) {
-        // Now, so that the time zone's file is not read between two connections.
-        if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
-        services = table.services.map { ActiveService($0, runtime: runtime, saved: saved[$0.name]) }
-        for service in services { service.stopped = { [unowned self] in serviceStopped() } }
-        hosts = HostWatch(services.map(\.intake), runtime: runtime)
+    /// Lets a group look at the supervisor, or nobody.
+    func openControl(to group: UInt32?) throws(Errno) {
+        if let group {
+            try files?.open(RuntimeDirectory.controlSocket, to: group)
+        } else {
+            try files?.close(RuntimeDirectory.controlSocket)
+        }
+        control?.admitsGroup = group != nil
+    }
+
+    func logPlan(of table: ServiceTable) -> LogPlan {
+        LogPlan(
+            table.log, override: options.logFormat,
+            standardErrorIsJournal: LogPlan.standardErrorIsJournal(runtime.environment))
     }
 
     private func startServices() throws(RuntimeFiles.Failure) {
-        makeServices()
-        runtime.listenerStore.expect(services.flatMap(\.listeners).map(\.endpoint))
-        for service in services { service.start() }
+        // From nothing to the first table is a change like any other.
+        var empty = ServiceTable()
+        (empty.file, empty.services) = (table.file, [])
+        let difference = ServiceTableDifference(from: empty, to: table)
+        runtime.listenerStore.expect(table.services.flatMap(\.boundEndpoints))
+        var beginning = TableSwitch(difference, to: table, from: [], leaving: [], runtime: runtime)
+        _ = beginning.run()
         runtime.listenerStore.finishAdopting()
+        services = beginning.services
+        for service in services { service.stopped = { [unowned self] in serviceStopped() } }
+        watchHosts()
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
         if options.isStrict, missing > 0 {
@@ -225,6 +243,13 @@ package final class Supervisor {
         runtime.notifier?.ready()
         Readiness.announce(descriptor: options.readyDescriptor)
         loop.afterThisRound { CurrentProcess.letCodeGo() }
+        reloader.open()
+    }
+
+    func watchHosts() {
+        // Now, so that the time zone's file is not read between two connections.
+        if table.services.contains(where: { !$0.admission.accessTimes.isEmpty }) { LocalTime.prepare() }
+        hosts = HostWatch(services.map(\.intake), runtime: runtime)
     }
 
     private func fail(_ status: Int32, why: String) {
@@ -242,6 +267,8 @@ package final class Supervisor {
 
     // MARK: Ending
 
+    var isStopping: Bool { stopBegan != nil }
+
     /// Takes no more; running work goes on for `drain`, or as long as the table says.
     private func stop(why: String, drain: Duration? = nil) {
         guard stopBegan == nil else { return }
@@ -256,18 +283,20 @@ package final class Supervisor {
     }
 
     private func end(firmly: Bool) {
-        for service in services { service.end(firmly: firmly) }
+        for service in services + leaving { service.end(firmly: firmly) }
         serviceStopped()
     }
 
-    private func serviceStopped() {
+    func serviceStopped() {
+        forgetFinished()
         awaitingStop.removeAll { waiting in
-            guard waiting.services.allSatisfy(\.isDone) else { return false }
-            for service in waiting.services { service.record.report(.service(.stopped)) }
+            // A reload may have started one again.
+            guard waiting.services.allSatisfy({ $0.isDone || !$0.isStopping }) else { return false }
+            for service in waiting.services where service.isStopping { service.record.report(.service(.stopped)) }
             waiting.answer(.success(["stopped": .array(waiting.services.map { .string($0.definition.name) })]))
             return true
         }
-        guard let stopBegan, !isFinishing, services.allSatisfy(\.isDone) else { return }
+        guard let stopBegan, !isFinishing, (services + leaving).allSatisfy(\.isDone) else { return }
         report(.stopped(after: loop.now - stopBegan))
         finish()
     }
@@ -302,6 +331,7 @@ extension Supervisor: SignalTarget {
         case SIGCHLD: runtime.instances.reap()
         case SIGTERM, SIGINT:
             if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
+        case SIGHUP: reloader.reload(why: "SIGHUP")
         case SIGUSR1: runtime.events.reopen()
         case SIGUSR2: upgrade { _ in }
         default: report(.impaired(what: "SIG\(SignalName.of(signal))", error: "not supported yet"))
@@ -319,6 +349,7 @@ extension Supervisor: ControlTarget {
                 _ = try services(named: method.services)
                 answer(.success(["follow": .bool(query.follows)]))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
+            case .reload(let dryRun): reloader.reload(why: "asked by a client", dryRun: dryRun, answer: answer)
             case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
             case .pause(let names): answer(.success(try ServicePause.pause(services(named: names), among: services)))
             case .resume(let names): answer(.success(ServicePause.resume(try services(named: names))))
@@ -331,11 +362,12 @@ extension Supervisor: ControlTarget {
     }
 
     private func services(named names: [String]) throws(ControlError) -> [ActiveService] {
+        let all = services + leaving
         let chosen = Set(names)
-        if let stranger = chosen.subtracting(services.map(\.definition.name)).min() {
+        if let stranger = chosen.subtracting(all.map(\.definition.name)).min() {
             throw ControlError(.noSuchService, "there is no service \(stranger.printable())")
         }
-        return names.isEmpty ? services : services.filter { chosen.contains($0.definition.name) }
+        return names.isEmpty ? all : all.filter { chosen.contains($0.definition.name) }
     }
 
     private func status(of services: [ActiveService]) -> SupervisorStatus {

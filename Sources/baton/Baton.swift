@@ -13,7 +13,7 @@ struct Baton: ParsableCommand {
         version: "baton \(BatonVersion.text)",
         subcommands: [
             Run.self, Check.self, Import.self, Status.self, Top.self, Connections.self, Events.self, Metrics.self,
-            Pause.self, Resume.self, Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
+            Reload.self, Pause.self, Resume.self, Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
         ])
 
     func run() throws {

@@ -20,6 +20,7 @@ struct ControlRequestTests {
                     EventQuery(
                         filter: EventFilter(services: ["a", "b"], names: [.refused, .exited], level: .notice),
                         follows: true, recent: 0))),
+            ControlRequest(.reload(dryRun: false)), ControlRequest(.reload(dryRun: true)),
         ])
     func roundTrip(request: ControlRequest) {
         #expect(read(request.json.text) == .request(request))
@@ -33,7 +34,8 @@ struct ControlRequestTests {
             (#"{"id":1}"#, .badRequest, 1), (#"{"method":5,"id":"a"}"#, .badRequest, "a"),
             (#"{"method":"status","params":[],"id":1}"#, .badRequest, 1),
             (#"{"method":"dance","id":[1]}"#, .unknownMethod, .array([1])),
-            (#"{"method":"reload"}"#, .unknownMethod, nil),
+            (#"{"method":"reload","params":{"dry_run":"yes"}}"#, .badRequest, nil),
+            (#"{"method":"reload","params":{"services":["a"]}}"#, .badRequest, nil),
             (#"{"method":"restart","params":{"services":[]}}"#, .badRequest, nil),
             (#"{"method":"pause"}"#, .badRequest, nil),
             (#"{"method":"resume","params":{"services":[]}}"#, .badRequest, nil),

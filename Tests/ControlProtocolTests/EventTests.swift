@@ -51,7 +51,9 @@ struct EventTests {
             .handler(.protocolError(id: nil, pid: 1, message: hostile)),
             .connection(.nacked(handler: hostile, why: hostile)),
             .supervisor(.stopping(why: hostile)), .listener(.retrying(address: hostile, error: hostile, delay: .zero)),
-            .service(.failed(why: hostile, retry: nil)),
+            .service(.failed(why: hostile, retry: nil)), .service(.notReplaced(why: hostile)),
+            .service(.changed(keys: [hostile], handlers: .rolling)), .supervisor(.reloadNote(hostile)),
+            .supervisor(.reloadFailed(why: hostile)),
             .control(.refused(ControlError(.badRequest, hostile), uid: 0, pid: 1)),
         ]
         for kind in events {

@@ -31,6 +31,20 @@ struct PoolPolicyTests {
         #expect(none.wanted == 1)
     }
 
+    @Test("other numbers: what is wanted stays within them, and what is too many is told")
+    func otherNumbers() {
+        var pool = PoolPolicy(Handoff.Pool(2), idleExit: nil)
+        #expect(pool.update(Handoff.Pool(3), idleExit: nil, count: 0) == 0)
+        #expect(pool.wanted == 0, "nobody has asked yet")
+        pool.wake()
+        #expect(pool.update(Handoff.Pool(5), idleExit: nil, count: 3) == 0)
+        #expect(pool.wanted == 5)
+        #expect(pool.update(Handoff.Pool(1), idleExit: nil, count: 5) == 4)
+        #expect(pool.wanted == 1)
+        #expect(pool.update(Handoff.Pool(least: 0, most: 4), idleExit: nil, count: 1) == 0)
+        #expect(pool.wanted == 1, "it goes when it is idle")
+    }
+
     @Test("one more at a time while all are at capacity, up to max")
     func growth() {
         var pool = elastic(1, 3)

@@ -39,7 +39,7 @@ import Testing
             machine: HandlerMachine.Content(
                 state: .ending, everRegistered: true, processEnded: true, channelEnded: true,
                 status: .signaled(9, coreDumped: true), drainAnnounced: true, dismissed: true, brokeProtocol: true),
-            channel: channel, process: descriptor, instance: instance, ledger: ledger, unacknowledged: [baton],
+            channel: channel, credentials: SavedCredentials(pid: 1, uid: 2, gid: 3, groups: [4]), process: descriptor, instance: instance, ledger: ledger, unacknowledged: [baton],
             held: [baton], traits: 3, ownCapacity: 4, served: 5, restsUntil: .seconds(6), suspect: 7,
             suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, wasIllegible: true, lastProgress: .seconds(9),
             idleSince: .seconds(10), heartbeat: Heartbeat.Content(lastPing: 1, asked: .seconds(2)),
@@ -73,10 +73,31 @@ import Testing
         timings.handoff.record(.seconds(1))
         timings.queue.record(.seconds(60))
         timings.spawn.record(.milliseconds(1))
+        let wait = SavedWait(
+            instance: instance,
+            notifying: SavedNotifying(
+                state: .unresponsive, said: .stopping, status: "s", timeout: .seconds(1), lastSign: .seconds(2)),
+            trigger: TriggerPolicy.Content(failures: [.seconds(1)], pauses: 2), pauseDue: .seconds(1),
+            isRestarting: true, lent: [5])
+        let ways = SavedWays(
+            definition: [1],
+            standardError: SavedStandardError(
+                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])]),
+            banner: [SavedBanner(connection: connection, rest: [1], due: .seconds(1))],
+            exec: SavedExec(running: [SavedExec.Process(instance: instance, origin: origin)], bridges: [relay]),
+            handoff: SavedHandoff(queue: [baton], handlers: [handler], balance: 1, supply: supply), waits: [wait],
+            formerWaits: [wait], inside: [SavedInternal(connection: connection, progress: progress)], characterLine: 1,
+            redirect: SavedRedirect(preferred: .unix(path: "/x"), connecting: [connection], relays: [relay]),
+            guests: [
+                SavedGuest(
+                    connection: connection, isRefused: true, isGreeted: true, due: .seconds(1), answer: progress)
+            ])
         let service = SavedService(
-            name: "n", isStopping: true, endDue: .seconds(1), pausedSince: Timestamp(seconds: 2),
+            leaving: [1], name: "n", isStopping: true, isLeaving: true, endDue: .seconds(1),
+            pausedSince: Timestamp(seconds: 2),
             record: SavedRecord(
-                counters: counters, timings: timings, lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
+                counters: counters, timings: timings,
+                lastFailure: StartFailure(stage: "s", error: "e", time: Timestamp(seconds: 1)),
                 lastCrash: Crash(
                     handler: "1", pid: 2, reason: "r", connection: 3, peer: "p", time: Timestamp(seconds: 4)),
                 refusals: [
@@ -96,27 +117,9 @@ import Testing
                         key: .block(AddressBlock(isIPv4: false, high: 1, low: 0, length: 64)),
                         bucket: TokenBucket(fullAt: .seconds(2)))
                 ]),
-            standardError: SavedStandardError(
-                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])]),
             arrivals: [SavedArrival(connection: connection, due: .seconds(1))],
-            banner: [SavedBanner(connection: connection, rest: [1], due: .seconds(1))],
-            lingering: [SavedLingering(number: 1, descriptor: descriptor, left: 2, due: .seconds(3))],
-            exec: SavedExec(running: [SavedExec.Process(instance: instance, origin: origin)], bridges: [relay]),
-            handoff: SavedHandoff(queue: [baton], handlers: [handler], balance: 1, supply: supply),
-            waits: [
-                SavedWait(
-                    instance: instance,
-                    notifying: SavedNotifying(
-                        state: .unresponsive, said: .stopping, status: "s", timeout: .seconds(1), lastSign: .seconds(2)),
-                    trigger: TriggerPolicy.Content(failures: [.seconds(1)], pauses: 2), pauseDue: .seconds(1),
-                    isRestarting: true)
-            ],
-            inside: [SavedInternal(connection: connection, progress: progress)], characterLine: 1,
-            redirect: SavedRedirect(preferred: .unix(path: "/x"), connecting: [connection], relays: [relay]),
-            guests: [
-                SavedGuest(
-                    connection: connection, isRefused: true, isGreeted: true, due: .seconds(1), answer: progress)
-            ])
+            lingering: [SavedLingering(number: 1, descriptor: descriptor, left: 2, due: .seconds(3))], ways: ways,
+            retired: [ways])
         return SupervisorState(
             program: "p", began: .seconds(1), started: Timestamp(seconds: 9), runningTime: .seconds(2),
             options: SavedOptions(table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json"), table: [1],
@@ -154,7 +157,8 @@ import Testing
         look(try #require(service.record.refusals.first), SavedRecord.Refusal(), "refusal")
         look(service.record.timings, Timings(), "timings")
         look(service.record.counters, ConnectionCounters(), "counters")
-        let handoff = try #require(service.handoff)
+        look(service.ways, SavedWays(), "ways")
+        let handoff = try #require(service.ways.handoff)
         look(handoff, SavedHandoff(), "handoff")
         look(handoff.supply, SavedSupply(), "supply")
         let handler = try #require(handoff.handlers.first)
@@ -164,10 +168,10 @@ import Testing
         look(try #require(handler.channel), SavedChannel(), "channel")
         look(try #require(handler.held.first), SavedBaton(), "baton")
         look(try #require(handler.held.first).origin, SavedOrigin(), "origin")
-        look(try #require(service.redirect?.relays.first), SavedRelay(), "relay")
-        look(try #require(service.guests.first), SavedGuest(), "guest")
-        look(try #require(service.waits.first), SavedWait(), "wait")
-        look(try #require(service.waits.first?.notifying), SavedNotifying(), "notifying")
+        look(try #require(service.ways.redirect?.relays.first), SavedRelay(), "relay")
+        look(try #require(service.ways.guests.first), SavedGuest(), "guest")
+        look(try #require(service.ways.waits.first), SavedWait(), "wait")
+        look(try #require(service.ways.waits.first?.notifying), SavedNotifying(), "notifying")
     }
 
     @Test("a round trip brings every field back")

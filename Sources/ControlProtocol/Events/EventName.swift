@@ -48,6 +48,11 @@ package enum EventName: String, Hashable, Sendable, CaseIterable {
     case tableLoaded = "table_loaded"
     case tableFault = "table_fault"
     case ready, stopping, stopped
+    case reloading, reloaded
+    case reloadNote = "reload_note"
+    case reloadFailed = "reload_failed"
+    case serviceChanged = "service_changed"
+    case handlersNotReplaced = "handlers_not_replaced"
     case listenersAdopted = "listeners_adopted"
     case passedInVain = "passed_in_vain"
     case logDropped = "log_dropped"

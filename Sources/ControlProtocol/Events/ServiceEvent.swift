@@ -11,6 +11,10 @@ package enum ServiceEvent: Hashable, Sendable {
     /// It takes no more connections and waits for those that it has.
     case draining(why: String)
     case stopped
+    /// A reload has changed these keys of it.
+    case changed(keys: [String], handlers: ReloadReport.Handlers)
+    /// A reload wanted other handlers, and they could not be started: those that run go on.
+    case notReplaced(why: String)
 
     package var name: EventName {
         switch self {
@@ -21,14 +25,16 @@ package enum ServiceEvent: Hashable, Sendable {
         case .resumed: .serviceResumed
         case .draining: .serviceDraining
         case .stopped: .serviceStopped
+        case .changed: .serviceChanged
+        case .notReplaced: .handlersNotReplaced
         }
     }
 
     package var level: EventLevel {
         switch self {
         case .failed: .error
-        case .triggerLimit: .warning
-        case .recovered, .paused, .resumed, .draining, .stopped: .notice
+        case .triggerLimit, .notReplaced: .warning
+        case .recovered, .paused, .resumed, .draining, .stopped, .changed: .notice
         }
     }
 
@@ -53,6 +59,13 @@ package enum ServiceEvent: Hashable, Sendable {
             return EventDetails("draining: \(why.printable())", reason: why)
         case .stopped:
             return EventDetails("stopped")
+        case .changed(let keys, let handlers):
+            let what = handlers == .kept ? "" : "; handlers: \(handlers.rawValue)"
+            return EventDetails(
+                "changed: \(keys.joined(separator: ", ").printable(limit: 1024))\(what)",
+                more: ["keys": .array(keys.map { .string($0) }), "handlers": .string(handlers.rawValue)])
+        case .notReplaced(let why):
+            return EventDetails("its handlers go on as they were started: \(why.printable())", reason: why)
         }
     }
 }

@@ -4,6 +4,14 @@ package enum SupervisorEvent: Hashable, Sendable {
     case tableLoaded(file: String, services: Int)
     /// A fault of the table, or a warning.
     case tableFault(TableFault)
+    /// The table is being read anew. `why`: the signal or the request.
+    case reloading(why: String)
+    /// The new table is in force; handlers may still be rolling.
+    case reloaded(ReloadReport)
+    /// What a person should know of the reload.
+    case reloadNote(String)
+    /// Nothing was touched. The faults, if it is for them, are events of their own.
+    case reloadFailed(why: String)
     /// Every listener has been tried.
     case ready(services: Int, listening: Int, retrying: Int, after: Duration)
     /// `why`: the signal or the request.
@@ -32,6 +40,10 @@ package enum SupervisorEvent: Hashable, Sendable {
         case .starting: .starting
         case .tableLoaded: .tableLoaded
         case .tableFault: .tableFault
+        case .reloading: .reloading
+        case .reloaded: .reloaded
+        case .reloadNote: .reloadNote
+        case .reloadFailed: .reloadFailed
         case .ready: .ready
         case .stopping: .stopping
         case .stopped: .stopped
@@ -49,11 +61,11 @@ package enum SupervisorEvent: Hashable, Sendable {
 
     package var level: EventLevel {
         switch self {
-        case .starting, .ready, .stopping, .stopped, .upgraded: .notice
-        case .tableLoaded, .upgrading, .listenersAdopted: .info
-        case .upgradeFailed: .error
+        case .starting, .ready, .stopping, .stopped, .reloaded, .upgraded: .notice
+        case .tableLoaded, .reloading, .upgrading, .listenersAdopted: .info
+        case .reloadFailed, .upgradeFailed: .error
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
-        case .launcherReplaced, .impaired, .notificationsDropped, .logDropped, .passedInVain: .warning
+        case .launcherReplaced, .impaired, .notificationsDropped, .reloadNote, .logDropped, .passedInVain: .warning
         }
     }
 
@@ -67,11 +79,23 @@ package enum SupervisorEvent: Hashable, Sendable {
                 "\(file.printable()): \(counted(services, "service"))",
                 more: ["table": .string(file), "services": .integer(Int64(services))])
         case .tableFault(let fault):
-            let place = fault.line > 0 ? "\(fault.file):\(fault.line):\(fault.column)" : fault.file
-            let key = fault.key.isEmpty ? "" : fault.key + ": "
             return EventDetails(
-                "\(place.printable()): \(key.printable())\(fault.message.printable(limit: 1024))",
+                "\(fault.place.printable()): \(fault.words)",
                 reason: fault.message, more: ["fault": fault.json])
+        case .reloading(let why):
+            return EventDetails("reloading (\(why.printable()))", reason: why)
+        case .reloaded(let report):
+            return EventDetails(
+                "reloaded: \(report.summary.printable())",
+                more: [
+                    "added": .integer(Int64(report.added.count)), "removed": .integer(Int64(report.removed.count)),
+                    "changed": .integer(Int64(report.changed.count)), "unchanged": .integer(Int64(report.unchanged)),
+                ])
+        case .reloadNote(let note):
+            return EventDetails(note.printable(limit: 1024), reason: note)
+        case .reloadFailed(let why):
+            return EventDetails(
+                "reload failed: \(why.printable())", reason: why)
         case .ready(let services, let listening, let retrying, let after):
             let missing = retrying == 0 ? "" : ", \(counted(retrying, "listener")) not bound yet"
             return EventDetails(

@@ -45,6 +45,19 @@ package struct TableFault: Hashable, Sendable {
         self.message = message
         self.severity = severity
     }
+
+    /// As compilers write it, with the limits of what is printed: `FILE:LINE:COLUMN: error: services.NAME.key: …`.
+    package var text: String {
+        "\(place.printable()): \(severity.rawValue): \(words)"
+    }
+
+    /// Where it is; the file alone when the fault is the file's as a whole.
+    var place: String { line > 0 ? "\(file):\(line):\(column)" : file }
+
+    /// What is wrong with which key.
+    var words: String {
+        (key.isEmpty ? "" : "\(key.printable()): ") + message.printable(limit: 1024)
+    }
 }
 
 extension ControlError: JSONConvertible {

@@ -25,6 +25,8 @@ package struct ControlRequest: Hashable, Sendable {
         case resume(services: [String])
         /// The metrics as text.
         case metrics
+        /// The table anew. `dryRun`: only what would change.
+        case reload(dryRun: Bool)
     }
 }
 
@@ -40,6 +42,7 @@ extension ControlRequest.Method {
         case .pause: "pause"
         case .resume: "resume"
         case .metrics: "metrics"
+        case .reload: "reload"
         }
     }
 
@@ -49,7 +52,7 @@ extension ControlRequest.Method {
             .pause(let services), .resume(let services):
             services
         case .events(let query): query.filter.services.sorted()
-        case .metrics, .upgrade: []
+        case .metrics, .reload, .upgrade: []
         }
     }
 
@@ -58,15 +61,13 @@ extension ControlRequest.Method {
     package var onlyLooks: Bool {
         switch self {
         case .status, .connections, .events: true
-        case .stop, .restart, .pause, .resume, .metrics, .upgrade: false
+        case .stop, .restart, .pause, .resume, .metrics, .reload, .upgrade: false
         }
     }
 
     private static let names = [
-        "status", "connections", "events", "metrics", "stop", "restart", "pause", "resume", "upgrade",
+        "status", "connections", "events", "metrics", "stop", "restart", "pause", "resume", "reload", "upgrade",
     ]
-    /// Methods of the protocol that this version does not have.
-    private static let notYet: Set<String> = ["reload"]
 
     fileprivate init(name: String, parameters: JSONObject) throws(ControlError) {
         func allow(_ names: [String]) throws(ControlError) { try parameters.allow(names, in: name) }
@@ -98,8 +99,9 @@ extension ControlRequest.Method {
         case "upgrade":
             try allow([])
             self = .upgrade
-        case _ where Self.notYet.contains(name):
-            throw ControlError(.unknownMethod, "\(name) is not supported yet by this version")
+        case "reload":
+            try allow(["dry_run"])
+            self = .reload(dryRun: try parameters.flag("dry_run") ?? false)
         default:
             throw ControlError(
                 .unknownMethod,
@@ -114,6 +116,7 @@ extension ControlRequest.Method {
         case .stop(_, let drain):
             parameters.append("drain", drain.map { .string("\(Int64(($0.seconds * 1000).rounded()))ms") })
         case .events(let query): query.append(to: &parameters)
+        case .reload(let dryRun): parameters.append("dry_run", dryRun ? true : nil)
         case .status, .connections, .restart, .pause, .resume, .metrics, .upgrade: break
         }
         return parameters

@@ -9,7 +9,7 @@ internal import ServiceTable
 /// rate of all. What is refused has taken no token and no place. (The room before accept and the PROXY header come
 /// before this.)
 struct Admission {
-    private let settings: AdmissionSettings
+    private var settings: AdmissionSettings
     private var list: SourceList
     private var census = SourceCensus()
     private var bucket = TokenBucket()
@@ -37,6 +37,15 @@ struct Admission {
     init(_ settings: AdmissionSettings) {
         self.settings = settings
         list = SourceList(onlyFrom: settings.onlyFrom, noAccess: settings.noAccess)
+    }
+
+    /// Goes by other settings: what sources have here, and what they have used up, stays counted.
+    mutating func update(_ new: AdmissionSettings, at now: Duration) {
+        guard new != settings else { return }
+        if new.rate != settings.rate { bucket.convert(from: settings.rate, to: new.rate, at: now) }
+        census.convert(from: settings.ratePerSource, to: new.ratePerSource, at: now)
+        settings = new
+        list = SourceList(onlyFrom: new.onlyFrom, noAccess: new.noAccess).keepingAddresses(of: list)
     }
 
     // MARK: Connections

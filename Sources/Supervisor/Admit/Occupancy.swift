@@ -7,7 +7,9 @@ final class Occupancy {
     private var waiting: [() -> Void] = []
     private var isTelling = false
     /// Nil is unlimited.
-    var limit: Int?
+    var limit: Int? {
+        didSet { if limit != oldValue { tell() } }
+    }
     private(set) var taken = 0
 
     init(loop: EventLoop) {

@@ -41,6 +41,13 @@ struct SourceCensus {
         keep(bucket, of: source, at: now)
     }
 
+    /// Buckets are of another limit from now on; what sources have here stays counted.
+    mutating func convert(from limit: RateLimit?, to new: RateLimit?, at now: Duration) {
+        guard limit != new else { return }
+        for source in young.keys { young[source]?.convert(from: limit, to: new, at: now) }
+        for source in old.keys { old[source]?.convert(from: limit, to: new, at: now) }
+    }
+
     /// Those of sources that were seen lately, to be carried over.
     var buckets: [SavedRates.Source] {
         get {

@@ -62,6 +62,23 @@ struct SourceList {
         Set(((onlyFrom ?? []) + noAccess).compactMap { if case .host(let name, _) = $0 { name } else { nil } })
     }
 
+    /// What a host stands for here.
+    func addresses(of host: String) -> [AddressBlock] {
+        for source in (onlyFrom ?? []) + noAccess {
+            if case .host(host, let addresses) = source { return addresses }
+        }
+        return []
+    }
+
+    /// The same lists; hosts that were not found this time keep what they stood for in `old`.
+    func keepingAddresses(of old: SourceList) -> SourceList {
+        func known(_ source: Source) -> Source {
+            if case .host(let host, []) = source { .host(host, old.addresses(of: host)) } else { source }
+        }
+        guard !hosts.isEmpty else { return self }
+        return SourceList(onlyFrom: onlyFrom?.map(known), noAccess: noAccess.map(known))
+    }
+
     /// The same lists with what `host` stands for now.
     func replacing(_ host: String, by addresses: [AddressBlock]) -> SourceList {
         func replaced(_ source: Source) -> Source {

@@ -22,6 +22,15 @@ struct TokenBucket: Equatable {
         return Int(max(0, Int128(limit.burst) - whole - (rest > 0 ? 1 : 0)))
     }
 
+    /// What was taken stays taken, as many tokens of the new limit.
+    mutating func convert(from old: RateLimit?, to new: RateLimit?, at now: Duration) {
+        guard let old, let new, fullAt > now else {
+            fullAt = .zero
+            return
+        }
+        fullAt = now + new.period * min((fullAt - now) / old.period, Double(new.burst))
+    }
+
     /// Takes a token, there or not.
     mutating func take(from limit: RateLimit, at now: Duration) {
         fullAt = max(fullAt, now) + limit.period

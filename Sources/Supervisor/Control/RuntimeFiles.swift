@@ -85,6 +85,12 @@ struct RuntimeFiles: ~Copyable {
         try directory.setMode(0o660, of: name)
     }
 
+    /// Takes the socket `name` back from the group that it was given to.
+    borrowing func close(_ name: String) throws(Errno) {
+        try directory.setMode(0o600, of: name)
+        try directory.setOwner(nil, group: CurrentProcess.gid, of: name)
+    }
+
     /// Removes what was made here. The pid file goes last: until then no other supervisor starts.
     consuming func remove(_ names: [String]) {
         for name in names + [PidFile.name] { try? directory.remove(name) }

@@ -5,21 +5,25 @@ internal import SystemPackage
 
 /// All the ways that connections of one service can take, and what is on them.
 final class Dispatcher {
-    private let definition: Service
-    private let record: ServiceRecord
-    private let runtime: Runtime
-    private let refuser: Refuser
+    var definition: Service
+    let record: ServiceRecord
+    let runtime: Runtime
+    let refuser: Refuser
     let standardError: StandardErrorLog?
     private(set) var handoff: HandoffDispatch?
-    private var exec: ExecDispatch?
-    private var metrics: MetricsDispatch?
-    private(set) var waits: [WaitDispatch] = []
-    private var inside: InternalDispatch?
+    var exec: ExecDispatch?
+    private(set) var metrics: MetricsDispatch?
+    var waits: [WaitDispatch] = []
+    /// Those that have no listener any more; their processes run still.
+    var formerWaits: [WaitDispatch] = []
+    private(set) var inside: InternalDispatch?
     private(set) var datagrams: InternalDatagramDispatch?
-    private var relays: RedirectDispatch?
-    private var multiplexer: TCPMuxDispatch?
-    private var router: RouteDispatch?
-    private let banner: Banner?
+    private(set) var relays: RedirectDispatch?
+    private(set) var multiplexer: TCPMuxDispatch?
+    private(set) var router: RouteDispatch?
+    var banner: Banner?
+    /// Those of before a reload, which finish what they have: it counts here, too.
+    var retired: [Dispatcher] = []
     /// Told when something ended or left, so that there may be room again.
     var changed: () -> Void = {}
 
@@ -46,11 +50,8 @@ final class Dispatcher {
             if definition.servesMetrics { metrics = exec.map(makeMetrics) }
         case .handoff(let settings):
             exec = settings.fallback.map(makeExec)
-            let start = settings.program.map { program in
-                HandlerStart(
-                    program: makeProgram(program), settings: settings, record: record, runtime: runtime)
-            }
-            let supply = HandlerSupply(settings: settings, start: start, record: record, runtime: runtime)
+            let supply = HandlerSupply(
+                settings: settings, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
             ) { [unowned self] in changed() }
@@ -84,12 +85,18 @@ final class Dispatcher {
         }
     }
 
-    private func makeProgram(_ program: Program) -> HandlerProgram {
+    func makeProgram(_ program: Program) -> HandlerProgram {
         HandlerProgram(
             service: definition, program: program, standardError: standardError, inherited: runtime.environment)
     }
 
-    private func makeExec(_ program: Program) -> ExecDispatch {
+    func makeStart(_ settings: Handoff) -> HandlerStart? {
+        settings.program.map { program in
+            HandlerStart(program: makeProgram(program), settings: settings, record: record, runtime: runtime)
+        }
+    }
+
+    func makeExec(_ program: Program) -> ExecDispatch {
         ExecDispatch(program: makeProgram(program), refuser: refuser, record: record, runtime: runtime) {
             [unowned self] in changed()
         }
@@ -101,16 +108,29 @@ final class Dispatcher {
         }
     }
 
-    /// The handlers that get the sockets of `listeners` themselves.
-    func prepareWaits(_ listeners: [Listener]) {
+    func makeWait(_ listeners: [Listener]) -> WaitDispatch {
+        let program: Program = if case .exec(let program) = definition.dispatch { program } else { .none }
+        return WaitDispatch(
+            listeners: listeners, program: makeProgram(program), record: record, runtime: runtime
+        ) { [unowned self] in changed() }
+    }
+
+    /// The handlers that get the sockets of `listeners` themselves. Those that are there go on with theirs.
+    func arrangeWaits(_ listeners: [Listener]) {
         guard definition.wait, case .exec(let program) = definition.dispatch else { return }
         // With style systemd one process has all the sockets; the other conventions know of one.
         let groups = definition.style == .systemd ? [listeners] : listeners.map { [$0] }
-        waits = groups.map { group in
-            WaitDispatch(listeners: group, program: makeProgram(program), record: record, runtime: runtime) {
-                [unowned self] in changed()
+        var before = waits
+        waits = groups.filter { !$0.isEmpty }.map { group in
+            guard let place = before.firstIndex(where: { $0.shares(group) }) else {
+                return makeWait(group)
             }
+            let wait = before.remove(at: place)
+            wait.update(makeProgram(program), listeners: group)
+            return wait
         }
+        for wait in before { wait.stop() }
+        formerWaits = (formerWaits + before).filter { $0.count > 0 }
     }
 
     // MARK: Connections
@@ -130,13 +150,13 @@ final class Dispatcher {
     }
 
     /// It has been told the banner, after a while.
-    private func goOn(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+    func goOn(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         if case .refuse(let reason) = way { return refuser.refuse(connection, origin, reason) }
         carryOut(connection, origin, way)
         changed()
     }
 
-    private func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
+    func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
         switch way {
         case .spawn:
             if let metrics { metrics.dispatch(connection, origin) } else { exec?.dispatch(connection, origin) }
@@ -150,11 +170,13 @@ final class Dispatcher {
     }
 
     /// Connections that handlers hold, and those that wait for one: what `connections` limits.
-    var heldCount: Int { (handoff?.heldCount ?? 0) + (banner?.count ?? 0) }
+    var heldCount: Int { (handoff?.heldCount ?? 0) + (banner?.count ?? 0) + retiredCount }
 
     /// Processes, or connections served inside or relayed: what `instances` limits.
-    var instanceCount: Int {
-        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + insideCount
+    var instanceCount: Int { ownInstanceCount + retiredCount }
+
+    var ownInstanceCount: Int {
+        (exec?.count ?? 0) + (waits + formerWaits).reduce(0) { $0 + $1.count } + insideCount
     }
 
     /// Connections that no process serves.
@@ -165,7 +187,7 @@ final class Dispatcher {
 
     /// The running processes of exec.
     var instances: [Instance] {
-        (exec?.instances ?? []) + waits.compactMap(\.instance)
+        (exec?.instances ?? []) + (waits + formerWaits).compactMap(\.instance)
     }
 
     func list(in census: inout ConnectionCensus) {
@@ -182,39 +204,7 @@ final class Dispatcher {
     var processes: [ProcessStatus] {
         let serving = exec?.instances ?? []
         return serving.map { ProcessStatus(pid: Int($0.pid), started: $0.started, connection: $0.origin?.number) }
-            + waits.compactMap(\.process)
-    }
-
-    // MARK: Carried over
-
-    /// No connection is on its way from one service to another, or from one handler to another.
-    var isAtRest: Bool {
-        (metrics?.count ?? 0) == 0 && multiplexer?.isAtRest ?? true && router?.isAtRest ?? true
-            && handoff?.handlers.allSatisfy(\.passing.isEmpty) ?? true
-    }
-
-    func save(_ saved: inout SavedService) {
-        saved.standardError = standardError?.saved
-        saved.banner = banner?.saved ?? []
-        saved.exec = exec?.saved
-        saved.handoff = handoff?.saved
-        saved.waits = waits.map(\.saved)
-        saved.inside = inside?.saved ?? []
-        saved.characterLine = datagrams?.characterLine ?? 0
-        saved.redirect = relays?.saved
-        saved.guests = (multiplexer?.saved ?? []) + (router?.saved ?? [])
-    }
-
-    func resume(_ saved: SavedService, _ books: Intake) throws(Errno) {
-        if let processes = saved.exec { exec?.resume(processes, books) }
-        if let handlers = saved.handoff { try handoff?.resume(handlers, books) }
-        for (wait, saved) in zip(waits, saved.waits) { wait.resume(saved) }
-        try inside?.resume(saved.inside, books)
-        datagrams?.characterLine = saved.characterLine
-        if let redirect = saved.redirect { relays?.resume(redirect, books) }
-        multiplexer?.resume(saved.guests, books)
-        router?.resume(saved.guests, books)
-        banner?.resume(saved.banner, books) { [self] in goOn($0, $1) }
+            + (waits + formerWaits).compactMap(\.process) + retired.flatMap(\.processes)
     }
 
     // MARK: Stopping
@@ -240,14 +230,15 @@ final class Dispatcher {
         multiplexer?.endAll()
         router?.endAll()
         banner?.end()
+        for dispatcher in retired { dispatcher.end(firmly: firmly) }
     }
 
     /// Nothing of it is left that the supervisor has to wait for.
     var isDone: Bool {
-        let processes = definition.onStop == .leave ? startingCount : instanceCount
+        let processes = definition.onStop == .leave ? startingCount : ownInstanceCount
         let waiting = (banner?.count ?? 0) + (exec?.bridgeCount ?? 0) + (metrics?.count ?? 0)
-        return processes == 0 && waiting == 0 && handoff?.isDone ?? true
+        return processes == 0 && waiting == 0 && handoff?.isDone ?? true && retired.allSatisfy(\.isDone)
     }
 
-    private var startingCount: Int { instanceCount - instances.count - insideCount }
+    private var startingCount: Int { ownInstanceCount - instances.count - insideCount }
 }

@@ -7,7 +7,8 @@ internal import SystemPackage
 ///
 /// A fresh socket has room for it, so that one send is the rule. Whoever has no room is waited for, in bounds.
 final class Banner {
-    private let text: [UInt8]
+    /// Empty: nothing any more.
+    var text: [UInt8]
     private let record: ServiceRecord
     private let runtime: Runtime
     private let timeout: Duration
@@ -32,6 +33,7 @@ final class Banner {
     ///
     /// - Parameter goOn: Called now, when `waited` is false, or later; not for a client that took too long.
     func send(on connection: DescriptorBox, _ origin: ConnectionOrigin, goOn: @escaping (_ waited: Bool) -> Void) {
+        guard !text.isEmpty else { return goOn(false) }
         guard let socket = connection.borrowed else { return }
         let sent: Int
         do {

@@ -5,13 +5,13 @@ internal import SystemPackage
 
 /// What connections of one service go through between accept and dispatch: room, PROXY header, who they are, how many.
 final class Intake {
-    private let definition: Service
+    private var definition: Service
     let record: ServiceRecord
     let runtime: Runtime
-    private let dispatcher: Dispatcher
+    private var dispatcher: Dispatcher
     private let refuser: Refuser
     private let arrivals = Arrivals()
-    private let settings: AdmissionSettings
+    private var settings: AdmissionSettings
     private var admission: Admission
     private var isStopping = false
     /// Told when a connection that was waited for has been decided on.
@@ -25,11 +25,24 @@ final class Intake {
         self.refuser = refuser
         self.record = record
         self.runtime = runtime
+        settings = Self.settings(of: definition)
+        admission = Admission(settings)
+    }
+
+    private static func settings(of definition: Service) -> AdmissionSettings {
         var settings = definition.admission
         // Whoever waits at a listening socket that a handler gets as it is can only wait on.
         if definition.wait, definition.endpoints.contains(where: { !$0.kind.isDatagram }) { settings.onRate = .wait }
-        self.settings = settings
-        admission = Admission(settings)
+        return settings
+    }
+
+    /// Goes by another definition. Those on their way are decided on by it, and go on to `dispatcher`.
+    func update(_ new: Service, dispatcher: Dispatcher) {
+        self.dispatcher = dispatcher
+        definition = new
+        settings = Self.settings(of: new)
+        admission.update(settings, at: runtime.loop.now)
+        isStopping = false
     }
 
     func list(in census: inout ConnectionCensus) { arrivals.list(in: &census) }

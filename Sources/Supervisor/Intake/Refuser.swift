@@ -16,7 +16,7 @@ enum RefusalManner {
 final class Refuser {
     private let record: ServiceRecord
     private let runtime: Runtime
-    private let reply: [UInt8]?
+    private var reply: [UInt8]?
     private var lingering: [UInt64: LingeringClose] = [:]
     private var summary = RefusalSummary()
     private var summaryTimer: TimerID?
@@ -29,6 +29,11 @@ final class Refuser {
         self.reply = reply.map { Array($0.utf8) }
         self.record = record
         self.runtime = runtime
+    }
+
+    /// - Parameter reply: `busy_reply`, from now on.
+    func update(reply: String?) {
+        self.reply = reply.map { Array($0.utf8) }
     }
 
     /// Clients that may still be reading their reply.
@@ -80,12 +85,6 @@ final class Refuser {
         }
     }
 
-    /// What was not reported yet, is.
-    func reportAll() {
-        summary.endIntervals()
-        reportSummary()
-    }
-
     private func close(_ connection: DescriptorBox) {
         if let descriptor = connection.take() { runtime.closeUnread(descriptor) }
     }
@@ -113,7 +112,13 @@ final class Refuser {
     /// The service stops: nobody is waited for any more, and what was not reported yet is.
     func end() {
         for closing in lingering.values { closing.finish() }
-        reportAll()
+        endSummary()
+    }
+
+    /// What was not reported yet is.
+    func endSummary() {
+        summary.endIntervals()
+        reportSummary()
         if let summaryTimer { runtime.loop.cancel(summaryTimer) }
         summaryTimer = nil
     }

@@ -36,6 +36,11 @@ final class ServiceDirectory {
         if let tcpmux { multiplexed.add(tcpmux, service: name) }
     }
 
+    func removeAll() {
+        entries = [:]
+        multiplexed = TCPMuxNames()
+    }
+
     /// Nil when there is none of this name, or it is disabled.
     subscript(name: String) -> (any ConnectionTarget)? { entries[name]?.target }
 }

@@ -18,8 +18,8 @@ protocol ListenerOwner: AnyObject {
 /// The bound socket of one endpoint: in the poll set while nothing holds it back, bound again when it
 /// must be, and never given up while its service lives.
 final class Listener: EventSource {
-    let endpoint: Endpoint
-    private let accepts: Bool
+    private(set) var endpoint: Endpoint
+    private var accepts: Bool
     private let loop: EventLoop
     private let shortage: DescriptorShortage
     private let addresses: AddressWatch
@@ -27,6 +27,8 @@ final class Listener: EventSource {
     private var socket: OwnedDescriptor?
     private let store: ListenerStore
     private var keeping = ListenerStore.Keeping.nobody
+    /// Bound, and told of.
+    private var isOpen = false
     /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
     private var lastAddress: SocketAddress?
     private var registration: RegistrationID?
@@ -52,8 +54,10 @@ final class Listener: EventSource {
         static let closed = Holds(rawValue: 64)
         /// Somebody paused the service.
         static let person = Holds(rawValue: 128)
+        /// A `wait` handler of before a reload has it still.
+        static let former = Holds(rawValue: 256)
         /// Another program is about to take over.
-        static let upgrade = Holds(rawValue: 256)
+        static let upgrade = Holds(rawValue: 512)
     }
 
     enum Change {
@@ -74,6 +78,8 @@ final class Listener: EventSource {
 
     /// Connections accepted in one round of the loop, so that a flood on one listener starves nobody.
     private static let acceptBudget = 16
+    /// Connections accepted before it is closed, so that a flood does not keep it open.
+    private static let mostLast = 4096
     private static let bindBackoff = Backoff(first: .seconds(1), longest: .seconds(60))
 
     init(
@@ -100,7 +106,7 @@ final class Listener: EventSource {
 
     /// Tries to bind; on failure it is tried again with backoff, and as soon as a missing address has appeared.
     func open() {
-        guard socket == nil else { return }
+        guard !isOpen else { return }
         if let retry { loop.cancel(retry.timer) }
         do {
             try bind()
@@ -115,9 +121,20 @@ final class Listener: EventSource {
         }
     }
 
-    private func bind() throws(SocketBinding.Failure) {
+    /// Binds before `open`, where that can be done: nothing is told, watched or tried again yet.
+    func bindAhead() {
+        try? make()
+    }
+
+    private var target: Endpoint {
         var target = endpoint
         if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
+        return target
+    }
+
+    /// Makes the socket, if it is not there: what was passed for it, or a new one.
+    private func make() throws(SocketBinding.Failure) {
+        guard socket == nil else { return }
         if let passed = store.adopt(endpoint) {
             socket = passed.socket.take()
             keeping = passed.keeping
@@ -126,6 +143,11 @@ final class Listener: EventSource {
             keeping = store.keep(opened.borrowed, listener: endpoint.name)
             socket = consume opened
         }
+    }
+
+    private func bind() throws(SocketBinding.Failure) {
+        try make()
+        isOpen = true
         lastAddress = address
         settled()
         updatePolling()
@@ -148,6 +170,7 @@ final class Listener: EventSource {
         lastAddress = saved.lastAddress
         guard let descriptor = saved.descriptor else { return loop.afterThisRound { [weak self] in self?.open() } }
         socket = descriptor.adopt()
+        isOpen = true
         keeping = saved.keeping
         store.goesOnKeeping(keeping)
         updatePolling()
@@ -170,6 +193,7 @@ final class Listener: EventSource {
     func close() {
         settled()
         unwatch()
+        isOpen = false
         guard socket.take() != nil, !store.letGo(keeping) else { return }
         if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
     }
@@ -194,8 +218,34 @@ final class Listener: EventSource {
         open()
     }
 
+    /// Goes on as `new`, the same socket, for `owner`. What holds it back is the new owner's to say, unless a former
+    /// handler has it.
+    ///
+    /// - Returns: What cannot be changed while it is bound, in words.
+    func goOn(as new: Endpoint, accepts: Bool, owner: any ListenerOwner) -> [String] {
+        let old = endpoint
+        (endpoint, self.owner) = (new, owner)
+        self.accepts = accepts
+        if !holds.contains(.former) { returned() }
+        release([.noRoom, .closed, .name])
+        guard let descriptor else { return [] }
+        return LiveSettings.change(descriptor, from: old, to: new, at: address).map { "\(address): \($0)" }
+    }
+
+    /// The mode lives in the open file description: who had the socket had it in blocking mode.
+    private func returned() {
+        if accepts, let descriptor { try? Socket.setNonblocking(descriptor, true) }
+    }
+
+    /// A handler of before a reload has ended.
+    func comeBack() {
+        reopenIfShutDown()
+        returned()
+        release(.former)
+    }
+
     private func updatePolling() {
-        guard let descriptor else { return }
+        guard isOpen, let descriptor else { return }
         if holds.isEmpty, registration == nil {
             do {
                 registration = try loop.watch(descriptor, for: .readable, self)
@@ -234,6 +284,30 @@ final class Listener: EventSource {
         }
     }
 
+    /// Takes who waits in the backlog, as far as there is room, before it is closed.
+    ///
+    /// - Returns: Whether nobody is left there who could be served. Datagrams are not waited for, and who waits where
+    ///   a handler has the socket is the handler's.
+    func acceptLast() -> Bool {
+        guard let descriptor, !endpoint.kind.isDatagram, !holds.contains(.handler) else { return true }
+        for _ in 0..<Self.mostLast {
+            guard accepts, holds.isEmpty, let owner, owner.room > 0 else { return !hasGuests }
+            do {
+                owner.accepted(try SocketBinding.accept(descriptor, of: endpoint), on: self)
+            } catch .wouldBlock {
+                return true
+            } catch {
+                guard passedOver(error) else { return !hasGuests }
+            }
+        }
+        return !hasGuests
+    }
+
+    private var hasGuests: Bool {
+        guard let descriptor else { return false }
+        return (try? Poll.wait(for: descriptor, .readable, within: .zero)) == true
+    }
+
     /// Whether accept may go on after `error`.
     private func passedOver(_ error: Errno) -> Bool {
         switch error {
@@ -270,7 +344,7 @@ extension Listener {
 
     private var state: ListenerStatus.State {
         if socket == nil { return .retrying }
-        if holds.contains(.handler) { return .waiting }
+        if !holds.isDisjoint(with: [.handler, .former]) { return .waiting }
         return holds.isEmpty ? .listening : .paused
     }
 }

@@ -6,12 +6,12 @@ internal import SystemPackage
 ///
 /// Connections inherit from their listener what is set here, measured on Linux 6.18, but for SO_PRIORITY, which
 /// `SocketBinding.accept` sets, and for what makes no sense on a connection.
-struct SocketSetting {
+struct SocketSetting: Equatable {
     /// The table's key and the kernel's name: what a failure is called.
     let name: String
     private let value: Value
 
-    private enum Value {
+    private enum Value: Equatable {
         case number(SocketOption, Int)
         case text(SocketOption, String)
         case join(MulticastGroup)
@@ -25,6 +25,25 @@ struct SocketSetting {
             case .join(let group): try group.join(on: socket)
             }
         }
+    }
+
+    /// Gives the socket what it would have without this option: what one of its kind has from birth.
+    func undo(on socket: FileDescriptor, like fresh: FileDescriptor) throws(SocketBinding.Failure) {
+        try SocketBinding.step(name) { () throws(Errno) in
+            switch value {
+            // Once it was set, its size is fixed; the kernel has no way back.
+            case .number(.receiveBuffer, _), .number(.sendBuffer, _): throw .notSupported
+            case .number(let option, _): try Socket.set(option, Socket.value(option, of: fresh), on: socket)
+            case .text(let option, _): try Socket.set(option, Socket.text(option, of: fresh), on: socket)
+            case .join(let group): try group.leave(on: socket)
+            }
+        }
+    }
+
+    /// The kernel changes `other` when this one is set.
+    func disturbs(_ other: SocketSetting) -> Bool {
+        guard case .number(let option, _) = value, case .number(.priority, _) = other.value else { return false }
+        return option == .typeOfService || option == .trafficClass
     }
 
     /// All that `endpoint` asks for, in order, on a socket to be bound to `address`: its own, or the IPv4 wildcard
@@ -139,12 +158,26 @@ private struct SocketSettingList {
 extension MulticastGroup {
     /// The interface is looked up now: one that comes back has another number.
     fileprivate func join(on socket: FileDescriptor) throws(Errno) {
-        let index = interface.map { InterfaceName.index(of: $0) } ?? 0
-        guard let index else { throw .operationNotSupportedByDevice }
+        let index = try interfaceIndex()
         switch address {
         case .ipv4(let address, _): try Socket.join(address, interface: index, on: socket)
         case .ipv6(let address, _, _): try Socket.join(address, interface: index, on: socket)
         default: throw .addressFamilyNotSupported
         }
+    }
+
+    fileprivate func leave(on socket: FileDescriptor) throws(Errno) {
+        let index = try interfaceIndex()
+        switch address {
+        case .ipv4(let address, _): try Socket.leave(address, interface: index, on: socket)
+        case .ipv6(let address, _, _): try Socket.leave(address, interface: index, on: socket)
+        default: throw .addressFamilyNotSupported
+        }
+    }
+
+    private func interfaceIndex() throws(Errno) -> UInt32 {
+        guard let interface else { return 0 }
+        guard let index = InterfaceName.index(of: interface) else { throw .operationNotSupportedByDevice }
+        return index
     }
 }

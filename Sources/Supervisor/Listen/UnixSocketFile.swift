@@ -51,6 +51,18 @@ enum UnixSocketFile {
         }
     }
 
+    /// Gives the file of a bound socket what `options` say of it; what they do not say is as bind would make it.
+    static func change(path: String, to options: SocketOptions) throws(SocketBinding.Failure) {
+        let (parent, name) = split(path)
+        try SocketBinding.step("mode and owner") { () throws(Errno) in
+            let directory = try Directory(trusted: parent, makingMissing: options.directoryMode)
+            guard try directory.status(of: name)?.isSocket == true else { throw .noSuchFileOrDirectory }
+            try directory.setOwner(
+                options.owner ?? CurrentProcess.uid, group: options.group ?? CurrentProcess.gid, of: name)
+            try directory.setMode(options.mode ?? 0o777 & ~FileCreationMask.current, of: name)
+        }
+    }
+
     /// Removes the socket's file, if it is still a socket.
     static func remove(path: String) {
         let (parent, name) = split(path)

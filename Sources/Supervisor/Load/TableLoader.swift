@@ -1,4 +1,5 @@
 internal import ControlProtocol
+internal import Glibc
 internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
@@ -29,6 +30,8 @@ final class TableLoader: EventSource {
     private var reading = true
     private var exit: ExitStatus?
     private var failure: String?
+    private var pid: Int32?
+    private var isSettled = false
     private let done: (LoadedTable) -> Void
     private let source: TableSource
 
@@ -36,11 +39,23 @@ final class TableLoader: EventSource {
     private static let longest = 64 << 20
 
     /// - Parameter done: Called once, with the table or its faults.
-    static func load(_ source: TableSource, runtime: Runtime, done: @escaping (LoadedTable) -> Void) throws(Errno) {
+    @discardableResult
+    static func load(
+        _ source: TableSource, runtime: Runtime, done: @escaping (LoadedTable) -> Void
+    ) throws(Errno) -> TableLoader {
         let pair = try Socket.pair(.stream)
         try Socket.setNonblocking(pair.ours.borrowed, true)
         let loader = TableLoader(source, ours: pair.ours, runtime: runtime, done: done)
         try loader.start(writingTo: DescriptorBox(pair.theirs))
+        return loader
+    }
+
+    /// Waits no longer: its process is killed, and what it has not said is a fault.
+    func giveUp(why: String) {
+        failure = why
+        if let pid, exit == nil { ChildProcess.signal(pid, SIGKILL) }
+        if reading { ended() }
+        finish()
     }
 
     private init(
@@ -72,7 +87,10 @@ final class TableLoader: EventSource {
         runtime.launchers.spawn(plan, passing: passing) { [self] outcome in
             _ = theirs.take()
             switch outcome {
-            case .running(let pid): runtime.instances.track(pid) { [self] in exited($0) }
+            case .running(let pid):
+                self.pid = pid
+                runtime.instances.trackOwn(pid) { [self] in exited($0) }
+                if isSettled { ChildProcess.signal(pid, SIGKILL) }
             case .failed:
                 failure = "the loader cannot be started: \(outcome)"
                 exited(.exited(1))
@@ -113,6 +131,12 @@ final class TableLoader: EventSource {
     private func settle() {
         guard !reading, let exit else { return }
         if failure == nil, !exit.succeeded { failure = "the loader ended with \(exit)" }
+        finish()
+    }
+
+    private func finish() {
+        guard !isSettled else { return }
+        isSettled = true
         if failure == nil {
             do {
                 return done(try LoadedTable(decoding: bytes))

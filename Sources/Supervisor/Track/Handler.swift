@@ -27,7 +27,7 @@ final class Handler {
     /// Its place among the service's handlers, which the one that replaces it takes over.
     var slot = 0
     let machineKind: HandlerMachine.Kind
-    let settings: Handoff
+    private(set) var settings: Handoff
     let record: ServiceRecord
     let runtime: Runtime
     weak var owner: (any HandlerOwner)?
@@ -35,6 +35,8 @@ final class Handler {
     private(set) var channel: Channel?
     /// A registered handler's process; a child of ours is an `instance`.
     private(set) var process: ForeignProcess?
+    /// Who registered, by the kernel's word.
+    var credentials: PeerCredentials?
     var instance: Instance?
     private(set) var pid: Int32
 
@@ -93,16 +95,33 @@ final class Handler {
         self.number = number ?? runtime.nextHandlerNumber()
         machineKind = kind
         self.pid = pid
-        let mayKill = kind == .supervised || process != nil
         self.settings = settings
         self.record = record
         self.runtime = runtime
         self.owner = owner
         lastSign = runtime.loop.now
-        let policy = settings.unresponsive ?? (kind == .supervised ? .kill : .wait)
-        machine = HandlerMachine(kind: kind, killsSilent: policy == .kill && mayKill)
+        machine = HandlerMachine(
+            kind: kind,
+            killsSilent: Self.killsSilent(kind, settings, mayKill: kind == .supervised || process != nil))
         guard let process else { return }
         self.process = ForeignProcess(process, loop: runtime.loop) { [weak self] in self?.processEnded() }
+    }
+
+    private static func killsSilent(_ kind: HandlerMachine.Kind, _ settings: Handoff, mayKill: Bool) -> Bool {
+        let policy = settings.unresponsive ?? (kind == .supervised ? .kill : .wait)
+        return policy == .kill && mayKill
+    }
+
+    /// Goes by other settings, as far as they are not about its start.
+    func update(_ new: Handoff, stopSignal: Int32?) {
+        let old = settings
+        settings = new
+        let mayKill = machineKind == .supervised || process != nil
+        machine.killsSilent = Self.killsSilent(machineKind, new, mayKill: mayKill)
+        channel?.takesDescriptors = !new.passTo.isEmpty
+        if let stopSignal { instance?.update(stopSignal: stopSignal, stopGrace: new.stopGrace) }
+        if old.heartbeat != new.heartbeat, isServing { startHeartbeat() }
+        if !Self.fits(traits, new) { handle(.drainAsked) }
     }
 
     var id: String { "\(number)" }

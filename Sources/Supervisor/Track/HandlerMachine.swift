@@ -82,7 +82,7 @@ struct HandlerMachine {
     private(set) var state = State.starting
     let kind: Kind
     /// A silent handler is killed rather than waited for.
-    let killsSilent: Bool
+    var killsSilent: Bool
     private var everRegistered = false
     private var processEnded: Bool
     private var channelEnded = false

@@ -10,7 +10,7 @@ final class Instance {
     let origin: ConnectionOrigin?
     let started: Timestamp
     private let service: String
-    private let settings: ProcessSettings
+    private var settings: ProcessSettings
     private let runtime: Runtime
     private let since: Duration
     private var timer: TimerID?
@@ -59,6 +59,11 @@ final class Instance {
     var saved: SavedInstance {
         SavedInstance(
             pid: pid, started: started, since: since, wasTerminated: terminated, due: runtime.loop.time(of: timer))
+    }
+
+    /// How it is asked to end, and made to, from now on.
+    func update(stopSignal: Int32, stopGrace: Duration) {
+        (settings.stopSignal, settings.stopGrace) = (stopSignal, stopGrace)
     }
 
     /// Sends the stop signal to the process group, and SIGKILL when the grace is over.

@@ -21,8 +21,8 @@ struct RestartPolicy {
         case failed(retryAfter: Duration?)
     }
 
-    private let settings: Handoff.Restart
-    private let start: Handoff.Start
+    private var settings: Handoff.Restart
+    private var start: Handoff.Start
     private var failures: [Duration] = []
     private var streak = 0
 
@@ -35,6 +35,12 @@ struct RestartPolicy {
     var content: Content {
         get { Content(failures: failures, streak: streak) }
         set { (failures, streak) = (newValue.failures, newValue.streak) }
+    }
+
+    /// Goes by other settings; what failed before counts.
+    mutating func update(_ settings: Handoff.Restart, start: Handoff.Start) {
+        self.settings = settings
+        self.start = start
     }
 
     /// - Parameter jitter: 0 up to 1; up to a quarter of the delay is added.

@@ -31,6 +31,8 @@ struct SavedWait: Saved {
     /// Until when `trigger_limit` pauses it.
     var pauseDue: Duration?
     var isRestarting = false
+    /// Numbers of the sockets that its process has and that are other services' by now.
+    var lent: [Int32] = []
 
     mutating func code(with coder: inout TableCoder) {
         coder.optional(&instance)
@@ -38,6 +40,7 @@ struct SavedWait: Saved {
         coder.value(&trigger)
         coder.optional(&pauseDue)
         coder.flag(&isRestarting)
+        coder.array(&lent)
     }
 }
 

@@ -12,7 +12,8 @@ struct SavedHandler: Saved {
     var kind = HandlerMachine.Kind.supervised
     var machine = HandlerMachine.Content()
     var channel: SavedChannel?
-    /// Of one that registered by itself: its pidfd.
+    /// Of one that registered by itself: who it is by the kernel's word, and its pidfd.
+    var credentials: SavedCredentials?
     var process: SavedDescriptor?
     /// Of one that Baton started, while it runs.
     var instance: SavedInstance?
@@ -47,6 +48,7 @@ struct SavedHandler: Saved {
         coder.enumeration(&kind)
         coder.value(&machine)
         coder.optional(&channel)
+        coder.optional(&credentials)
         coder.optional(&process)
         coder.optional(&instance)
         coder.value(&ledger)
@@ -126,6 +128,21 @@ extension HandlerMachine {
             coder.flag(&dismissed)
             coder.flag(&brokeProtocol)
         }
+    }
+}
+
+/// `PeerCredentials`.
+struct SavedCredentials: Saved {
+    var pid: Int32 = 0
+    var uid: UInt32 = 0
+    var gid: UInt32 = 0
+    var groups: [UInt32] = []
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.integer(&pid)
+        coder.integer(&uid)
+        coder.integer(&gid)
+        coder.list(&groups, blank: 0) { $1.integer(&$0) }
     }
 }
 

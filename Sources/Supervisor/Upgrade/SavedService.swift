@@ -4,8 +4,11 @@ internal import ServiceTable
 
 /// A service at work.
 struct SavedService: Saved {
+    /// A table with it alone, where the table in force has it not: it finishes what it has.
+    var leaving: [UInt8] = []
     var name = ""
     var isStopping = false
+    var isLeaving = false
     /// When what is left of a service that stops is ended.
     var endDue: Duration?
     /// Since when a person has paused it.
@@ -14,16 +17,43 @@ struct SavedService: Saved {
     /// In the order of its endpoints.
     var listeners: [SavedListener] = []
     var rates = SavedRates()
-    var standardError: SavedStandardError?
     /// Connections whose PROXY header has not begun to come.
     var arrivals: [SavedArrival] = []
-    /// Connections that have not been told all of the banner.
-    var banner: [SavedBanner] = []
     /// Refused connections whose clients may be reading why.
     var lingering: [SavedLingering] = []
+    var ways = SavedWays()
+    /// Those of before a reload, which finish what they have.
+    var retired: [SavedWays] = []
+
+    mutating func code(with coder: inout TableCoder) {
+        coder.data(&leaving)
+        coder.text(&name)
+        coder.flag(&isStopping)
+        coder.flag(&isLeaving)
+        coder.optional(&endDue)
+        coder.optional(&pausedSince)
+        coder.value(&record)
+        coder.array(&listeners)
+        coder.value(&rates)
+        coder.array(&arrivals)
+        coder.array(&lingering)
+        coder.value(&ways)
+        coder.array(&retired)
+    }
+}
+
+/// The ways that connections of a service take (`Dispatcher`), and what is on them.
+struct SavedWays: Saved {
+    /// A table with the service as it was, where these were retired by a reload.
+    var definition: [UInt8] = []
+    var standardError: SavedStandardError?
+    /// Connections that have not been told all of the banner.
+    var banner: [SavedBanner] = []
     var exec: SavedExec?
     var handoff: SavedHandoff?
     var waits: [SavedWait] = []
+    /// Of before a reload: they have no listener any more.
+    var formerWaits: [SavedWait] = []
     var inside: [SavedInternal] = []
     var characterLine = 0
     var redirect: SavedRedirect?
@@ -31,20 +61,13 @@ struct SavedService: Saved {
     var guests: [SavedGuest] = []
 
     mutating func code(with coder: inout TableCoder) {
-        coder.text(&name)
-        coder.flag(&isStopping)
-        coder.optional(&endDue)
-        coder.optional(&pausedSince)
-        coder.value(&record)
-        coder.array(&listeners)
-        coder.value(&rates)
+        coder.data(&definition)
         coder.optional(&standardError)
-        coder.array(&arrivals)
         coder.array(&banner)
-        coder.array(&lingering)
         coder.optional(&exec)
         coder.optional(&handoff)
         coder.array(&waits)
+        coder.array(&formerWaits)
         coder.array(&inside)
         coder.integer(&characterLine)
         coder.optional(&redirect)
@@ -192,7 +215,8 @@ extension ListenerStore.Keeping: Saved {
 
 struct SavedStandardError: Saved {
     var ours = SavedDescriptor()
-    var theirs = SavedDescriptor()
+    /// Nil when no handler gets it any more.
+    var theirs: SavedDescriptor?
     /// Lines that are not complete.
     var lines: [Line] = []
 
@@ -208,7 +232,7 @@ struct SavedStandardError: Saved {
 
     mutating func code(with coder: inout TableCoder) {
         coder.value(&ours)
-        coder.value(&theirs)
+        coder.optional(&theirs)
         coder.array(&lines)
     }
 }

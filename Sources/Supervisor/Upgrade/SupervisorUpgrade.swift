@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
 extension Supervisor: UpgradeTarget {
     /// - Parameter answer: Called when it fails; who is asked by a client answers in the new program.
@@ -20,7 +21,7 @@ extension Supervisor: UpgradeTarget {
 
     var isAtRest: Bool {
         !runtime.launchers.isBusy && runtime.names.isAtRest && runtime.notifier?.isAtRest ?? true && registrar?.isAtRest ?? true
-            && services.allSatisfy(\.isAtRest)
+            && (services + leaving).allSatisfy(\.isAtRest) && !reloader.isBusy
     }
 
     func awaitUpgrade(_ waits: Bool) {
@@ -52,7 +53,7 @@ extension Supervisor: UpgradeTarget {
         }
         state.notifications = runtime.notifications?.saved
         state.notificationsDropped = runtime.notifications?.dropped ?? 0
-        state.services = services.map(\.saved)
+        state.services = services.map(\.saved) + leaving.map(\.savedLeaving)
         state.requester = control?.requester
         state.log = runtime.events.output.saved
         return state
@@ -91,13 +92,35 @@ extension Supervisor: UpgradeTarget {
             registerStream: state.registerStream.adopt())
         if let socket = state.notifications { try listen(socket.adopt()) }
         runtime.notifications?.dropped = state.notificationsDropped
-        let saved = Dictionary(state.services.map { ($0.name, $0) }) { $1 }
-        makeServices(saved)
-        for service in services { if let state = saved[service.definition.name] { try service.resume(state) } }
+        if table.controlGroup != nil { try openControl(to: table.controlGroup) }
+        try resume(state.services)
+        watchHosts()
+        reloader.open()
         loop.afterThisRound { [self] in
             runtime.instances.reap()
             CurrentProcess.letCodeGo()
         }
+    }
+
+    private func resume(_ saved: [SavedService]) throws {
+        let byName = Dictionary(saved.filter(\.leaving.isEmpty).map { ($0.name, $0) }) { $1 }
+        var parts = table.services.map { definition in
+            (ActiveService(definition, runtime: runtime, saved: byName[definition.name]), byName[definition.name])
+        }
+        services = parts.map(\.0)
+        for state in saved where !state.leaving.isEmpty {
+            let definition = try ServiceTable.service(in: state.leaving)
+            leaving.append(ActiveService(definition, runtime: runtime, saved: state))
+            parts.append((leaving[leaving.count - 1], state))
+        }
+        for (service, state) in parts {
+            service.stopped = { [unowned self] in serviceStopped() }
+            if let state { service.resumeListeners(state) }
+        }
+        let listeners = services.flatMap(\.listeners)
+        let sockets = Dictionary(
+            listeners.compactMap { listener in listener.descriptor.map { ($0.rawValue, listener) } }) { $1 }
+        for case (let service, let state?) in parts { try service.resume(state, sockets) }
     }
 
     private func answer(_ requester: SavedRequester?, _ why: String?, former: String) {

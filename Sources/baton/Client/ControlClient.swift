@@ -135,9 +135,7 @@ struct ControlClient: ~Copyable {
 // What went wrong, as the exit codes have it.
 extension ControlClient {
     static func failure(_ error: ControlError) -> Failure {
-        let lines = error.faults.map { fault in
-            "\n\(fault.file):\(fault.line):\(fault.column): \(fault.severity.rawValue): \(fault.key): \(fault.message)"
-        }
+        let lines = error.faults.map { "\n\($0.text)" }
         let message = error.message + lines.joined()
         return switch error.code {
         case .notAllowed: Failure(.notAllowed, message)

@@ -143,4 +143,23 @@ import Testing
             handler.die()
         }
     }
+
+    @Test("connections: a place that is given back lets the next one in, also when nobody is in the queue")
+    func placeGivenBack() throws {
+        let table = "services: {app: {listen: \"127.0.0.1:0\", handoff: {heartbeat: false}, connections: 1}}"
+        try withSupervisor(table) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let clients = try (0..<2).map { _ in try TestSocket.tcp(port: supervisor.port("app")) }
+            let first = try handler.receiveBaton()
+            try handler.acknowledge(first.id)
+            try supervisor.waitForService("app", "full") { $0.listeners[0].state == "paused" }
+            try handler.done(first.id)
+            let second = try handler.receiveBaton()
+            try handler.acknowledge(second.id)
+            try handler.done(second.id)
+            try supervisor.waitForService("app", "ended") { $0.connections.ended == 2 }
+            clients.forEach { $0.close() }
+            handler.die()
+        }
+    }
 }

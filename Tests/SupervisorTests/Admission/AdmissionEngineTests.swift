@@ -43,6 +43,50 @@ struct AdmissionEngineTests {
         #expect(reason(admission.decide(subject(), at: .zero)) == .perSource)
     }
 
+    @Test("under other settings what sources hold stays counted, and given back it is no longer")
+    func otherSettings() {
+        var admission = admission { $0.perSource = 3 }
+        var tokens: [Admission.Token] = []
+        for _ in 0..<2 {
+            if case .admit(let token) = admission.decide(subject(), at: .zero) { tokens.append(token) }
+        }
+        var settings = AdmissionSettings()
+        settings.perSource = 2
+        admission.update(settings, at: .zero)
+        #expect(reason(admission.decide(subject(), at: .zero)) == .perSource)
+        for token in tokens { admission.giveBack(token) }
+        #expect(reason(admission.decide(subject(), at: .zero)) == nil)
+    }
+
+    @Test("under another rate as many tokens are missing as before, at the new rate's pace")
+    func otherRate() {
+        var admission = admission {
+            $0.rate = RateLimit(count: 4, per: .seconds(60))
+            $0.rate?.burst = 4
+            $0.onRate = .refuse
+        }
+        for _ in 0..<4 { #expect(reason(admission.decide(subject(), at: .zero)) == nil) }
+        #expect(reason(admission.decide(subject(), at: .zero)) == .rate)
+        var settings = AdmissionSettings()
+        settings.rate = RateLimit(count: 4, per: .seconds(1))
+        settings.onRate = .refuse
+        admission.update(settings, at: .zero)
+        #expect(reason(admission.decide(subject(), at: .zero)) == .rate, "the burst is used up")
+        #expect(reason(admission.decide(subject(), at: .milliseconds(250))) == nil, "and comes back at the new pace")
+        #expect(reason(admission.decide(subject(), at: .milliseconds(250))) == .rate)
+    }
+
+    @Test("a host that was not found this time keeps its addresses")
+    func unknownHost() {
+        let address = AddressBlock(IPv4Address("10.0.0.1") ?? .any)
+        var admission = admission { $0.onlyFrom = [.host("a.example", [address])] }
+        var settings = AdmissionSettings()
+        settings.onlyFrom = [.host("a.example", []), .host("b.example", [])]
+        admission.update(settings, at: .zero)
+        #expect(reason(admission.decide(subject(), at: .zero)) == nil)
+        #expect(reason(admission.decide(subject("10.0.0.2"), at: .zero)) == .source)
+    }
+
     @Test("a source is its prefix; a mapped address is the IPv4 one")
     func prefix() {
         var admission = admission {

@@ -34,6 +34,9 @@ extension HandoffDispatch: HandlerOwner {
             record.connections.ended += 1
             end(baton, with: handler)
         }
+        dismissFinished()
+        // With an empty queue nobody else looks whether `connections` lets the next one in.
+        changed()
     }
 
     private func end(_ baton: Baton, with handler: Handler) {

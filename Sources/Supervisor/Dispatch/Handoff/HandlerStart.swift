@@ -89,8 +89,23 @@ struct HandlerStart {
     private func limitDescriptors(_ plan: inout SpawnPlan) {
         let number = ResourceLimits.openFilesNumber
         guard !plan.resourceLimits.contains(where: { $0.resource == number }) else { return }
-        let hard = runtime.originalOpenFiles.hard
-        let soft = min(hard, UInt64(settings.capacity) + Self.spareDescriptors)
-        plan.resourceLimits.append(SpawnPlan.ResourceLimit(resource: number, soft: soft, hard: hard))
+        plan.resourceLimits.append(
+            SpawnPlan.ResourceLimit(
+                resource: number, soft: neededDescriptors, hard: runtime.originalOpenFiles.hard))
+    }
+
+    private var neededDescriptors: UInt64 {
+        min(runtime.originalOpenFiles.hard, UInt64(settings.capacity) + Self.spareDescriptors)
+    }
+
+    /// The limit of a handler that runs was made for another capacity: what it could not open it would have to give
+    /// back, one by one.
+    func raiseDescriptors(of pid: Int32) {
+        guard !program.service.process.resourceLimits.contains(where: { $0.resource == .nofile }),
+            var limit = try? ResourceLimits.openFiles(of: pid), limit.soft < neededDescriptors
+        else { return }
+        // Of another user without the right to: the handler has to do with what it has.
+        limit.soft = min(limit.hard, neededDescriptors)
+        try? ResourceLimits.setOpenFiles(limit, of: pid)
     }
 }

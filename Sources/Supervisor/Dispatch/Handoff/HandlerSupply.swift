@@ -6,8 +6,7 @@ internal import SystemPackage
 /// Keeps a service's supervised handlers: starts them when they are wanted, and again when they ended, with
 /// backoff; drains those that nobody needs.
 final class HandlerSupply {
-    private let settings: Handoff
-    let start: HandlerStart?
+    var start: HandlerStart?
     let record: ServiceRecord
     let runtime: Runtime
     weak var owner: HandoffDispatch?
@@ -20,7 +19,7 @@ final class HandlerSupply {
     /// Starts that the launcher has not answered.
     private var launching = 0
     var rolling: RollingRestart?
-    private var reviewTimer: TimerID?
+    var reviewTimer: TimerID?
 
     enum State {
         /// What is wanted is started.
@@ -37,7 +36,6 @@ final class HandlerSupply {
     static let mostStarting = 8
 
     init(settings: Handoff, start: HandlerStart?, record: ServiceRecord, runtime: Runtime) {
-        self.settings = settings
         self.start = start
         self.record = record
         self.runtime = runtime
@@ -94,7 +92,7 @@ final class HandlerSupply {
     }
 
     /// Those that are to be there. While a restart is under way a new one and the one that it replaces are one.
-    private var count: Int { members.count - (rolling?.doubled ?? 0) }
+    var count: Int { members.count - (rolling?.doubled ?? 0) }
     var starting: Int { members.lazy.filter { $0.state == .starting }.count }
 
     /// Another handler comes when one is asked for.

@@ -5,12 +5,12 @@ internal import SystemPackage
 
 /// Hands connections to persistent handlers, and keeps what no handler has acknowledged.
 final class HandoffDispatch {
-    let settings: Handoff
+    private(set) var settings: Handoff
     let record: ServiceRecord
     let runtime: Runtime
     let supply: HandlerSupply
     /// The service's own `exec`.
-    private let fallback: ExecDispatch?
+    private var fallback: ExecDispatch?
     private let refuser: Refuser
     /// Told when the room in the queue may have changed.
     let changed: () -> Void
@@ -22,6 +22,10 @@ final class HandoffDispatch {
     /// The time to drain is over: what comes back now reaches nobody.
     private var ended = false
     var balance: BalancePolicy
+    /// Who takes what waits here, when another way has taken the place of this one.
+    private var successor: ((Baton) -> Void)?
+    /// No longer in the table.
+    private var isRetired = false
 
     /// After a send that failed for lack of kernel memory.
     private static let shortDelay = Duration.milliseconds(20)
@@ -73,6 +77,7 @@ final class HandoffDispatch {
 
     /// Sends what can be sent, in order, and sees to it that somebody comes for the rest.
     func pump() {
+        if let successor { for baton in queue.removeAll(at: runtime.loop.now) { successor(baton) } }
         while let (place, handler) = nextDelivery() {
             guard let baton = queue.take(place, at: runtime.loop.now) else { break }
             let outcome = handler.deliver(baton)
@@ -227,7 +232,34 @@ final class HandoffDispatch {
         }
     }
 
+    // MARK: Reload
+
+    /// Goes by other settings, and so do the handlers that are there.
+    ///
+    /// - Parameters:
+    ///   - start: Starts handlers from now on; nil: they register by themselves only.
+    ///   - rolls: Those that run are to be replaced by what it starts.
+    ///   - fallback: The service's own `exec`.
+    func update(_ new: Handoff, start: HandlerStart?, rolls: Bool, fallback: ExecDispatch?) {
+        if new.balance != settings.balance { balance = BalancePolicy(new.balance) }
+        let wakes = new.start == .eager && (settings.start != .eager || supply.start == nil)
+        settings = new
+        self.fallback = fallback
+        for handler in handlers { handler.update(new, stopSignal: start?.program.service.process.stopSignal) }
+        supply.update(new, start: start, wakes: wakes, rolls: rolls)
+        pump()
+    }
+
     // MARK: Stopping
+
+    /// It is no longer in the table: handlers finish what they hold and are let go.
+    ///
+    /// - Parameter successor: Takes whatever waits or comes back, where another way has taken the place of this one.
+    func retire(to successor: ((Baton) -> Void)?) {
+        self.successor = successor
+        isRetired = true
+        stop()
+    }
 
     /// Takes no more; handlers are drained once the queue has reached them.
     func stop() {
@@ -236,10 +268,19 @@ final class HandoffDispatch {
         pump()
     }
 
+    /// A registered handler that has been told to finish, and has, is let go: its process is not ours to end.
+    func dismissFinished() {
+        guard isRetired else { return }
+        for handler in handlers where handler.machineKind == .registered && handler.load == 0 {
+            if handler.state == .draining { handler.handle(.lifelineEnded) }
+        }
+    }
+
     private func drainIfDone() {
         guard isStopping, queue.isEmpty || handlers.allSatisfy({ $0.state != .ready && $0.state != .starting })
         else { return }
         for handler in handlers { handler.handle(.drainAsked) }
+        dismissFinished()
     }
 
     /// The time to drain is over.
@@ -248,6 +289,9 @@ final class HandoffDispatch {
         refuseAll(.stopping)
         for handler in handlers { handler.dismiss(firmly: firmly) }
     }
+
+    /// Nobody is left, in the queue or to take from it.
+    var isFinished: Bool { queue.isEmpty && handlers.isEmpty && !supply.isStarting }
 
     /// Nothing of ours is left: no child, and nobody has what was not acknowledged.
     var isDone: Bool {

@@ -7,9 +7,9 @@ internal import ServiceTable
 /// after the pool could have done without it for `idle`: it gets what no other has room for, and goes when
 /// it is empty. So no connection is ever cut to shrink a pool.
 struct PoolPolicy {
-    private let pool: Handoff.Pool
+    private var pool: Handoff.Pool
     /// Goes for every handler, those that `least` keeps too.
-    private let idleExit: Duration?
+    private var idleExit: Duration?
     /// How many are to be there; 0 until somebody asks.
     private(set) var wanted = 0
     /// Handlers left by `idle_exit`: they come back one by one, as they are needed.
@@ -35,6 +35,19 @@ struct PoolPolicy {
     }
 
     private var most: Int { pool.most ?? .max }
+
+    /// Goes by other numbers.
+    ///
+    /// - Parameter count: Handlers that serve or are to.
+    /// - Returns: How many of them are too many.
+    mutating func update(_ pool: Handoff.Pool, idleExit: Duration?, count: Int) -> Int {
+        self.pool = pool
+        self.idleExit = idleExit
+        surplusSince = nil
+        spare = nil
+        if wanted > 0 { wanted = min(most, isAsleep ? wanted : max(wanted, pool.least)) }
+        return max(0, count - most)
+    }
 
     // MARK: Growing
 

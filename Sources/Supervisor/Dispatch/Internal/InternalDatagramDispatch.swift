@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// Answers datagrams inside: one for one, where the policy lets it.
 final class InternalDatagramDispatch {
-    private let service: InternalService
+    var service: InternalService
     private let record: ServiceRecord
     private let runtime: Runtime
     private let limits: InternalLimits

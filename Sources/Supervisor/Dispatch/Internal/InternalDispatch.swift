@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// Serves connections inside (RFC 862 to 868): no process, no hand-off.
 final class InternalDispatch {
-    private let service: InternalService
+    var service: InternalService
     private let refuser: Refuser
     private let record: ServiceRecord
     private let runtime: Runtime

@@ -17,6 +17,10 @@ final class InternalPorts {
         listeners[port] = count > 1 ? count - 1 : nil
     }
 
+    func removeAll() {
+        listeners = [:]
+    }
+
     func contains(_ port: UInt16) -> Bool {
         listeners[port] != nil
     }

@@ -6,7 +6,7 @@ internal import SystemPackage
 
 /// Relays connections to another address: no process, no copy, thousands in one loop.
 final class RedirectDispatch {
-    private let settings: Redirect
+    private var settings: Redirect
     private let refuser: Refuser
     private let record: ServiceRecord
     private let runtime: Runtime
@@ -48,6 +48,12 @@ final class RedirectDispatch {
         }
         connecting[origin.number] = Waiting(client: connection, origin: origin, target: target)
         target.start()
+    }
+
+    /// Connections that come from now on go where `new` says; the others stay where they are.
+    func update(_ new: Redirect) {
+        settings = new
+        if let preferred, !new.addresses.contains(preferred) { self.preferred = nil }
     }
 
     private var addresses: [SocketAddress] {

@@ -4,7 +4,7 @@ internal import ServiceTable
 
 /// Chooses another service for each connection by its first bytes (`route`), and leaves them in it.
 final class RouteDispatch {
-    private let rules: RouteRules
+    private var rules: RouteRules
     private let runtime: Runtime
     private let guests: FrontConnections<Stage>
 
@@ -72,6 +72,20 @@ final class RouteDispatch {
         let number = guest.connection.origin.number
         guard let answering = guests.answer(number, answer, patience: Self.answerPatience) else { return }
         guests.setStage(.answering(answering), of: number)
+    }
+
+    // MARK: Reload
+
+    /// Goes by other rules, and so do connections that are being looked at: their service may be gone.
+    func update(_ route: Route) {
+        rules = RouteRules(route)
+        for look in looks { look.rules = rules }
+        // Not now: the services that they would be offered to may not be what they will be.
+        runtime.loop.afterThisRound { [self] in looks.forEach { $0.lookAgain() } }
+    }
+
+    private var looks: [RouteLook] {
+        guests.stages.compactMap { if case .looking(let look) = $0.stage { look } else { nil } }
     }
 
     private func decided(_ outcome: RouteLook.Outcome, _ number: UInt64) {

@@ -16,7 +16,7 @@ final class RouteLook {
     }
 
     private let connection: DescriptorBox
-    private let rules: RouteRules
+    var rules: RouteRules
     private let loop: EventLoop
     private let first: FirstBytes
     private let done: (Outcome) -> Void
@@ -54,6 +54,13 @@ final class RouteLook {
     func resume(_ saved: SavedGuest) {
         beginning.isGreeted = saved.isGreeted
         first.start(until: saved.due)
+    }
+
+    /// The rules are other ones: puts them to what has come so far.
+    func lookAgain() {
+        let isSilent = beginning.bytes.isEmpty && !beginning.isContinued && !beginning.isGreeted
+        if isSilent, rules.greetsFirst, !greet() { return finish(.ended) }
+        decide()
     }
 
     func cancel() {

@@ -4,7 +4,7 @@ internal import ServiceTable
 
 /// A process for each connection (inetd's nowait).
 final class ExecDispatch {
-    private let program: HandlerProgram
+    var program: HandlerProgram
     private let refuser: Refuser
     private let record: ServiceRecord
     private let runtime: Runtime

@@ -12,7 +12,7 @@ final class StandardErrorLog: EventSource {
     private let loop: EventLoop
     private let events: EventLog
     private let ours: OwnedDescriptor
-    private let theirs: OwnedDescriptor
+    private let theirs: DescriptorBox
     private var registration: RegistrationID?
     private var buffer = [UInt8](repeating: 0, count: 4096)
     private var unfinished: [Int32: [UInt8]] = [:]
@@ -31,24 +31,25 @@ final class StandardErrorLog: EventSource {
         let pair = try Socket.pair(.stream, nonblocking: true)
         try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
         Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
-        try self.init(ours: pair.ours, theirs: pair.theirs, service: service, loop: loop, events: events)
+        try self.init(ours: pair.ours, theirs: DescriptorBox(pair.theirs), service: service, loop: loop, events: events)
     }
 
     /// Goes on with the socket that handlers of the program before write to.
     convenience init(_ saved: SavedStandardError, service: String, loop: EventLoop, events: EventLog) throws(Errno) {
-        let ours = saved.ours.adopt()
-        try self.init(ours: ours, theirs: saved.theirs.adopt(), service: service, loop: loop, events: events)
+        try self.init(
+            ours: saved.ours.adopt(), theirs: saved.theirs?.adoptBox() ?? DescriptorBox(), service: service, loop: loop,
+            events: events)
         unfinished = Dictionary(saved.lines.map { ($0.pid, $0.bytes) }) { $1 }
     }
 
     var saved: SavedStandardError {
         SavedStandardError(
-            ours: SavedDescriptor(ours.borrowed), theirs: SavedDescriptor(theirs.borrowed),
+            ours: SavedDescriptor(ours.borrowed), theirs: theirs.saved,
             lines: unfinished.map { SavedStandardError.Line(pid: $0.key, bytes: $0.value) })
     }
 
     private init(
-        ours: consuming OwnedDescriptor, theirs: consuming OwnedDescriptor, service: String, loop: EventLoop,
+        ours: consuming OwnedDescriptor, theirs: DescriptorBox, service: String, loop: EventLoop,
         events: EventLog
     ) throws(Errno) {
         self.service = service
@@ -61,10 +62,16 @@ final class StandardErrorLog: EventSource {
 
     /// The end that handlers write to; a copy for one of them.
     func writingEnd() throws(Errno) -> DescriptorBox {
-        DescriptorBox(try theirs.duplicate())
+        guard let end = theirs.borrowed else { throw .badFileDescriptor }
+        return DescriptorBox(try end.duplicate())
     }
 
-    func close() {
+    /// No handler is given a copy any more: it ends when nobody has one.
+    func retire() {
+        _ = theirs.take()
+    }
+
+    private func close() {
         if let registration { loop.forget(registration) }
         registration = nil
     }
@@ -72,9 +79,9 @@ final class StandardErrorLog: EventSource {
     func ready(_ interest: Epoll.Interest) {
         for _ in 0..<Self.budget {
             guard
-                let piece = try? DescriptorPassing.receive(into: &buffer, room: 0, withPID: true, on: ours.borrowed),
-                piece.count > 0
+                let piece = try? DescriptorPassing.receive(into: &buffer, room: 0, withPID: true, on: ours.borrowed)
             else { return }
+            guard piece.count > 0 else { return close() }
             take(buffer[..<piece.count], from: piece.pid)
         }
     }

@@ -1,14 +1,17 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
 /// A handler that gets the listening or datagram socket itself (inetd's wait): started when something
 /// comes, and the socket is watched again when it ends.
 ///
 /// It has one listener, or, in style systemd, all of the service's.
 final class WaitDispatch {
-    let listeners: [Listener]
-    private let program: HandlerProgram
+    private(set) var listeners: [Listener]
+    /// Those whose sockets the process has.
+    private var lent: [Listener] = []
+    private var program: HandlerProgram
     private let record: ServiceRecord
     private let runtime: Runtime
     private let changed: () -> Void
@@ -24,7 +27,7 @@ final class WaitDispatch {
     private var isRestarting = false
     private var stopped = false
     /// The first datagram of each listener when the handler was started, to see whether it still is.
-    private var firstDatagrams: [PeekedDatagram?] = []
+    private var firstDatagrams: [(listener: Listener, datagram: PeekedDatagram?)] = []
 
     init(
         listeners: [Listener], program: HandlerProgram, record: ServiceRecord, runtime: Runtime,
@@ -57,8 +60,10 @@ final class WaitDispatch {
             return DescriptorBox(copy)
         }
         let bound = listeners.filter { $0.descriptor != nil }
-        guard sockets.count == bound.count, !bound.isEmpty else { return paused(for: .seconds(1)) }
-        firstDatagrams = listeners.map(peek)
+        let isWhole = sockets.count == bound.count && !listeners.contains { $0.holds.contains(.former) }
+        guard isWhole, !bound.isEmpty else { return paused(for: .seconds(1)) }
+        firstDatagrams = listeners.map { ($0, peek($0)) }
+        lent = bound
         for listener in listeners { listener.hold(.handler) }
         isStarting = true
         began = runtime.loop.now
@@ -123,16 +128,22 @@ final class WaitDispatch {
     var saved: SavedWait {
         SavedWait(
             instance: instance?.saved, notifying: notifying?.saved, trigger: trigger.content,
-            pauseDue: runtime.loop.time(of: pause), isRestarting: isRestarting)
+            pauseDue: runtime.loop.time(of: pause), isRestarting: isRestarting,
+            lent: lent.filter { $0.holds.contains(.former) }.compactMap { $0.descriptor?.rawValue })
     }
 
     /// Goes on with the process that has the sockets already. What it was started for is not known any more: it counts
     /// as read.
-    func resume(_ saved: SavedWait) {
+    ///
+    /// - Parameter sockets: The listeners of all services, by descriptor.
+    func resume(_ saved: SavedWait, _ sockets: [Int32: Listener]) {
         trigger.content = saved.trigger
         isRestarting = saved.isRestarting
         if let process = saved.instance {
             for listener in listeners { listener.hold(.handler) }
+            let others = saved.lent.compactMap { sockets[$0] }
+            for listener in others { listener.hold(.former) }
+            lent = listeners.filter { $0.descriptor != nil } + others
             place = runtime.occupancy.take()
             follow(process)
             if let words = saved.notifying { notifying?.resume(words) }
@@ -154,11 +165,11 @@ final class WaitDispatch {
 
     private func finished(well: Bool) {
         place = nil
-        let unread = zip(listeners, firstDatagrams).contains { peek($0) == $1 && $1 != nil }
+        let unread = firstDatagrams.contains { peek($0.listener) == $0.datagram && $0.datagram != nil }
         if well && !unread {
             trigger.succeeded()
             resume()
-        } else if let delay = trigger.failed(at: runtime.loop.now) {
+        } else if !stopped, let delay = trigger.failed(at: runtime.loop.now) {
             let limit = program.service.triggerLimit
             record.report(
                 .service(.triggerLimit(failures: limit.burst ?? 0, interval: limit.interval, pause: delay)))
@@ -189,7 +200,7 @@ final class WaitDispatch {
     /// What handlers failed on is eaten, so that the next one meets the next datagram. A stream has nothing
     /// to eat: its clients stay in the backlog.
     private func eatFirstDatagram() {
-        for (listener, first) in zip(listeners, firstDatagrams) {
+        for (listener, first) in firstDatagrams {
             guard let first, let descriptor = listener.descriptor, peek(listener) == first else { continue }
             var buffer: [UInt8] = [0]
             guard (try? DescriptorPassing.receive(into: &buffer, room: 0, on: descriptor)) != nil else { continue }
@@ -199,6 +210,8 @@ final class WaitDispatch {
     }
 
     private func resume() {
+        for listener in lent where listener.holds.contains(.former) { listener.comeBack() }
+        lent = []
         for listener in listeners {
             listener.reopenIfShutDown()
             listener.release([.handler, .trigger])
@@ -224,11 +237,40 @@ final class WaitDispatch {
         return true
     }
 
-    /// No handler is started any more; the one that runs goes on.
+    /// No handler is started any more; the one that runs goes on, and keeps the sockets that it has until it ends.
     func stop() {
         stopped = true
         if let pause { runtime.loop.cancel(pause) }
         pause = nil
+        letGo(listeners)
+    }
+
+    // MARK: Reload
+
+    /// Goes by another definition, on other listeners. A process that runs goes on as it was started.
+    func update(_ program: HandlerProgram, listeners new: [Listener]) {
+        if program.service.triggerLimit != self.program.service.triggerLimit {
+            trigger = TriggerPolicy(program.service.triggerLimit)
+        }
+        self.program = program
+        letGo(listeners.filter { old in !new.contains { $0 === old } })
+        listeners = new
+        if count > 0 { for listener in new { listener.hold(.handler) } }
+        if isPaused { for listener in new { listener.hold(.trigger) } }
+    }
+
+    /// Whether it has one of these.
+    func shares(_ others: [Listener]) -> Bool {
+        listeners.contains { listener in others.contains { $0 === listener } }
+    }
+
+    /// They are no longer its own, but for as long as the process has them.
+    func letGo(_ gone: [Listener]) {
+        listeners.removeAll { listener in gone.contains { $0 === listener } }
+        for listener in gone where !listener.holds.contains(.former) {
+            if count > 0, lent.contains(where: { $0 === listener }) { listener.hold(.former) }
+            listener.release([.handler, .trigger])
+        }
     }
 
     private func peek(_ listener: Listener) -> PeekedDatagram? {

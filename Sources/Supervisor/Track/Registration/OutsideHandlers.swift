@@ -68,6 +68,7 @@ extension ActiveService {
         let handler = Handler(
             .registered, pid: credentials.pid, process: Socket.peerProcess(of: channel.descriptor), settings: settings,
             record: record, runtime: runtime, owner: handoff)
+        handler.credentials = credentials
         channel.takesDescriptors = !settings.passTo.isEmpty
         handler.take(channel)
         handoff.add(handler)

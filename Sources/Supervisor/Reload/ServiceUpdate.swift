@@ -1,0 +1,73 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+// What a reload changes in one service.
+
+extension ActiveService {
+    /// Goes by another definition.
+    ///
+    /// - Parameters:
+    ///   - listeners: For the endpoints that are to be bound, in their order.
+    ///   - rolls: Persistent handlers are to be started otherwise than those that run.
+    func update(to new: Service, listeners: [Listener], rolls: Bool) {
+        guard new.enabled else { return disable(new) }
+        let goesOn = new.continues(definition) && !isStopping
+        definition = new
+        self.listeners = listeners
+        runtime.events.choose(LogChoice(new), for: new.name)
+        refuser.update(reply: new.admission.busyReply)
+        if goesOn { dispatcher.update(new, rolls: rolls) } else { replaceDispatcher() }
+        intake.update(new, dispatcher: dispatcher)
+        dispatcher.arrangeWaits(listeners)
+        if !goesOn { wake() }
+        dismissStrangers()
+    }
+
+    /// Nothing that a person has written has changed: takes over what names were looked up to.
+    func refresh(from new: Service) {
+        definition = new
+        guard !isStopping else { return }
+        intake.update(new, dispatcher: dispatcher)
+    }
+
+    private func disable(_ new: Service) {
+        if definition.enabled { leave(why: "disabled in the table") }
+        definition = new
+    }
+
+    /// The table has it no longer: it takes no more, and what runs finishes.
+    func leave(why: String) {
+        isLeaving = true
+        stop(why: why)
+        // It may have been stopped before, for another time.
+        if waysAreStopped { dispatcher.retire() }
+    }
+
+    private func replaceDispatcher() {
+        let former = dispatcher
+        dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
+        dispatcher.changed = { [unowned self] in roomChanged() }
+        dispatcher.succeed(former)
+        (isStopping, isLeaving, waysAreStopped) = (false, false, false)
+    }
+
+    /// Registered handlers that may not register any more finish what they hold.
+    private func dismissStrangers() {
+        for handler in dispatcher.handoff?.handlers ?? [] {
+            guard let credentials = handler.credentials, !outsiders.admits(credentials) else { continue }
+            handler.handle(.drainAsked)
+        }
+    }
+
+    /// Nothing of it is left at all, not even what would outlive the supervisor.
+    var isFinished: Bool { isStopping && intake.isDone && dispatcher.isFinished }
+
+    /// The last that is heard of it.
+    func sayFarewell() {
+        refuser.endSummary()
+        dispatcher.standardError?.retire()
+        record.report(.service(.stopped))
+        runtime.events.choose(nil, for: record.name)
+    }
+}

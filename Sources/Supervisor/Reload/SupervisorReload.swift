@@ -1,0 +1,92 @@
+internal import ControlProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+// What a reload changes in the supervisor as a whole.
+
+extension Supervisor: ReloadTarget {
+    var refusesTables: String? { isStopping ? "the supervisor is stopping" : nil }
+
+    func faults(of new: ServiceTable) -> [ConfigurationFault] {
+        // Everybody who talks to the supervisor looks for it where it is.
+        guard options.runtimeDirectory == nil, new.runtimeDirectory != table.runtimeDirectory else { return [] }
+        return [
+            ConfigurationFault(
+                file: new.file, key: "runtime_directory",
+                message: "it cannot change while the supervisor runs, which has "
+                    + (table.runtimeDirectory ?? "the default of its uid"))
+        ]
+    }
+
+    func outlook(on new: ServiceTable) -> ReloadReport {
+        report(ServiceTableDifference(from: table, to: new), new)
+    }
+
+    private func report(_ difference: ServiceTableDifference, _ new: ServiceTable) -> ReloadReport {
+        var report = Outlook(from: table, to: new, services: services).report(difference)
+        if let level = options.logLevel, difference.keys.contains("log.level") {
+            report.notes.append("log.level has no effect: --log-level \(level.rawValue) counts")
+        }
+        return report
+    }
+
+    func take(_ new: ServiceTable) throws(ConfigurationFault) -> ReloadReport {
+        let difference = ServiceTableDifference(from: table, to: new)
+        if new.log != table.log { try moveLog(new) }
+        var report = report(difference, new)
+        let before = table
+        table = new
+        settle(after: before, &report)
+        var change = TableSwitch(difference, to: new, from: services, leaving: leaving, runtime: runtime)
+        for note in change.run() { report.add(note) }
+        services = change.services
+        leaving.removeAll { service in services.contains { $0 === service } }
+        leaving += change.removed
+        for service in services + leaving { service.stopped = { [unowned self] in serviceStopped() } }
+        watchHosts()
+        serviceStopped()
+        return report
+    }
+
+    /// The one thing that may fail, and so the first that is done.
+    private func moveLog(_ new: ServiceTable) throws(ConfigurationFault) {
+        let plan = logPlan(of: new)
+        do {
+            try runtime.events.go(on: plan)
+        } catch {
+            throw ConfigurationFault(file: new.file, key: "log.to", message: "\(plan.target.name): \(error)")
+        }
+    }
+
+    private func settle(after before: ServiceTable, _ report: inout ReloadReport) {
+        settleLevel()
+        runtime.occupancy.limit = table.limits.instances
+        if table.limits.openFiles != before.limits.openFiles { raiseOpenFiles() }
+        guard table.controlGroup != before.controlGroup else { return }
+        do {
+            try openControl(to: table.controlGroup)
+        } catch {
+            report.notes.append("control.group: \(error); the control socket is as it was")
+        }
+    }
+
+    /// Those that are finished are forgotten: not now, for whoever tells of it has not come to its own end.
+    func forgetFinished() {
+        guard leaving.contains(where: \.isFinished) else { return }
+        runtime.loop.afterThisRound { [weak self] in
+            guard let self else { return }
+            for service in leaving where service.isFinished { service.sayFarewell() }
+            leaving.removeAll(where: \.isFinished)
+        }
+    }
+}
+
+extension ReloadReport {
+    fileprivate mutating func add(_ note: TableSwitch.Note) {
+        if let place = changed.firstIndex(where: { $0.service == note.service }) {
+            changed[place].notes.append(note.text)
+        } else {
+            notes.append("\(note.service): \(note.text)")
+        }
+    }
+}
