@@ -139,6 +139,8 @@ extension Histogram: Saved {
             $1.integer(&$0.count)
         }
         coder.duration(&sum)
+        // Sums of them must not overflow.
+        guard buckets.allSatisfy({ (0...1 << 40).contains($0.count) }) else { return coder.reject() }
         self = Histogram(buckets, sum: sum)
     }
 }
