@@ -100,8 +100,12 @@ struct ControlClient: ~Copyable {
 
     /// Waits for the next line.
     ///
-    /// - Parameter interruption: What makes an end of waiting when it is readable.
-    mutating func read(patience: Duration?, unless interruption: FileDescriptor? = nil) throws(Failure) -> Reading {
+    /// - Parameters:
+    ///   - interruption: Makes an end of waiting when it is readable.
+    ///   - output: Makes an end of waiting when nobody reads it any more.
+    mutating func read(
+        patience: Duration?, unless interruption: FileDescriptor? = nil, for output: FileDescriptor? = nil
+    ) throws(Failure) -> Reading {
         let deadline = patience.map { Clock.now() + $0 }
         do {
             if let line = try framer.next() { return .line(line) }
@@ -109,6 +113,8 @@ struct ControlClient: ~Copyable {
             var epoll = try Epoll(batch: 2)
             try epoll.add(socket.borrowed, .readable, token: 0)
             if let interruption { try epoll.add(interruption, .readable, token: 1) }
+            // A file has readers always, and epoll does not take it (epoll_ctl(2), EPERM).
+            if let output { try? epoll.add(output, [], token: 1) }
             while true {
                 let left = deadline.map { $0 - Clock.now() }
                 if let left, left <= .zero {

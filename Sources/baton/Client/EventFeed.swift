@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import Glibc
 internal import LinuxSystem
+internal import SystemPackage
 
 /// The events of a supervisor, one after the other. One that follows goes on with the supervisor that comes in the
 /// place of the first, if it comes soon.
@@ -34,10 +35,12 @@ struct EventFeed: ~Copyable {
         do { return try SignalDescriptor(signals) } catch { throw Failure(.failed, "signals: \(error)") }
     }
 
-    /// Waits for the next event; nil at the end, or when interrupted.
+    /// Waits for the next event; nil at the end, or when interrupted or read no more.
     mutating func next() throws(Failure) -> JSON? {
         while true {
-            switch try client.read(patience: query.follows ? nil : SupervisorSocket.patience, unless: signals.borrowed)
+            switch try client.read(
+                patience: query.follows ? nil : SupervisorSocket.patience, unless: signals.borrowed,
+                for: .standardOutput)
             {
             case .interrupted: return nil
             case .ended:

@@ -75,7 +75,6 @@ import Testing
                     "'\(Repository.product("baton"))' events --runtime-directory "
                         + "'\(supervisor.runtimeDirectory)' --follow | head -n 1",
                 ])
-            // The next event finds the pipe closed; head has ended long since.
             #expect(output.status == .exited(0))
             #expect(output.standardOutput.split(separator: "\n").count == 1)
             #expect(output.standardError.isEmpty)
