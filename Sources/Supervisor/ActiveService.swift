@@ -29,8 +29,8 @@ final class ActiveService {
         runtime.events.choose(LogChoice(definition), for: definition.name)
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
-        dispatcher.changed = { [unowned self] in roomChanged() }
-        intake.changed = { [unowned self] in roomChanged() }
+        dispatcher.changed = { [weak self] in self?.roomChanged() }
+        intake.changed = { [weak self] in self?.roomChanged() }
     }
 
     /// A listener for `definition`, not bound yet.

@@ -51,23 +51,23 @@ final class Dispatcher {
                 settings: settings, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
-            ) { [unowned self] in changed() }
+            ) { [weak self] in self?.changed() }
         case .internal(let service):
             inside = InternalDispatch(service, refuser: refuser, record: record, runtime: runtime) {
-                [unowned self] in changed()
+                [weak self] in self?.changed()
             }
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
         case .redirect(let target):
-            relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-                changed()
+            relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [weak self] in
+                self?.changed()
             }
         case .tcpmux:
-            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-                changed()
+            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [weak self] in
+                self?.changed()
             }
         case .route(let route):
-            router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-                changed()
+            router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [weak self] in
+                self?.changed()
             }
         }
     }
@@ -85,7 +85,7 @@ final class Dispatcher {
 
     func makeExec(_ program: Program) -> ExecDispatch {
         ExecDispatch(program: makeProgram(program), refuser: refuser, record: record, runtime: runtime) {
-            [unowned self] in changed()
+            [weak self] in self?.changed()
         }
     }
 
@@ -98,7 +98,7 @@ final class Dispatcher {
         waits = groups.filter { !$0.isEmpty }.map { group in
             guard let place = before.firstIndex(where: { $0.shares(group) }) else {
                 return WaitDispatch(listeners: group, program: makeProgram(program), record: record, runtime: runtime) {
-                    [unowned self] in changed()
+                    [weak self] in self?.changed()
                 }
             }
             let wait = before.remove(at: place)
