@@ -37,8 +37,8 @@ final class ActiveService {
         dispatcher = Dispatcher(
             definition, refuser: refuser, record: record, runtime: runtime, standardError: saved?.ways.standardError)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
-        dispatcher.changed = { [unowned self] in roomChanged() }
-        intake.changed = { [unowned self] in roomChanged() }
+        dispatcher.changed = { [weak self] in self?.roomChanged() }
+        intake.changed = { [weak self] in self?.roomChanged() }
     }
 
     /// A listener for `definition`, not bound yet.

@@ -54,23 +54,23 @@ final class Dispatcher {
                 settings: settings, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
-            ) { [unowned self] in changed() }
+            ) { [weak self] in self?.changed() }
         case .internal(let service):
             inside = InternalDispatch(service, refuser: refuser, record: record, runtime: runtime) {
-                [unowned self] in changed()
+                [weak self] in self?.changed()
             }
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
         case .redirect(let target):
-            relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-                changed()
+            relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [weak self] in
+                self?.changed()
             }
         case .tcpmux:
-            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-                changed()
+            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [weak self] in
+                self?.changed()
             }
         case .route(let route):
-            router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-                changed()
+            router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [weak self] in
+                self?.changed()
             }
         }
     }
@@ -98,13 +98,13 @@ final class Dispatcher {
 
     func makeExec(_ program: Program) -> ExecDispatch {
         ExecDispatch(program: makeProgram(program), refuser: refuser, record: record, runtime: runtime) {
-            [unowned self] in changed()
+            [weak self] in self?.changed()
         }
     }
 
     private func makeMetrics(_ exec: ExecDispatch) -> MetricsDispatch {
-        MetricsDispatch(exec: exec, refuser: refuser, record: record, runtime: runtime) { [unowned self] in
-            changed()
+        MetricsDispatch(exec: exec, refuser: refuser, record: record, runtime: runtime) { [weak self] in
+            self?.changed()
         }
     }
 
@@ -112,7 +112,7 @@ final class Dispatcher {
         let program: Program = if case .exec(let program) = definition.dispatch { program } else { .none }
         return WaitDispatch(
             listeners: listeners, program: makeProgram(program), record: record, runtime: runtime
-        ) { [unowned self] in changed() }
+        ) { [weak self] in self?.changed() }
     }
 
     /// The handlers that get the sockets of `listeners` themselves. Those that are there go on with theirs.

@@ -48,11 +48,11 @@ extension Dispatcher {
         retired = old.retired + [old]
         old.retired = []
         for dispatcher in retired {
-            dispatcher.changed = { [unowned self] in
-                forgetFinished()
-                changed()
+            dispatcher.changed = { [weak self] in
+                self?.forgetFinished()
+                self?.changed()
             }
-            dispatcher.retire { [unowned self] in take($0) }
+            dispatcher.retire { [self] in take($0) }
         }
         forgetFinished()
     }

@@ -47,7 +47,7 @@ extension ActiveService {
     private func replaceDispatcher() {
         let former = dispatcher
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
-        dispatcher.changed = { [unowned self] in roomChanged() }
+        dispatcher.changed = { [weak self] in self?.roomChanged() }
         dispatcher.succeed(former)
         (isStopping, isLeaving, waysAreStopped) = (false, false, false)
     }
