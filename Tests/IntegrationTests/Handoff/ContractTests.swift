@@ -176,9 +176,9 @@ import Testing
                 "a connection that a handler touched and did not acknowledge is cut",
                 "the child is killed with the handler's group",
                 "a registered handler that hangs is killed where the table says",
-            ]
                 "regression: what a handler acknowledges behind a message that breaks the protocol",
                 "over a pair whose registration connection is closed nothing can be acknowledged",
+            ]
         ),
         (
             "3. a full channel is not an error",
@@ -228,7 +228,9 @@ import Testing
                 "a handler that never registers is killed after start_timeout",
                 "a handler that fails to start burst times makes the service failed",
                 "a failed service is tried again at once",
-                "exec beside handoff serves while the service is failed", "starts that fail back off by doubling",
+                "exec beside handoff serves while the service is failed",
+                "regression: exec beside handoff gets what waits, and what comes back",
+                "starts that fail back off by doubling",
             ]
         ),
     ]

@@ -44,4 +44,65 @@ import Testing
             supervisor.markBaseline()
         }
     }
+
+    private static let beside = """
+        services:
+          app:
+            listen: "127.0.0.1:0"
+            handoff: {heartbeat: false, queue: {size: 10, timeout: 60s}}
+            exec: [/bin/sh, -c, "echo fallback"]
+        """
+
+    @Test("regression: exec beside handoff gets what waits, and what comes back, when the last registered handler goes")
+    func lastHandlerDies() throws {
+        try withSupervisor(Self.beside) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor, capacity: 1)
+            let port = try supervisor.port("app")
+            let clients = try (0..<3).map { _ in try TestSocket.tcp(port: port) }
+            try supervisor.waitForService("app", "queued") {
+                $0.connections.queued == 3 && $0.handlers.first?.unacknowledged == 1
+            }
+            handler.die()
+            for client in clients { #expect(try client.receiveText() == "fallback\n") }
+            let counts = try supervisor.waitForService("app", "ended") { $0.connections.active == 0 }.connections
+            #expect(counts.ended == 3 && counts.requeued == 1 && counts.refused.isEmpty)
+            supervisor.markBaseline()
+        }
+    }
+
+    @Test("regression: exec beside handoff gets what waits as soon as the last registered handler drains")
+    func lastHandlerDrains() throws {
+        try withSupervisor(Self.beside) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor, capacity: 1)
+            let port = try supervisor.port("app")
+            let held = try TestSocket.tcp(port: port)
+            let baton = try handler.receiveBaton()
+            try handler.acknowledge(baton.id)
+            let waiting = try TestSocket.tcp(port: port)
+            try supervisor.waitForService("app", "queued") { $0.connections.queued == 1 }
+            try handler.drain()
+            #expect(try waiting.receiveText() == "fallback\n")
+            try handler.done(baton.id)
+            baton.socket.close()
+            #expect(try held.receiveToEnd().isEmpty)
+            handler.die()
+            supervisor.markBaseline()
+        }
+    }
+
+    @Test("while another registered handler is there the queue waits for it")
+    func anotherIsThere() throws {
+        try withSupervisor(Self.beside) { supervisor in
+            let first = try RegisteredHandler("app", at: supervisor, capacity: 1)
+            let port = try supervisor.port("app")
+            let client = try TestSocket.tcp(port: port)
+            _ = try first.receiveBaton()
+            let second = try RegisteredHandler("app", at: supervisor, capacity: 1)
+            first.die()
+            let baton = try second.receiveBaton()
+            try second.done(baton.id)
+            client.close()
+            second.die()
+        }
+    }
 }

@@ -43,6 +43,7 @@ extension HandoffDispatch: HandlerOwner {
 
     func handlerLeaving(_ handler: Handler) {
         supply.left(handler)
+        leaveToFallback()
         if !queue.isEmpty { pump() }
     }
 
@@ -60,6 +61,7 @@ extension HandoffDispatch: HandlerOwner {
         requeue(back.filter { !givesUp($0) }, why: "handler \(handler.id) is gone")
         supply.ended(handler, departure, worked: remains.worked)
         if supply.isFailed { supplyFailed() }
+        leaveToFallback()
         pump()
     }
 
@@ -71,7 +73,7 @@ extension HandoffDispatch: HandlerOwner {
         for baton in remains.unacknowledged {
             if let why = obstacle(to: baton, departure, remains) {
                 record.connections.queued -= 1
-                cut(baton, why: departure.leftChannelOpen ? "its channel stayed open" : "it was touched")
+                cut(baton, why: why)
             } else {
                 back.append(baton)
             }
@@ -95,8 +97,6 @@ extension HandoffDispatch: HandlerOwner {
         return back
     }
 
-    func cut(_ baton: Baton, why: String) {
-        record.connections.cut += 1
     /// Why another handler must not get what this one had not acknowledged; nil when it may.
     private func obstacle(
         to baton: Baton, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains
@@ -106,6 +106,8 @@ extension HandoffDispatch: HandlerOwner {
         return remains.mayHaveAcknowledged && !baton.showsTouch ? "it may have been acknowledged" : nil
     }
 
+    func cut(_ baton: Baton, why: String) {
+        record.connections.cut += 1
         record.report(.cut(why: why), baton.origin)
         close(baton)
     }

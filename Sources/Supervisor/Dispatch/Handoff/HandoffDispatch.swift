@@ -192,9 +192,19 @@ final class HandoffDispatch {
 
     /// The service failed: nobody comes for what waits, unless somebody is there already.
     func supplyFailed() {
-        guard !handlers.contains(where: \.isServing) else { return }
+        if !handlers.contains(where: \.isServing) { emptyQueue() }
+    }
+
+    /// Only registered handlers serve beside `exec`, and the last of them goes: what waits goes the way of what comes now.
+    func leaveToFallback() {
+        if fallback != nil, settings.program == nil, !isStopping, !availability.isRegistered { emptyQueue() }
+    }
+
+    private func emptyQueue() {
         for baton in queue.removeAll(at: runtime.loop.now) {
-            if let fallback {
+            // A bridge knows no borders between packets.
+            let isForHandlersOnly = baton.isBegun && baton.connection.borrowed.map(Socket.keepsPackets) == true
+            if let fallback, !isForHandlersOnly {
                 record.connections.queued -= 1
                 if let socket = baton.connection.borrowed { Socket.restoreMode(socket) }
                 var origin = baton.origin
