@@ -23,7 +23,7 @@ struct CourierRules {
         for called in [call.called, call.inOneWord].compactMap(\.self) {
             let ranges = rules.filter { $0.wanted.program == called.program }.map(\.wanted.versions)
             guard let low = ranges.map(\.lowerBound).min(), let high = ranges.map(\.upperBound).max() else { continue }
-            return .noSuchVersion(low...high)
+            return .noSuchVersion(called, low...high)
         }
         return .noSuchProgram
     }

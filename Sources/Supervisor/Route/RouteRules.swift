@@ -22,8 +22,10 @@ struct RouteRules {
 
     enum Decision: Equatable {
         case to(String)
-        /// No rule matches, and there is no default. `answer`: what the client's own protocol says then.
-        case nowhere(answer: [UInt8] = [])
+        /// No rule matches, and there is no default.
+        case nowhere
+        /// The same of a call, whose protocol has words for that.
+        case reject(CourierCall, CourierCall.Rejection)
         /// Not before there are so many bytes.
         case more(atLeast: Int)
         /// It is a Courier client, which may wait for our range of versions: it is to be told, before anything else.
@@ -61,16 +63,17 @@ struct RouteRules {
             case .found(let call) = CourierCall.read(beginning.bytes, isContinued: beginning.isContinued)
         {
             if let target = courier.targetInOneWord(call) { return .to(target) }
-            if route.standard == nil { return .nowhere(answer: call.reject(courier.rejection(of: call))) }
+            if route.standard == nil { return .reject(call, courier.rejection(of: call)) }
         }
-        return route.standard.map { .to($0) } ?? .nowhere()
+        return route.standard.map { .to($0) } ?? .nowhere
     }
 
-    /// Whatever range it is: each side says its own.
+    /// Only where there is a version in common: what looks like another range may be no Courier at all, and is not to
+    /// be spoken to before its own service.
     private func needsGreeting(_ match: Route.Match, _ beginning: Beginning) -> Bool {
         guard case .courier = match, !beginning.isGreeted else { return false }
         if beginning.isContinued, beginning.bytes.prefix(2) == [0, 0] { return false }
-        if case .found = CourierCall.opening(beginning.bytes) { return true }
+        if case .found(.common) = CourierCall.opening(beginning.bytes) { return true }
         return false
     }
 }
@@ -95,35 +98,22 @@ extension Route.Match {
 extension Route.TLS {
     func matches(_ hello: ClientHello) -> Bool {
         serverName.map { HostPattern.matches(hello.serverName, $0) } ?? true
-            && alpn.map { hello.protocols.contains($0) } ?? true
+            && alpn.map { hello.protocols.contains(Array($0.utf8)) } ?? true
     }
 }
 
 extension Route.HTTP {
     func matches(_ head: RequestHead) -> Bool {
-        host.map { HostPattern.matches(head.host, $0) } ?? true && method.map { $0 == head.method } ?? true
-            && path.map { head.isBelow($0) } ?? true
+        host.map { HostPattern.matches(head.host, $0) } ?? true
+            && method.map { head.method.elementsEqual($0.utf8) } ?? true && path.map { head.isBelow($0) } ?? true
     }
 }
 
 extension RequestHead {
     /// `/v1` has `/v1` and `/v1/x` below it, not `/v10`. Compared as sent: nothing is decoded.
     fileprivate func isBelow(_ top: String) -> Bool {
-        guard path.hasPrefix(top) else { return false }
-        return path.utf8.count == top.utf8.count || top.hasSuffix("/") || path.dropFirst(top.count).hasPrefix("/")
-    }
-}
-
-enum HostPattern {
-    /// - Parameters:
-    ///   - name: In lower case.
-    ///   - pattern: A name, or `*.` and a domain.
-    static func matches(_ name: String?, _ pattern: String) -> Bool {
-        guard var name else { return false }
-        if name.hasSuffix(".") { name.removeLast() }
-        let pattern = pattern.lowercased()
-        guard pattern.hasPrefix("*.") else { return name == pattern }
-        let domain = pattern.dropFirst()
-        return name.hasSuffix(domain) && name.utf8.count > domain.utf8.count
+        let (top, slash) = (Array(top.utf8), UInt8(ascii: "/"))
+        guard path.starts(with: top) else { return false }
+        return path.count == top.count || top.last == slash || path[top.count] == slash
     }
 }

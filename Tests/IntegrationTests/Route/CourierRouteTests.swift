@@ -79,6 +79,7 @@ import Testing
             }
             let counts = try supervisor.waitForService("courier", "refused") { $0.connections.refused["route"] == 2 }
             #expect(counts.connections.active == 0)
+            _ = try supervisor.log.wait(for: "nobody has Courier program 9")
         }
     }
 

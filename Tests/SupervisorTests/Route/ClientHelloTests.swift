@@ -29,7 +29,8 @@ struct ClientHelloTests {
     @Test("server name and protocols, however the hello is cut into records", arguments: [1, 7, 50, 16384])
     func hello(_ size: Int) {
         let bytes = Self.records(Self.message("WWW.Example.org", ["h2", "http/1.1"]), of: size)
-        let hello = ClientHello(serverName: "www.example.org", protocols: ["h2", "http/1.1"])
+        let hello = ClientHello(
+            serverName: Array("www.example.org".utf8), protocols: [Array("h2".utf8), Array("http/1.1".utf8)])
         #expect(ClientHello.read(bytes) == .found(hello))
         #expect(ClientHello.read(bytes + [22, 3, 3, 9]) == .found(hello))
     }

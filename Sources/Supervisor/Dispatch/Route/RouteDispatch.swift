@@ -40,8 +40,8 @@ final class RouteDispatch {
     private func decided(_ outcome: RouteLook.Outcome, _ number: UInt64) {
         switch outcome {
         case .to(let service): offer(number, service)
-        case .nowhere(let answer) where answer.isEmpty: guests.refuse(number, .route, "no rule matches")
-        case .nowhere(let answer): reject(number, answer)
+        case .nowhere: guests.refuse(number, .route, "no rule matches")
+        case .reject(let call, let rejection): reject(number, call, rejection)
         case .ended: guests.end(number)
         case .failed(let error): guests.refuse(number, .global, "epoll: \(error)")
         }
@@ -60,9 +60,11 @@ final class RouteDispatch {
         }
     }
 
-    private func reject(_ number: UInt64, _ answer: [UInt8]) {
-        guests.note(number, .route, "no rule matches its call")
-        guard let answering = guests.answer(number, answer, patience: Self.answerPatience) else { return }
+    private func reject(_ number: UInt64, _ call: CourierCall, _ rejection: CourierCall.Rejection) {
+        guests.note(number, .route, call.explanation(of: rejection))
+        guard let answering = guests.answer(number, call.reject(rejection), patience: Self.answerPatience) else {
+            return
+        }
         guests.setStage(.answering(answering), of: number)
     }
 

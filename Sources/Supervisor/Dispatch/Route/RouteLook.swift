@@ -5,8 +5,10 @@ internal import SystemPackage
 final class RouteLook {
     enum Outcome: Equatable {
         case to(String)
-        /// Nobody serves it. `answer`: what its own protocol says then.
-        case nowhere(answer: [UInt8])
+        /// Nobody serves it.
+        case nowhere
+        /// The same, and its own protocol says so.
+        case reject(CourierCall, CourierCall.Rejection)
         /// The client has gone without a word.
         case ended
         /// The kernel has no memory for it.
@@ -57,7 +59,8 @@ final class RouteLook {
     private func decide() {
         switch rules.decide(beginning) {
         case .to(let service): finish(.to(service))
-        case .nowhere(let answer): finish(.nowhere(answer: answer))
+        case .nowhere: finish(.nowhere)
+        case .reject(let call, let rejection): finish(.reject(call, rejection))
         case .more: break
         case .greet: if greet() { decide() } else { finish(.ended) }
         }

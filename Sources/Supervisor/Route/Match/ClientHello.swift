@@ -1,9 +1,9 @@
 /// What a TLS client says of itself first, as far as routing asks (RFC 8446, section 4.1.2).
 struct ClientHello: Equatable {
     /// The host that it wants, in lower case (RFC 6066, section 3); nil where it names none.
-    var serverName: String?
+    var serverName: [UInt8]?
     /// The protocols that it speaks inside, by its preference (ALPN, RFC 7301).
-    var protocols: [String] = []
+    var protocols: [[UInt8]] = []
 }
 
 extension ClientHello {
@@ -81,22 +81,22 @@ extension ClientHello {
         return hello
     }
 
-    private static func serverName(_ content: ArraySlice<UInt8>) throws(ByteReader.Short) -> String? {
+    private static func serverName(_ content: ArraySlice<UInt8>) throws(ByteReader.Short) -> [UInt8]? {
         var outer = ByteReader(content)
         var names = ByteReader(try outer.block(2))
         while !names.isAtEnd {
             let isHostName = try names.number(1) == 0
             let name = try names.block(2)
-            if isHostName { return String(decoding: name, as: UTF8.self).lowercased() }
+            if isHostName { return name.lowercasedASCII }
         }
         return nil
     }
 
-    private static func protocols(_ content: ArraySlice<UInt8>) throws(ByteReader.Short) -> [String] {
+    private static func protocols(_ content: ArraySlice<UInt8>) throws(ByteReader.Short) -> [[UInt8]] {
         var outer = ByteReader(content)
         var list = ByteReader(try outer.block(2))
-        var protocols: [String] = []
-        while !list.isAtEnd { protocols.append(String(decoding: try list.block(1), as: UTF8.self)) }
+        var protocols: [[UInt8]] = []
+        while !list.isAtEnd { protocols.append(Array(try list.block(1))) }
         return protocols
     }
 }

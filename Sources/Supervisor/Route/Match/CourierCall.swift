@@ -95,7 +95,16 @@ extension CourierCall {
     enum Rejection: Equatable {
         case noSuchProgram
         /// The lowest and the highest that there are.
-        case noSuchVersion(ClosedRange<UInt16>)
+        case noSuchVersion(Called, ClosedRange<UInt16>)
+    }
+
+    /// For the log.
+    func explanation(of rejection: Rejection) -> String {
+        switch rejection {
+        case .noSuchProgram: "nobody has Courier program \(program)"
+        case .noSuchVersion(let called, let range):
+            "Courier program \(called.program) has versions \(range.lowerBound) to \(range.upperBound), not \(called.version)"
+        }
     }
 
     /// The message that refuses this call.
@@ -103,7 +112,7 @@ extension CourierCall {
         var words: [UInt16] = [1, transaction]
         switch rejection {
         case .noSuchProgram: words.append(0)
-        case .noSuchVersion(let range):
+        case .noSuchVersion(_, let range):
             words.append(1)
             if courier == 3 { words += [range.lowerBound, range.upperBound] }
         }

@@ -1,10 +1,10 @@
 /// The beginning of an HTTP/1 request, as far as routing asks (RFC 9112, sections 3 and 5).
 struct RequestHead: Equatable {
-    var method: String
+    var method: [UInt8]
     /// Of the target, without its query; `*` or empty where it has none.
-    var path: String
+    var path: [UInt8]
     /// In lower case, without the port. Nil: none was named, or the fields were not read.
-    var host: String?
+    var host: [UInt8]?
 }
 
 extension RequestHead {
@@ -27,7 +27,8 @@ extension RequestHead {
         while let next = bytes[position...].firstIndex(of: 0x0a) {
             let line = trimmed(bytes[position..<next])
             if line.isEmpty { return .found(head) }
-            if let host = host(in: line) {
+            if let authority = hostField(line) {
+                guard let host = host(of: authority) else { return .other }
                 head.host = host
                 return .found(head)
             }
@@ -60,34 +61,52 @@ extension RequestHead {
             words[0].allSatisfy(isMethodCharacter),
             words[2].starts(with: Array("HTTP/".utf8))
         else { return nil }
-        let target = String(decoding: words[1], as: UTF8.self)
-        let (authority, rest) = split(target, method: words[0])
-        return RequestHead(
-            method: String(decoding: words[0], as: UTF8.self), path: String(rest.prefix { $0 != "?" && $0 != "#" }),
-            host: authority.map(withoutPort))
+        var head = RequestHead(method: Array(words[0]), path: [], host: nil)
+        let (authority, path) = split(words[1], method: words[0])
+        if let authority {
+            guard let host = host(of: authority) else { return nil }
+            head.host = host
+        }
+        head.path = Array(path.prefix { $0 != question && $0 != hash })
+        return head
     }
+
+    private static let slash = UInt8(ascii: "/")
+    private static let colon = UInt8(ascii: ":")
+    private static let question = UInt8(ascii: "?")
+    private static let hash = UInt8(ascii: "#")
 
     /// Absolute form (`http://host/path`) and CONNECT's authority name the host, and win over Host.
-    private static func split(_ target: String, method: ArraySlice<UInt8>) -> (authority: Substring?, rest: Substring) {
-        if method.elementsEqual("CONNECT".utf8) { return (target[...], "") }
-        let scheme = target.prefix { $0 != ":" && $0 != "/" }
-        guard !scheme.isEmpty, target[scheme.endIndex...].hasPrefix("://") else { return (nil, target[...]) }
+    private static func split(
+        _ target: ArraySlice<UInt8>, method: ArraySlice<UInt8>
+    ) -> (authority: ArraySlice<UInt8>?, rest: ArraySlice<UInt8>) {
+        if method.elementsEqual("CONNECT".utf8) { return (target, []) }
+        let scheme = target.prefix { $0 != colon && $0 != slash }
+        guard !scheme.isEmpty, target[scheme.endIndex...].starts(with: "://".utf8) else { return (nil, target) }
         let behind = target[scheme.endIndex...].dropFirst(3)
-        let authority = behind.prefix { $0 != "/" && $0 != "?" }
+        let authority = behind.prefix { $0 != slash && $0 != question && $0 != hash }
         let path = behind[authority.endIndex...]
-        return (authority, path.isEmpty || path.hasPrefix("?") ? "/" : path)
+        return (authority, path.first == slash ? path : [slash])
     }
 
-    private static func host(in line: ArraySlice<UInt8>) -> String? {
-        let text = String(decoding: line, as: UTF8.self)
-        guard let colon = text.firstIndex(of: ":"), text[..<colon].lowercased() == "host" else { return nil }
-        let value = text[text.index(after: colon)...]
-        return withoutPort(value.drop { $0 == " " || $0 == "\t" })
+    /// The value of Host, if this is it.
+    private static func hostField(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
+        guard let end = line.firstIndex(of: colon), line[..<end].equalsIgnoringCase("host".utf8) else { return nil }
+        let value = line[(end + 1)...].drop(while: isSpace)
+        return value[..<(value.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? value.startIndex)]
     }
 
-    private static func withoutPort(_ authority: Substring) -> String {
-        let trimmed = authority.prefix { $0 != " " && $0 != "\t" }
-        if trimmed.hasPrefix("[") { return String(trimmed.prefix { $0 != "]" }.dropFirst()).lowercased() }
-        return String(trimmed.prefix { $0 != ":" }).lowercased()
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+    /// Without the port; nil where it is none. A name of a user before it is an error, for it is there to deceive
+    /// (RFC 9110, section 4.2.4).
+    private static func host(of authority: ArraySlice<UInt8>) -> [UInt8]? {
+        guard !authority.contains(where: { $0 == UInt8(ascii: "@") || isSpace($0) }) else { return nil }
+        guard authority.first == UInt8(ascii: "[") else {
+            return authority.prefix { $0 != colon }.lowercasedASCII
+        }
+        guard let end = authority.firstIndex(of: UInt8(ascii: "]")) else { return nil }
+        let port = authority[(end + 1)...]
+        return port.isEmpty || port.first == colon ? authority[..<end].dropFirst().lowercasedASCII : nil
     }
 }
