@@ -125,7 +125,8 @@ let package = Package(
         .testTarget(
             name: "BatonHandlerTests",
             dependencies: [
-                "BatonHandler", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", lifecycle, logging,
+                "BatonHandler", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", "TestSupport", lifecycle,
+                logging,
             ],
             swiftSettings: testing),
         .testTarget(
