@@ -125,8 +125,8 @@ let package = Package(
         .testTarget(
             name: "BatonHandlerTests",
             dependencies: [
-                "BatonHandler", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", "TestSupport", lifecycle,
-                logging,
+                "BatonHandler", "BatonNIO", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", "TestSupport", lifecycle,
+                logging, nioCore, nioPosix,
             ],
             swiftSettings: testing),
         .testTarget(
