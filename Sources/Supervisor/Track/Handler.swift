@@ -209,6 +209,7 @@ final class Handler {
         perform(machine.handle(event))
         guard before != machine.state else { return }
         if machine.state == .draining || machine.state == .ending { owner?.handlerLeaving(self) }
+        if before == .unresponsive, machine.state == .ready { owner?.handlerHasRoom(self) }
         if machine.state != .gone { reportState() }
     }
 
