@@ -129,7 +129,8 @@ let package = Package(
         .testTarget(
             name: "BatonHandlerTests",
             dependencies: [
-                "BatonHandler", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", lifecycle, logging,
+                "BatonHandler", "BatonNIO", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", "TestSupport", lifecycle,
+                logging, nioCore, nioPosix,
             ],
             swiftSettings: testing),
         .testTarget(

@@ -9,6 +9,8 @@ internal import SystemPackage
 final class Channel: Sendable {
     /// What the program is told, on the channel's thread; none of it may block.
     struct Observer: Sendable {
+        /// Whether connections may be acknowledged: the program can take them. After a no, `Channel.goOn` asks again.
+        var hasRoom: @Sendable () -> Bool
         /// A connection that is acknowledged.
         var deliver: @Sendable (Connection) -> Void
         /// Once: no connection comes any more, for this reason unless it was a drain.
@@ -53,6 +55,11 @@ final class Channel: Sendable {
             $0.sendsDrain = !$0.isDraining
             $0.isDraining = true
         }
+    }
+
+    /// There is room again.
+    func goOn() {
+        say { _ in }
     }
 
     /// A connection of the program's has ended.

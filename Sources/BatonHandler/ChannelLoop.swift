@@ -13,6 +13,7 @@ final class ChannelLoop {
     private let observer: Channel.Observer
     /// The supervisor's DRAIN is the end; else there will be another channel.
     private let endsWithDrain: Bool
+    private static let draining = "draining"
     private var buffer = [UInt8](repeating: 0, count: ProtocolLimits.message)
     private var packet: [UInt8] = []
     /// PONG and NACK.
@@ -60,10 +61,16 @@ final class ChannelLoop {
         }
     }
 
-    /// No more will come, and the program need not wait for those that it holds.
+    /// No more will come, and the program need not wait for those that it holds. What is not acknowledged goes back.
     private func finish() {
         guard !hasFinished else { return }
         hasFinished = true
+        for connection in received {
+            connection.abandon()
+            answers.append(.negative(id: connection.id, reason: Self.draining))
+        }
+        channel.withOutbox { [count = received.count] in $0.held -= count }
+        received = []
         observer.finish(nil)
     }
 
@@ -75,6 +82,8 @@ final class ChannelLoop {
     private func exchange() throws(HandlerError) -> Bool {
         channel.clearWake()
         while true {
+            // Whether or not the supervisor listens: the program waits for this.
+            if channel.withOutbox(\.drainsByItself) { finish() }
             isFull = try !flush()
             if isFull { return true }
             switch try readBatch() {
@@ -82,14 +91,11 @@ final class ChannelLoop {
             case .end: return false
             case .nothing: break
             }
-            let (isLast, isOver) = channel.withOutbox { outbox in
-                (
-                    outbox.drainsByItself || outbox.isDraining && endsWithDrain,
-                    outbox.isDraining && outbox.held == 0 && outbox.next == nil && !outbox.isPassing
-                )
+            if endsWithDrain, channel.withOutbox(\.isDraining) { finish() }
+            guard answers.isEmpty else { continue }
+            return channel.withOutbox { outbox in
+                !(outbox.isDraining && outbox.held == 0 && outbox.next == nil && !outbox.isPassing)
             }
-            if isLast { finish() }
-            return !isOver
         }
     }
 }
@@ -103,7 +109,7 @@ extension ChannelLoop {
             guard try send(answer) else { return false }
             answers.removeFirst()
         }
-        if let last = received.last {
+        if let last = received.last, observer.hasRoom() {
             guard try send(.acknowledge(upTo: last.id)) else { return false }
             for connection in received { observer.deliver(connection) }
             received = []
@@ -160,15 +166,20 @@ extension ChannelLoop {
         }
     }
 
-    /// One batch of batons has one ACK; an answer goes out before anything else is read.
+    /// One batch of batons has one ACK; an answer goes out before anything else is read. No more batons come than may stand
+    /// unacknowledged, so one of them more is read behind those that the program has no room for.
     private func readBatch() throws(HandlerError) -> Reading {
-        while received.count < ProtocolLimits.unacknowledged, answers.isEmpty {
+        let before = received.count
+        while received.count - before < ProtocolLimits.unacknowledged, answers.isEmpty {
+            guard received.count <= ProtocolLimits.unacknowledged else {
+                throw .protocolViolation("more than \(ProtocolLimits.unacknowledged) batons unacknowledged")
+            }
             let message: DescriptorPassing.Received
             do throws(Errno) {
                 message = try DescriptorPassing.receive(into: &buffer, room: 2, on: socket.borrowed)
             } catch {
                 switch error {
-                case .wouldBlock: return received.isEmpty ? .nothing : .something
+                case .wouldBlock: return received.count == before ? .nothing : .something
                 // The supervisor closed with something unread. This is said once, then comes what it sent.
                 case .connectionReset: continue
                 default: throw HandlerError("recvmsg", error)
@@ -223,7 +234,7 @@ extension ChannelLoop {
             return
         }
         guard !hasFinished, !isToldToDrain else {
-            answers.append(.negative(id: baton.id, reason: "draining"))
+            answers.append(.negative(id: baton.id, reason: Self.draining))
             return
         }
         channel.withOutbox { $0.held += 1 }

@@ -76,7 +76,11 @@ extension Connection {
             } catch {
                 guard error == .wouldBlock else { throw HandlerError(name, error) }
             }
-            guard await ReadinessThread.shared.wait(for: direction, of: socket) else { throw .cancelled }
+            switch await ReadinessThread.shared.wait(for: direction, of: socket) {
+            case .ready: continue
+            case .cancelled: throw .cancelled
+            case .failed(let error): throw error
+            }
         }
     }
 }

@@ -17,32 +17,43 @@ internal import SystemPackage
 /// heartbeats are answered whatever the program does.
 public final class Handler: Sendable {
     private let session: Session
-    private let incoming: AsyncThrowingStream<Connection, any Error>
-    private let closed: AsyncStream<Never>
+    private let arrivals = Arrivals()
+    private let closed = Gate()
 
     /// Opens the channel and registers. It does not wait for the supervisor's answer: a refusal is thrown
     /// by `connections`.
     public init(_ configuration: HandlerConfiguration = HandlerConfiguration()) throws(HandlerError) {
-        let (incoming, arrival) = AsyncThrowingStream.makeStream(of: Connection.self)
-        let (closed, closing) = AsyncStream.makeStream(of: Never.self)
-        self.incoming = incoming
-        self.closed = closed
         session = try Session(
             configuration,
             Channel.Observer(
-                deliver: { arrival.yield($0) },
-                finish: { arrival.finish(throwing: $0) },
-                close: { closing.finish() }))
-        // Also when the sequence is dropped or its task cancelled: nobody would take what comes.
-        arrival.onTermination = { [session] _ in session.drain() }
+                hasRoom: { [arrivals] in arrivals.hasRoom() },
+                deliver: { [arrivals] in arrivals.deliver($0) },
+                finish: { [arrivals] in arrivals.finish($0) },
+                close: { [closed] in closed.open() }))
         try session.start()
     }
 
-    /// The connections, each acknowledged and the program's own; one loop takes them.
+    deinit {
+        // Nobody can take what comes, or has come.
+        session.drain()
+        arrivals.abandon()
+    }
+
+    /// The connections, each acknowledged and the program's own; each is taken by one loop, if there are several.
     ///
     /// It ends after a drain, when what had come before is taken; it throws when the supervisor refuses
-    /// or goes away.
-    public var connections: Connections { Connections(incoming: incoming) }
+    /// or goes away. A task that is cancelled drains: it takes what has come, and then the sequence ends.
+    public var connections: Connections { Connections(handler: self) }
+
+    fileprivate func next() async throws(HandlerError) -> Connection? {
+        let (taken, isAwaited) = await withTaskCancellationHandler {
+            await arrivals.take()
+        } onCancel: {
+            session.drain()
+        }
+        if isAwaited { session.goOn() }
+        return try taken.get()
+    }
 
     /// Asks for no more connections. `connections` ends; what is held goes on.
     public func drain() {
@@ -86,24 +97,30 @@ public final class Handler: Sendable {
     }
 
     /// Waits until the channel is closed: after a drain, when every connection has ended and the supervisor
-    /// knows it. A program that exits before leaves its last connections counted as cut.
+    /// knows it. A program that exits before leaves its last connections counted as cut, so a cancellation does not
+    /// end the wait.
     public func finished() async {
-        for await _ in closed {}
+        await closed.wait()
     }
 }
 
 /// The connections of a handler (`Handler.connections`).
 public struct Connections: AsyncSequence, Sendable {
-    let incoming: AsyncThrowingStream<Connection, any Error>
+    let handler: Handler
 
     /// The iterator of the sequence.
     public func makeAsyncIterator() -> Iterator {
-        Iterator(base: incoming.makeAsyncIterator())
+        Iterator(handler: handler)
     }
 
     /// Waits for connections.
     public struct Iterator: AsyncIteratorProtocol {
-        var base: AsyncThrowingStream<Connection, any Error>.Iterator
+        let handler: Handler
+        private var isOver = false
+
+        init(handler: Handler) {
+            self.handler = handler
+        }
 
         /// The next connection; nil after a drain.
         public mutating func next() async throws(HandlerError) -> Connection? {
@@ -112,13 +129,11 @@ public struct Connections: AsyncSequence, Sendable {
 
         /// The next connection; nil after a drain.
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(HandlerError) -> Connection? {
-            do {
-                return try await base.next(isolation: actor)
-            } catch let error as HandlerError {
-                throw error
-            } catch {
-                return nil  // nothing else is ever thrown
-            }
+            guard !isOver else { return nil }
+            isOver = true
+            let connection = try await handler.next()
+            isOver = connection == nil
+            return connection
         }
     }
 }

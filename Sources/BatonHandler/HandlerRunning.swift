@@ -17,7 +17,15 @@ extension Handler {
 
     /// The same for a handler that is registered already. Its `connections` may be taken by nobody else.
     public func run(_ body: @escaping @Sendable (Connection) async throws -> Void) async throws(HandlerError) {
+        try await run(body, whenLast: {})
+    }
+
+    /// - Parameter whenLast: Called once, when no more connections come: those that are there finish.
+    package func run(
+        _ body: @escaping @Sendable (Connection) async throws -> Void, whenLast: @Sendable () -> Void
+    ) async throws(HandlerError) {
         let error = await withDiscardingTaskGroup { group -> HandlerError? in
+            defer { whenLast() }
             do throws(HandlerError) {
                 for try await connection in connections {
                     group.addTask {

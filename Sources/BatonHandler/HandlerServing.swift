@@ -26,9 +26,11 @@ extension Handler {
         let session = try Session(
             configuration,
             Channel.Observer(
+                hasRoom: { pool.hasRoom() },
                 deliver: { pool.add($0) },
                 finish: { pool.close($0) },
                 close: { closed.signal() }))
+        pool.tellRoom { [weak session] in session?.goOn() }
         try session.start()
         let error = pool.run()
         closed.wait()
@@ -46,6 +48,9 @@ private final class WorkerPool: Sendable {
         var workers = 1
         var isClosed = false
         var error: HandlerError?
+        /// The channel's thread holds an acknowledgement back, and is to be told when there is room.
+        var isAwaited = false
+        var tellRoom: @Sendable () -> Void = {}
     }
 
     private let state = Mutex(State())
@@ -58,6 +63,17 @@ private final class WorkerPool: Sendable {
     init(most: Int, _ body: @escaping @Sendable (Connection) throws -> Void) {
         self.most = most
         self.body = body
+    }
+
+    func tellRoom(_ tell: @escaping @Sendable () -> Void) {
+        state.withLock { $0.tellRoom = tell }
+    }
+
+    func hasRoom() -> Bool {
+        state.withLock { state in
+            state.isAwaited = state.queue.count >= Arrivals.most
+            return !state.isAwaited
+        }
     }
 
     func add(_ connection: Connection) {
@@ -109,11 +125,14 @@ private final class WorkerPool: Sendable {
         while true {
             state.withLock { $0.idle += 1 }
             work.wait()
-            let (connection, isClosed) = state.withLock { state in
+            let (connection, isClosed, tell) = state.withLock { state in
                 state.idle -= 1
                 let connection = state.queue.isEmpty ? nil : state.queue.removeFirst()
-                return (connection, state.isClosed)
+                let isAwaited = state.isAwaited && state.queue.count < Arrivals.most
+                if isAwaited { state.isAwaited = false }
+                return (connection, state.isClosed, isAwaited ? state.tellRoom : nil)
             }
+            tell?()
             if connection != nil || isClosed { return connection }
         }
     }

@@ -15,7 +15,16 @@ final class ReadinessThread: Sendable {
         let number: UInt64
         let socket: FileDescriptor
         let direction: Direction
-        let continuation: CheckedContinuation<Bool, Never>
+        let continuation: CheckedContinuation<Outcome, Never>
+    }
+
+    enum Outcome: Sendable {
+        /// The socket is ready, or has failed.
+        case ready
+        /// The task was cancelled first.
+        case cancelled
+        /// It cannot be waited for.
+        case failed(HandlerError)
     }
 
     private struct State: Sendable {
@@ -29,10 +38,8 @@ final class ReadinessThread: Sendable {
 
     private let state = Mutex(State())
 
-    /// Waits until the socket is ready, or has failed. The caller keeps it open until this is back.
-    ///
-    /// - Returns: False when the task was cancelled first, or there is no thread for it.
-    func wait(for direction: Direction, of socket: FileDescriptor) async -> Bool {
+    /// Waits until the socket is ready. The caller keeps it open until this is back.
+    func wait(for direction: Direction, of socket: FileDescriptor) async -> Outcome {
         let number = state.withLock { state in
             state.lastNumber += 1
             state.open.insert(state.lastNumber)
@@ -52,23 +59,33 @@ final class ReadinessThread: Sendable {
     }
 
     private func add(_ wait: Wait) {
-        let isRunning = state.withLock { state in
-            if state.wake == nil { state.wake = start() }
-            guard let wake = state.wake else { return false }
-            state.added.append(wait)
-            wake.send()
-            return true
+        let failure = state.withLock { state -> HandlerError? in
+            do throws(HandlerError) {
+                if state.wake == nil { state.wake = try start() }
+                state.added.append(wait)
+                state.wake?.send()
+                return nil
+            } catch {
+                state.cancelled.removeAll { $0 == wait.number }
+                return error
+            }
         }
-        if !isRunning { over(wait, isReady: false) }
+        if let failure { over(wait, .failed(failure)) }
     }
 
-    private func start() -> WakePair? {
-        guard let wake = try? WakePair() else { return nil }
-        let started: Void? = try? DetachedThread.start { [self] in
-            guard var waits = try? SocketWaits(wake) else { return }
-            while true { waits.turn(self) }
+    /// Everything that the thread needs is there before it runs; what is missing may be there the next time.
+    private func start() throws(HandlerError) -> WakePair {
+        let wake = try WakePair()
+        do throws(Errno) {
+            let waits = Mutex<SocketWaits?>(try SocketWaits(wake))
+            try DetachedThread.start { [self] in
+                guard var waits = waits.withLock({ $0.take() }) else { return }
+                while true { waits.turn(self) }
+            }
+        } catch {
+            throw HandlerError("epoll or pthread_create", error)
         }
-        return started == nil ? nil : wake
+        return wake
     }
 
     fileprivate func news() -> (added: [Wait], cancelled: [UInt64]) {
@@ -82,9 +99,9 @@ final class ReadinessThread: Sendable {
         state.withLock { $0.open.contains(number) }
     }
 
-    fileprivate func over(_ wait: Wait, isReady: Bool) {
+    fileprivate func over(_ wait: Wait, _ outcome: Outcome) {
         state.withLock { _ = $0.open.remove(wait.number) }
-        wait.continuation.resume(returning: isReady)
+        wait.continuation.resume(returning: outcome)
     }
 }
 
@@ -109,13 +126,13 @@ private struct SocketWaits: ~Copyable {
         guard let count = try? epoll.wait(timeout: nil) else { return }
         for index in 0..<count {
             let (number, _) = epoll.event(index)
-            if number == 0 { wake.clear() } else { end(number, thread, isReady: true) }
+            if number == 0 { wake.clear() } else { end(number, thread, .ready) }
         }
         let (added, cancelled) = thread.news()
         for wait in added { add(wait, thread) }
         for number in cancelled {
             if waits[number] != nil {
-                end(number, thread, isReady: false)
+                end(number, thread, .cancelled)
             } else if thread.isOpen(number) {
                 early.insert(number)
             }
@@ -123,7 +140,7 @@ private struct SocketWaits: ~Copyable {
     }
 
     private mutating func add(_ wait: ReadinessThread.Wait, _ thread: ReadinessThread) {
-        guard early.remove(wait.number) == nil else { return thread.over(wait, isReady: false) }
+        guard early.remove(wait.number) == nil else { return thread.over(wait, .cancelled) }
         let interest: Epoll.Interest = wait.direction == .reading ? [.readable, .peerClosed] : .writable
         do throws(Errno) {
             do throws(Errno) {
@@ -135,15 +152,14 @@ private struct SocketWaits: ~Copyable {
             }
             waits[wait.number] = wait
         } catch {
-            // What cannot be waited for is tried; that tells what is wrong.
-            thread.over(wait, isReady: error != .noMemory)
+            thread.over(wait, .failed(HandlerError("epoll_ctl", error)))
         }
     }
 
-    private mutating func end(_ number: UInt64, _ thread: ReadinessThread, isReady: Bool) {
+    private mutating func end(_ number: UInt64, _ thread: ReadinessThread, _ outcome: ReadinessThread.Outcome) {
         guard let wait = waits.removeValue(forKey: number) else { return }
         let copy = copies.removeValue(forKey: number)
         try? epoll.remove(copy?.borrowed ?? wait.socket)
-        thread.over(wait, isReady: isReady)
+        thread.over(wait, outcome)
     }
 }

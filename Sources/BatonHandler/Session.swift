@@ -63,6 +63,11 @@ final class Session: Sendable {
         channel?.setStatus(text)
     }
 
+    /// The program has room for connections again.
+    func goOn() {
+        state.withLock(\.channel)?.goOn()
+    }
+
     func drain() {
         let channel = state.withLock { state in
             state.isDraining = true
@@ -113,23 +118,29 @@ final class Session: Sendable {
         }
     }
 
+    /// Opens the next channel, if that can be done now.
     private func open() {
-        let configuration = state.withLock(\.configuration)
-        let channel = try? Channel(configuration)
-        let isDraining = state.withLock { state in
+        let said = state.withLock(\.configuration)
+        let channel = try? Channel(said)
+        let (now, isDraining) = state.withLock { state in
             state.channel = channel
-            return state.isDraining
+            return (state.configuration, state.isDraining)
         }
+        // What the program has said meanwhile, it has said to nobody.
+        if now.capacity != said.capacity { channel?.setCapacity(now.capacity) }
+        if let status = now.status, status != said.status { channel?.setStatus(status) }
         if isDraining { channel?.drain() }
     }
 
-    /// False when the program wants no more meanwhile.
+    /// False when the program wants no more meanwhile. It takes no descriptor: the program may have used them all up.
     private func pause(for delay: Duration) -> Bool {
-        guard var epoll = try? Epoll(batch: 1), (try? epoll.add(wake.descriptor, .readable, token: 0)) != nil else {
-            return false
+        let end = ContinuousClock.now + delay
+        while !state.withLock(\.isDraining) {
+            let rest = end - .now
+            guard rest > .zero else { return true }
+            guard (try? Poll.wait(for: wake.descriptor, .readable, within: rest)) != nil else { return true }
         }
-        _ = try? epoll.wait(timeout: delay)
-        return !state.withLock(\.isDraining)
+        return false
     }
 }
 

@@ -41,12 +41,15 @@ extension Connection {
     }
 }
 
-/// The first bytes of the stream, which are not in the socket.
-private final class UnreadBytes: ChannelInboundHandler, RemovableChannelHandler {
+/// The first bytes of the stream, which are not in the socket: what the first read of the active channel finds.
+private final class UnreadBytes: ChannelDuplexHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
+    typealias OutboundIn = ByteBuffer
 
-    private let bytes: ByteBuffer
+    private var bytes: ByteBuffer?
+    /// A read was asked for before the channel was active.
+    private var isAsked = false
 
     init(_ bytes: ByteBuffer) {
         self.bytes = bytes
@@ -54,8 +57,22 @@ private final class UnreadBytes: ChannelInboundHandler, RemovableChannelHandler 
 
     func channelActive(context: ChannelHandlerContext) {
         context.fireChannelActive()
+        if isAsked { deliver(context) }
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if bytes == nil { return context.read() }
+        isAsked = true
+        deliver(context)
+    }
+
+    private func deliver(_ context: ChannelHandlerContext) {
+        guard context.channel.isActive, let bytes else { return }
+        self.bytes = nil
         context.fireChannelRead(wrapInboundOut(bytes))
         context.fireChannelReadComplete()
+        // Where nobody asks for each read, nobody will ask for the next.
+        if (try? context.channel.syncOptions?.getOption(.autoRead)) ?? true { context.read() }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
     }
 }

@@ -4,8 +4,8 @@ public import NIOCore
 extension Handler {
     /// Registers and makes a channel of each connection, until a drain.
     ///
-    /// No more of them come at a time than the capacity says. After a drain those that are there go on to their own
-    /// end. When the surrounding task is cancelled, no more come and those that are there are closed.
+    /// No more of them come at a time than the capacity says. On a drain those that are there get a
+    /// `ChannelShouldQuiesceEvent`, and go on to their own end. When the surrounding task is cancelled, no more come and those that are there are closed.
     ///
     /// - Parameters:
     ///   - group: Its loops get the channels in turn.
@@ -17,15 +17,19 @@ extension Handler {
         _ configuration: HandlerConfiguration = HandlerConfiguration(), on group: any EventLoopGroup,
         initializer: @escaping @Sendable (any NIOCore.Channel, Connection) -> EventLoopFuture<Void>
     ) async throws(HandlerError) {
-        try await run(configuration) { connection in
+        let open = OpenChannels()
+        try await Handler(configuration).run { connection in
             let channel = try await connection.makeChannel(on: group) { channel in
                 initializer(channel, connection).map { channel }
             }
+            open.add(channel)
             try await withTaskCancellationHandler {
                 try await channel.closeFuture.get()
             } onCancel: {
                 channel.close(mode: .all, promise: nil)
             }
+        } whenLast: {
+            open.quiesce()
         }
     }
 
@@ -41,9 +45,13 @@ extension Handler {
             async throws
             -> Void
     ) async throws(HandlerError) {
-        try await run(configuration) { connection in
+        let open = OpenChannels()
+        try await Handler(configuration).run { connection in
             let channel = try await connection.makeChannel(on: group) { initializer($0, connection) }
+            open.add(channel.channel)
             try await channel.executeThenClose { inbound, outbound in try await body(inbound, outbound) }
+        } whenLast: {
+            open.quiesce()
         }
     }
 }

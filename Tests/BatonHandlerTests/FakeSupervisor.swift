@@ -16,6 +16,12 @@ final class FakeSupervisor: Sendable {
         handlersEnd = try pair.theirs.duplicate().release()
     }
 
+    /// Of a handler that has connected by itself.
+    init(_ channel: consuming OwnedDescriptor) {
+        self.channel = channel
+        handlersEnd = -1
+    }
+
     func send(_ message: SupervisorMessage, passing descriptors: [FileDescriptor] = []) throws {
         try send(bytes: try MessageCoder.encode(message), passing: descriptors)
     }

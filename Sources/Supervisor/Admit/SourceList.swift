@@ -106,10 +106,17 @@ struct SourceList {
         let (longestBlock, longestDomain) = (128, 1 << 10)
         if length == width { return longestBlock + longestDomain }
         if case .known(let name) = name,
-            let domain = domains.filter({ name.hasSuffix($0) }).map(\.utf8.count).max()
+            let domain = domains.filter({ $0.isSuffix(of: name) }).map(\.utf8.count).max()
         {
             return longestBlock + min(domain, longestDomain - 1)
         }
         return length
+    }
+}
+
+extension String {
+    /// Byte by byte: what looks the same to people, or to Unicode, is another domain.
+    fileprivate func isSuffix(of name: String) -> Bool {
+        name.utf8.count >= utf8.count && name.utf8.suffix(utf8.count).elementsEqual(utf8)
     }
 }

@@ -198,6 +198,7 @@ final class Dispatcher {
         relays?.list(in: &census)
         multiplexer?.list(in: &census)
         router?.list(in: &census)
+        for dispatcher in retired { dispatcher.list(in: &census) }
     }
 
     /// The same, for the status.

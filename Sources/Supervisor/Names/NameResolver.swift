@@ -42,7 +42,7 @@ final class NameResolver {
         let source = source.withoutPort
         if let known = cache.name(of: source, at: runtime.loop.now) { return done(known) }
         ask(.name(source), patience: Self.patienceForNames) { [self] answer in
-            let name = answer?.name.map { $0.lowercased() }
+            let name = answer?.name.map { String(decoding: $0.utf8.lowercasedASCII, as: UTF8.self) }
             cache.remember(name, of: source, at: runtime.loop.now)
             done(name)
         }

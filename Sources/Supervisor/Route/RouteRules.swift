@@ -68,8 +68,8 @@ struct RouteRules {
         return route.standard.map { .to($0) } ?? .nowhere
     }
 
-    /// Only where there is a version in common: what looks like another range may be no Courier at all, and is not to be
-    /// spoken to before its own service.
+    /// Only where there is a version in common: what looks like another range may be no Courier at all, and is not to
+    /// be spoken to before its own service.
     private func needsGreeting(_ match: Route.Match, _ beginning: Beginning) -> Bool {
         guard case .courier = match, !beginning.isGreeted else { return false }
         if beginning.isContinued, beginning.bytes.prefix(2) == [0, 0] { return false }
@@ -104,8 +104,8 @@ extension Route.TLS {
 
 extension Route.HTTP {
     func matches(_ head: RequestHead) -> Bool {
-        host.map { HostPattern.matches(head.host, $0) } ?? true && method.map { head.method.elementsEqual($0.utf8) } ?? true
-            && path.map { head.isBelow($0) } ?? true
+        host.map { HostPattern.matches(head.host, $0) } ?? true
+            && method.map { head.method.elementsEqual($0.utf8) } ?? true && path.map { head.isBelow($0) } ?? true
     }
 }
 

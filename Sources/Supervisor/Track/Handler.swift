@@ -243,6 +243,7 @@ final class Handler {
         perform(actions)
         guard before != machine.state else { return }
         if machine.state == .draining || machine.state == .ending { owner?.handlerLeaving(self) }
+        if before == .unresponsive, machine.state == .ready { owner?.handlerHasRoom(self) }
     }
 
     /// Ends its process now: by its stop signal, or with SIGKILL.

@@ -229,7 +229,8 @@ import Testing
                 "a handler that fails to start burst times makes the service failed",
                 "a failed service is tried again at once",
                 "exec beside handoff serves while the service is failed",
-                "regression: exec beside handoff gets what waits, and what comes back", "starts that fail back off by doubling",
+                "regression: exec beside handoff gets what waits, and what comes back",
+                "starts that fail back off by doubling",
             ]
         ),
     ]

@@ -68,18 +68,26 @@ import Testing
         }
     }
 
-    @Test("a drain lets open connections finish, and the handler exits with 0")
+    @Test("a drain closes connections between two requests, lets others finish, and the handler exits with 0")
     func drain() throws {
         try withExample { supervisor, _ in
-            let client = try TestSocket.tcp(port: supervisor.port("web"))
-            try client.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\n")
-            #expect(try client.receiveLine().contains("200 OK"))
+            let port = try supervisor.port("web")
+            let idle = try TestSocket.tcp(port: port)
+            try idle.send("GET /one HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try idle.receiveLine().contains("200 OK"))
+            let busy = try TestSocket.tcp(port: port)
+            try busy.send("GET /two HTTP/1.1\r\n")
+            let late = try TestSocket.tcp(port: port)
+            try supervisor.waitForService("web", "taken") { $0.connections.handed_off == 3 }
             let restarted = try supervisor.baton("restart", "web")
             #expect(restarted.status == .exited(0), "\(restarted.standardError)")
-            try client.send("GET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            #expect(try client.receiveText().contains("GET /two "))
+            #expect(try idle.receiveText().contains("GET /one "))
+            try late.send("GET /three HTTP/1.1\r\nHost: a\r\n\r\n")
+            #expect(try late.receiveText().contains("GET /three "), "and then it is closed")
+            try busy.send("Host: a\r\n\r\n")
+            #expect(try busy.receiveText().contains("GET /two "))
             let service = try supervisor.waitForService("web", "one handler") { $0.handlers.count == 1 }
-            #expect(service.connections.cut == 0 && service.connections.ended == 1)
+            #expect(service.connections.cut == 0 && service.connections.ended == 3)
             supervisor.markBaseline()
         }
     }

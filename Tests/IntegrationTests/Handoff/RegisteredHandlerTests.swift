@@ -140,4 +140,28 @@ import Testing
             handler.die()
         }
     }
+
+    @Test("regression: what waits for an unresponsive handler is sent as soon as it answers, by whatever")
+    func answersAgain() throws {
+        let table = """
+            services:
+              app:
+                listen: "127.0.0.1:0"
+                handoff: {heartbeat: {interval: 50ms, timeout: 150ms}, queue: {size: 10, timeout: 60s}}
+            """
+        try withSupervisor(table) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let ping = try handler.receive().message
+            #expect(ping.kind == .ping)
+            try supervisor.waitForService("app", "silent") { $0.handlers.first?.state == "unresponsive" }
+            let client = try TestSocket.tcp(port: supervisor.port("app"))
+            try supervisor.waitForService("app", "queued") { $0.connections.queued == 1 }
+            try handler.send(HandlerMessage(.pong, id: ping.id))
+            try supervisor.waitForService("app", "sent") { $0.connections.queued == 1 && $0.handlers[0].held == 1 }
+            let baton = try handler.receiveBaton()
+            try handler.done(baton.id)
+            client.close()
+            handler.die()
+        }
+    }
 }

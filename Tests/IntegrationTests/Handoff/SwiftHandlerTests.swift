@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSystem
 import TestSupport
 import Testing
 
@@ -70,6 +71,8 @@ import Testing
             try second.waitForService("app", "ended") { $0.connections.ended == 1 }
             try app.signal(SIGKILL)
             try second.waitForService("app", "idle") { $0.handlers.isEmpty }
+            // It may have been there when the descriptors were first looked at.
+            second.markBaseline()
         }
     }
 
@@ -85,6 +88,24 @@ import Testing
         #expect(app.isRunning)
         try app.signal(SIGKILL)
         #expect(try app.wait() == .signaled(SIGKILL))
+    }
+
+    @Test("regression: a handler that waits for its supervisor waits on when it has no descriptor left")
+    func waitsWithoutDescriptors() throws {
+        let directory = try TemporaryDirectory()
+        let app = try handler("app", in: directory.path("run"), "--reconnect")
+        // The standard three, and the pair that wakes it.
+        #expect(eventually { ProcessView(pid: app.pid).descriptors.count > 4 })
+        let limit = try ResourceLimits.openFiles(of: app.pid)
+        try ResourceLimits.setOpenFiles(.init(soft: 3, hard: limit.hard), of: app.pid)
+        idleInterval(seconds: 1)
+        #expect(ProcessView(pid: app.pid).isAlive)
+        try ResourceLimits.setOpenFiles(limit, of: app.pid)
+        let supervisor = try RunningSupervisor(Self.table, in: directory)
+        try supervisor.waitForService("app", "ready") { $0.handlers.first?.pid == app.pid }
+        try app.signal(SIGKILL)
+        #expect(try app.wait() == .signaled(SIGKILL))
+        try supervisor.stop()
     }
 
     @Test("without the wish to come back, a handler ends with its supervisor: 0 after a drain, else 1")

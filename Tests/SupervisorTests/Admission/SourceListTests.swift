@@ -60,6 +60,10 @@ struct SourceListTests {
         #expect(answer(address, only: domain) == .nameNeeded)
         #expect(answer(address, only: domain, name: .known("a.example.org")) == .admitted)
         #expect(answer(address, only: domain, name: .known("example.org")) == .refused)
+        // Canonically equivalent, and other bytes.
+        let accented = [Source.domain(".\u{e9}.org")]
+        #expect(answer(address, only: accented, name: .known("a.\u{e9}.org")) == .admitted)
+        #expect(answer(address, only: accented, name: .known("a.e\u{301}.org")) == .refused)
         #expect(answer(address, only: domain, name: .none) == .refused)
         #expect(answer(address, only: [.block(address)], no: domain) == .admitted)
         #expect(answer(address, only: block, no: domain, name: .known("a.example.org")) == .refused)

@@ -47,10 +47,37 @@ final class Site: ChannelInboundHandler {
     }
 }
 
+/// On a drain NIO's HTTP pipeline closes connections that are between two requests. A client that has not asked yet is
+/// answered first.
+final class FirstAnswer: ChannelDuplexHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+
+    private var hasAnswered = false
+    private var isQuiescing = false
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard event is ChannelShouldQuiesceEvent, !hasAnswered else {
+            return context.fireUserInboundEventTriggered(event)
+        }
+        isQuiescing = true
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        context.write(data, promise: promise)
+        guard !hasAnswered else { return }
+        hasAnswered = true
+        if isQuiescing { context.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
+    }
+}
+
 @Sendable func configure(_ channel: any Channel, _ connection: Connection) -> EventLoopFuture<Void> {
-    channel.pipeline.configureHTTPServerPipeline(withErrorHandling: true).flatMapThrowing {
+    channel.eventLoop.makeCompletedFuture {
         let peer = (try? connection.peer.description) ?? "unknown"
-        try channel.pipeline.syncOperations.addHandler(Site(connection: connection.number, peer: peer))
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(FirstAnswer())
+        try pipeline.configureHTTPServerPipeline(withErrorHandling: true)
+        try pipeline.addHandler(Site(connection: connection.number, peer: peer))
     }
 }
 

@@ -113,7 +113,9 @@ final class RouteDispatch {
 
     private func reject(_ number: UInt64, _ call: CourierCall, _ rejection: CourierCall.Rejection) {
         guests.note(number, .route, call.explanation(of: rejection))
-        guard let answering = guests.answer(number, call.reject(rejection), patience: Self.answerPatience) else { return }
+        guard let answering = guests.answer(number, call.reject(rejection), patience: Self.answerPatience) else {
+            return
+        }
         guests.setStage(.answering(answering), of: number)
     }
 

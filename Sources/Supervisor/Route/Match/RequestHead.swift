@@ -93,13 +93,13 @@ extension RequestHead {
     private static func hostField(_ line: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
         guard let end = line.firstIndex(of: colon), line[..<end].equalsIgnoringCase("host".utf8) else { return nil }
         let value = line[(end + 1)...].drop(while: isSpace)
-        return value.last.map(isSpace) == true ? value[...(value.lastIndex { !isSpace($0) } ?? value.startIndex)] : value
+        return value[..<(value.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? value.startIndex)]
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
-    /// Without the port; nil where it is none. A name of a user before it is an error, for it is there to deceive (RFC 9110,
-    /// section 4.2.4).
+    /// Without the port; nil where it is none. A name of a user before it is an error, for it is there to deceive
+    /// (RFC 9110, section 4.2.4).
     private static func host(of authority: ArraySlice<UInt8>) -> [UInt8]? {
         guard !authority.contains(where: { $0 == UInt8(ascii: "@") || isSpace($0) }) else { return nil }
         guard authority.first == UInt8(ascii: "[") else {

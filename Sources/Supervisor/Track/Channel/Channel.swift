@@ -4,20 +4,6 @@ internal import HandoffProtocol
 internal import LinuxSystem
 internal import SystemPackage
 
-/// Who is told what comes over a channel.
-protocol ChannelOwner: AnyObject {
-    /// - Parameter carried: As the message's type allows. It is the owner's now; what is not kept is given to
-    ///   `Runtime.closeForeign`.
-    func received(_ message: HandlerMessage, _ carried: CarriedDescriptor<DescriptorBox>, on channel: Channel)
-    func brokeProtocol(_ error: String, on channel: Channel)
-    /// The sign of life of a datagram channel has ended, and somebody still holds its other end.
-    func lostLifeline(of channel: Channel)
-    /// The other end is closed, by everybody who held it. Told once, after everything that was sent before.
-    func hungUp(_ channel: Channel)
-    /// What could not be sent may be tried again.
-    func writable(_ channel: Channel)
-}
-
 /// Our end of a handler's Unix-domain socket: whole messages in and out, nothing decided.
 ///
 /// Where no descriptor is wanted it is read without room for one, so that the kernel drops what is sent.
