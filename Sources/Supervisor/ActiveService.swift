@@ -145,7 +145,11 @@ extension ActiveService {
     /// New handlers first, then the old ones drain. `answer` is called once, now or later.
     func restart(_ answer: @escaping (RestartAnswer) -> Void) {
         if !definition.enabled { return answer(.nothing("it is disabled")) }
-        if isStopping { return answer(.failed("the service stops")) }
+        if isStopping {
+            guard isDone, !isLeaving else { return answer(.failed("the service stops")) }
+            startAgain()
+            return answer(.restarted)
+        }
         if let handoff = dispatcher.handoff { return handoff.supply.restart(answer) }
         guard definition.wait else { return answer(.nothing(restartNote)) }
         let ended = dispatcher.waits.map { $0.restart() }

@@ -350,6 +350,8 @@ extension Supervisor: ControlTarget {
                 answer(.success(["follow": .bool(query.follows)]))
             case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
             case .reload(let dryRun): reloader.reload(why: "asked by a client", dryRun: dryRun, answer: answer)
+            case .restart where isStopping:
+                answer(.failure(ControlError(.failed, "the supervisor is stopping")))
             case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
             case .pause(let names): answer(.success(try ServicePause.pause(services(named: names), among: services)))
             case .resume(let names): answer(.success(ServicePause.resume(try services(named: names))))

@@ -24,6 +24,18 @@ package final class ControlClient {
         return try exchange(line: String(decoding: data, as: UTF8.self))
     }
 
+    /// Sends a request; `answer` reads what comes.
+    package func ask(_ method: String, params: [String: Any] = [:]) throws {
+        let request: [String: Any] = ["method": method, "params": params, "id": 1]
+        let data = try JSONSerialization.data(withJSONObject: request)
+        try socket.send(String(decoding: data, as: UTF8.self) + "\n")
+    }
+
+    package func answer() throws -> [String: Any] {
+        let line = try socket.receiveLine()
+        return try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any] ?? [:]
+    }
+
     /// Says that no request follows, and waits until the supervisor has closed its end: it holds nothing for us then.
     package func finish() throws {
         try socket.finishSending()

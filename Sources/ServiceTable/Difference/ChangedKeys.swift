@@ -21,6 +21,7 @@ extension Service {
         keys.compare("on_stop", \.onStop)
         keys.compare("banner", \.banner)
         keys.compare("log_on", \.logOn)
+        keys.compare("metrics", \.servesMetrics)
         return keys.finish(rest: "others")
     }
 }
@@ -194,6 +195,7 @@ extension ServiceTable {
         keys.compare(\.services) { _, _ in [] }
         keys.compare("runtime_directory", \.runtimeDirectory)
         keys.compare("log.level", \.log.level)
+        keys.compare("log.format", \.log.format)
         keys.compare("log.to", \.log.path)
         keys.compare("control.group", \.controlGroup)
         keys.compare("limits.instances", \.limits.instances)

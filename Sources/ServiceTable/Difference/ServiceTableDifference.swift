@@ -87,6 +87,7 @@ extension Service {
     /// What serves the old one can be told to go by this one.
     package func continues(_ old: Service) -> Bool {
         enabled == old.enabled && wait == old.wait && dispatch.isLike(old.dispatch)
+            && servesMetrics == old.servesMetrics
     }
 
     fileprivate func handlers(after old: Service) -> ServiceDifference.Handlers {

@@ -44,6 +44,14 @@ extension ActiveService {
         if waysAreStopped { dispatcher.retire() }
     }
 
+    /// It was stopped by a person, and is wanted again.
+    func startAgain() {
+        let listeners = definition.boundEndpoints.map { makeListener($0, of: definition) }
+        update(to: definition, listeners: listeners, rolls: false)
+        for listener in listeners { listener.open() }
+        roomChanged()
+    }
+
     private func replaceDispatcher() {
         let former = dispatcher
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)

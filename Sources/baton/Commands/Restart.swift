@@ -6,8 +6,8 @@ struct Restart: BatonCommand {
         abstract: "Start new handlers, then drain the old ones: no connection is lost.",
         discussion: """
             It waits until new handlers serve in place of all old ones; those finish what they hold. When the new \
-            ones do not start, the old ones go on, and the exit code is 1. A failed service is tried again at once. \
-            A wait handler is ended, and started again with the next connection.
+            ones do not start, the old ones go on, and the exit code is 1. A failed service is tried again at once, \
+            and one that was stopped starts again. A wait handler is ended, and started again with the next connection.
             """)
 
     @OptionGroup var supervisor: SupervisorOptions

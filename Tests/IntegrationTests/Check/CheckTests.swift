@@ -114,17 +114,6 @@ import Testing
         #expect(try runProgram(Repository.product("baton"), ["check", file]).status == .exited(78))
     }
 
-    @Test(
-        "what a later version brings is refused as not supported yet, never ignored",
-        arguments: [
-            "{log: {format: json}, services: {e: {listen: 7, internal: echo}}}"
-        ])
-    func laterKeys(_ table: String) throws {
-        let (output, _) = try check(table)
-        #expect(output.status == .exited(78))
-        #expect(output.standardError.contains("not supported yet"))
-    }
-
     @Test("usage errors exit 64")
     func usage() throws {
         #expect(try runProgram(Repository.product("baton"), ["check"]).status == .exited(64))
