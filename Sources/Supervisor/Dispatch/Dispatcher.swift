@@ -135,8 +135,8 @@ final class Dispatcher {
 
     // MARK: Connections
 
-    /// Which way the next connection goes.
-    var way: Way { Router.way(definition.dispatch, handoff?.availability) }
+    /// Which way the next connection goes. A `wait` handler takes none that is accepted already.
+    var way: Way { definition.wait ? .refuse(.noHandler) : Router.way(definition.dispatch, handoff?.availability) }
 
     /// Carries out a decision for an admitted connection, which is told the banner first. Not for `refuse`.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {

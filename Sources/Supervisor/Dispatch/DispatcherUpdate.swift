@@ -52,7 +52,8 @@ extension Dispatcher {
                 self?.forgetFinished()
                 self?.changed()
             }
-            dispatcher.retire { [self] in take($0) }
+            // A `wait` handler takes no connection that is accepted already: handlers of before finish them all.
+            if definition.wait { dispatcher.retire() } else { dispatcher.retire { [self] in take($0) } }
         }
         forgetFinished()
     }

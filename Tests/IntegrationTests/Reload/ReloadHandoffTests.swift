@@ -278,4 +278,15 @@ import Testing
             #expect(counts.accepted == 3 && counts.active == 3 && counts.queued == 0)
         }
     }
+
+    @Test("clients in the queue that a wait handler cannot be given are refused, and counted")
+    func queuedBeforeWait() throws {
+        try withSupervisor("services: {app: {listen: \"127.0.0.1:0\", handoff: {heartbeat: false}}}") { supervisor in
+            let clients = try (0..<2).map { _ in try TestSocket.tcp(port: supervisor.port("app")) }
+            try supervisor.waitForService("app", "queued") { $0.connections.queued == 2 }
+            try supervisor.reload("services: {app: {listen: \"127.0.0.1:0\", wait: true, exec: /bin/cat}}")
+            for client in clients { #expect(try client.receiveToEnd().isEmpty) }
+            #expect(try supervisor.service("app").connections.refused == ["stopping": 2])
+        }
+    }
 }
