@@ -4,6 +4,7 @@ echo    acknowledges, answers "PID CONNECTION TEXT\\n" to the line it reads, end
 poison  like echo, but looks at the first bytes before the ACK and dies of "poison"
 hold    acknowledges and keeps the connection open until its client closes
 silent  never registers
+late    registers when it is asked to end, and exits
 fails   exits at once with status 3
 peek    acknowledges, and dies of "poison" that it only looked at; else like echo
 trap    the first time, by the file that its second argument names: a child of its own holds the channel, and it
@@ -95,6 +96,12 @@ def main():
     if behaviour == 'silent':
         while True:
             select.select([], [], [])
+    if behaviour == 'late':
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        print('waits', file=sys.stderr, flush=True)
+        signal.sigwait([signal.SIGTERM])
+        handler.register()
+        sys.exit(0)
     if behaviour in ('trap', 'escape') and not os.path.exists(sys.argv[2]):
         trap(handler, behaviour == 'escape')
     handler.register()

@@ -227,7 +227,7 @@ final class Listener: EventSource {
         (endpoint, self.owner) = (new, owner)
         self.accepts = accepts
         if !holds.contains(.former) { returned() }
-        release([.noRoom, .closed, .name])
+        release([.noRoom, .closed, .name, .person])
         guard let descriptor else { return [] }
         return LiveSettings.change(descriptor, from: old, to: new, at: address).map { "\(address): \($0)" }
     }

@@ -116,6 +116,9 @@ struct HandlerMachine {
         }
     }
 
+    /// It was asked to end before it had registered: its REGISTER may be on its way, and is no fault.
+    var registersTooLate: Bool { state == .ending && !everRegistered && !brokeProtocol }
+
     /// We asked for its end, so that nothing which dies with it is blamed for it.
     var endsAsAsked: Bool { dismissed || drainAnnounced }
 

@@ -29,6 +29,7 @@ extension Handler {
     ) throws(ProtocolError) {
         heard()
         switch message {
+        case .register where machine.registersTooLate: break
         case .register(let registration):
             guard machine.state == .starting, registration.service == record.name,
                 Self.fits(registration.traits, settings)

@@ -278,4 +278,13 @@ import Testing
         try supervisor.stop()
         #expect(try client.receiveToEnd().isEmpty)
     }
+
+    @Test("regression: a REGISTER that crosses the stop signal breaks no protocol: the handler has its time to exit")
+    func registersTooLate() throws {
+        let supervisor = try RunningSupervisor(table("late", ", start: eager"))
+        _ = try supervisor.log.wait(for: "waits")
+        try supervisor.stop()
+        #expect(!supervisor.log.text.contains("broke the protocol"))
+        #expect(!supervisor.log.text.contains("KILL"))
+    }
 }

@@ -28,6 +28,30 @@ import Testing
         return output.split(separator: " ").dropFirst(2).first.flatMap { Int($0) }
     }
 
+    @Test("regression: a listener that a paused service gives away is not held by the pause")
+    func pausedGivesAway() throws {
+        try withSupervisor("services: {one: {listen: \"127.0.0.1:0\", internal: echo}}") { supervisor in
+            let port = try supervisor.port("one")
+            #expect(try supervisor.baton("pause", "one").status == .exited(0))
+            let client = try TestSocket.tcp(port: port)
+            try supervisor.reload(
+                """
+                services:
+                  one: {listen: "127.0.0.1:0", internal: echo}
+                  two: {listen: "127.0.0.1:\(port)", internal: echo}
+                """)
+            #expect(try client.ask() == "hello")
+            client.close()
+            #expect(try supervisor.status().services.map(\.state) == ["paused", "ready"])
+            #expect(try supervisor.service("one").listeners.map(\.state) == ["paused"])
+            #expect(try supervisor.baton("resume", "one").status == .exited(0))
+            let other = try TestSocket.tcp(port: supervisor.port("one"))
+            #expect(try other.ask() == "hello")
+            other.close()
+            for name in ["one", "two"] { try supervisor.waitForService(name, "done") { $0.connections.active == 0 } }
+        }
+    }
+
     @Test("options change on the bound socket, and go back to what they were when the table no longer says them")
     func options() throws {
         let directory = try TemporaryDirectory()
