@@ -39,9 +39,11 @@ import Testing
             machine: HandlerMachine.Content(
                 state: .ending, everRegistered: true, processEnded: true, channelEnded: true,
                 status: .signaled(9, coreDumped: true), drainAnnounced: true, dismissed: true, brokeProtocol: true),
-            channel: channel, credentials: SavedCredentials(pid: 1, uid: 2, gid: 3, groups: [4]), process: descriptor, instance: instance, ledger: ledger, unacknowledged: [baton],
+            channel: channel, credentials: SavedCredentials(pid: 1, uid: 2, gid: 3, groups: [4]), process: descriptor,
+            instance: instance, ledger: ledger, unacknowledged: [baton],
             held: [baton], traits: 3, ownCapacity: 4, served: 5, restsUntil: .seconds(6), suspect: 7,
-            suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, wasIllegible: true, lastProgress: .seconds(9),
+            suspectSent: .seconds(8), channelIsFull: true, channelIsBroken: true, wasIllegible: true,
+            lastProgress: .seconds(9),
             idleSince: .seconds(10), heartbeat: Heartbeat.Content(lastPing: 1, asked: .seconds(2)),
             heartbeatDue: .seconds(11), startDue: .seconds(12), drainDue: .seconds(13), remnantDue: .seconds(14),
             silentSince: .seconds(16), statusText: "s", lastSign: .seconds(15))
@@ -122,11 +124,13 @@ import Testing
             retired: [ways])
         return SupervisorState(
             program: "p", began: .seconds(1), started: Timestamp(seconds: 9), runningTime: .seconds(2),
-            options: SavedOptions(table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json"), table: [1],
+            options: SavedOptions(
+                table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json"), table: [1],
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
             register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
-            log: [SavedBytes(bytes: [1])], requester: SavedRequester(descriptor: descriptor, id: [1]), services: [service])
+            log: [SavedBytes(bytes: [1])], requester: SavedRequester(descriptor: descriptor, id: [1]),
+            services: [service])
     }()
 
     private static func bytes(_ state: SupervisorState = everything) -> [UInt8] {

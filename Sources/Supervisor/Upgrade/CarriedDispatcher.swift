@@ -45,7 +45,9 @@ extension Dispatcher {
         }
         if let handlers = saved.handoff { try handoff?.resume(handlers, books) }
         for (wait, saved) in zip(waits, saved.waits) { wait.resume(saved, sockets) }
-        formerWaits = saved.formerWaits.map { saved in
+        // Of a service that stops there are no listeners any more, but perhaps the process that has the sockets.
+        formerWaits = (saved.waits.dropFirst(waits.count).filter { $0.instance != nil } + saved.formerWaits).map {
+            saved in
             let wait = makeWait([])
             wait.resume(saved, sockets)
             return wait

@@ -20,7 +20,8 @@ extension Supervisor: UpgradeTarget {
     }
 
     var isAtRest: Bool {
-        !runtime.launchers.isBusy && runtime.names.isAtRest && runtime.notifier?.isAtRest ?? true && registrar?.isAtRest ?? true
+        !runtime.launchers.isBusy && runtime.names.isAtRest && runtime.notifier?.isAtRest ?? true
+            && registrar?.isAtRest ?? true
             && (services + leaving).allSatisfy(\.isAtRest) && !reloader.isBusy
     }
 
@@ -119,7 +120,8 @@ extension Supervisor: UpgradeTarget {
         }
         let listeners = services.flatMap(\.listeners)
         let sockets = Dictionary(
-            listeners.compactMap { listener in listener.descriptor.map { ($0.rawValue, listener) } }) { $1 }
+            listeners.compactMap { listener in listener.descriptor.map { ($0.rawValue, listener) } }
+        ) { $1 }
         for case (let service, let state?) in parts { try service.resume(state, sockets) }
     }
 

@@ -30,22 +30,25 @@ import Testing
 
     @Test("regression: a listener that a paused service gives away is not held by the pause")
     func pausedGivesAway() throws {
-        try withSupervisor("services: {one: {listen: \"127.0.0.1:0\", internal: echo}}") { supervisor in
-            let port = try supervisor.port("one")
+        let directory = try TemporaryDirectory()
+        let (first, second) = (directory.path("first"), directory.path("second"))
+        try withSupervisor(
+            "services: {one: {listen: \"\(first)\", internal: echo}}", in: directory, leakCheck: false
+        ) { supervisor in
             #expect(try supervisor.baton("pause", "one").status == .exited(0))
-            let client = try TestSocket.tcp(port: port)
+            let client = try TestSocket.unix(first)
             try supervisor.reload(
                 """
                 services:
-                  one: {listen: "127.0.0.1:0", internal: echo}
-                  two: {listen: "127.0.0.1:\(port)", internal: echo}
+                  one: {listen: "\(second)", internal: echo}
+                  two: {listen: "\(first)", internal: echo}
                 """)
             #expect(try client.ask() == "hello")
             client.close()
             #expect(try supervisor.status().services.map(\.state) == ["paused", "ready"])
             #expect(try supervisor.service("one").listeners.map(\.state) == ["paused"])
             #expect(try supervisor.baton("resume", "one").status == .exited(0))
-            let other = try TestSocket.tcp(port: supervisor.port("one"))
+            let other = try TestSocket.unix(second)
             #expect(try other.ask() == "hello")
             other.close()
             for name in ["one", "two"] { try supervisor.waitForService(name, "done") { $0.connections.active == 0 } }

@@ -60,12 +60,13 @@ import Testing
 
     @Test("a wait handler of before a reload gives its socket back to whose it is by then")
     func formerWait() throws {
-        let before = "services: {once: {listen: \"127.0.0.1:0\", wait: true, exec: [/bin/sleep, \"300\"]}}"
-        try withSupervisor(before, leakCheck: false) { supervisor in
-            let port = try supervisor.port("once")
-            let client = try TestSocket.tcp(port: port)
+        let directory = try TemporaryDirectory()
+        let path = directory.path("socket")
+        let before = "services: {once: {listen: \"\(path)\", wait: true, exec: [/bin/sleep, \"300\"]}}"
+        try withSupervisor(before, in: directory, leakCheck: false) { supervisor in
+            let client = try TestSocket.unix(path)
             let handler = try supervisor.onlyHandler()
-            try supervisor.reload("services: {echo: {listen: \"127.0.0.1:\(port)\", internal: echo}}")
+            try supervisor.reload("services: {echo: {listen: \"\(path)\", internal: echo}}")
             #expect(try supervisor.service("echo").listeners[0].state == "waiting")
             try supervisor.upgrade()
             #expect(try supervisor.service("echo").listeners[0].state == "waiting")
