@@ -129,7 +129,8 @@ let package = Package(
         .testTarget(
             name: "BatonHandlerTests",
             dependencies: [
-                "BatonHandler", "BatonNIO", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", "TestSupport", lifecycle,
+                "BatonHandler", "BatonNIO", "BatonServiceLifecycle", "HandoffProtocol", "LinuxSystem", "TestSupport",
+                lifecycle,
                 logging, nioCore, nioPosix,
             ],
             swiftSettings: testing),

@@ -3,7 +3,7 @@ internal import LinuxSystem
 // As CodedValues.swift: the field lists of what says who may come in.
 
 extension AdmissionSettings: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.list(&onlyFrom)
         coder.array(&noAccess)
         coder.array(&accessTimes)
@@ -23,7 +23,7 @@ extension AdmissionSettings: Coded {
     }
 }
 
-extension TableCoder {
+extension FieldCoder {
     /// A list that may be missing, which is not the same as empty.
     fileprivate mutating func list<Element: Coded>(_ value: inout [Element]?) {
         var present = value != nil
@@ -41,7 +41,7 @@ extension TableCoder {
 extension Source: Coded {
     init() { self = .block(AddressBlock()) }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let number =
             switch self {
             case .block: 0
@@ -72,7 +72,7 @@ extension Source: Coded {
 }
 
 extension AddressBlock: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.flag(&isIPv4)
         coder.integer(&high)
         coder.integer(&low)
@@ -83,7 +83,7 @@ extension AddressBlock: Coded {
 }
 
 extension AccessTime: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&days)
         coder.integer(&begin)
         coder.integer(&end)
@@ -92,7 +92,7 @@ extension AccessTime: Coded {
 }
 
 extension SourcePrefix: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&ipv4)
         coder.integer(&ipv6)
         guard (0...32).contains(ipv4), (0...128).contains(ipv6) else { return coder.reject() }
@@ -100,7 +100,7 @@ extension SourcePrefix: Coded {
 }
 
 extension RateLimit: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&count)
         coder.value(&interval)
         coder.integer(&burst)
@@ -109,7 +109,7 @@ extension RateLimit: Coded {
 }
 
 extension ProxyProtocol: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.array(&from)
         coder.enumeration(&version)
         coder.enumeration(&others)

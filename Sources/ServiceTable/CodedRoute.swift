@@ -1,7 +1,7 @@
 // As CodedValues.swift: the field lists of a route.
 
 extension Route: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&timeout)
         coder.integer(&mostBytes)
         coder.array(&rules)
@@ -12,7 +12,7 @@ extension Route: Coded {
 
 extension Route.Rule: Coded {
     init() { self.init(match: .ssh, target: "") }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&match)
         coder.text(&target)
     }
@@ -20,7 +20,7 @@ extension Route.Rule: Coded {
 
 extension Route.Match: Coded {
     init() { self = .ssh }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let number =
             switch self {
             case .ssh: 0
@@ -59,5 +59,5 @@ extension Route.Match: Coded {
 }
 
 extension UInt8: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.octet(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.octet(&self) }
 }

@@ -1,5 +1,5 @@
 extension SocketOptions: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&backlog)
         coder.flag(&reusePort)
         coder.flag(&freeBind)
@@ -27,7 +27,7 @@ extension SocketOptions: Coded {
 }
 
 extension SocketOptions.KeepAlive: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&isOn)
         coder.optional(&idle)
         coder.optional(&interval)
@@ -36,7 +36,7 @@ extension SocketOptions.KeepAlive: Coded {
 }
 
 extension MulticastGroup: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&address)
         coder.optional(&interface)
     }

@@ -4,31 +4,31 @@ package import LinuxSystem
 // the round trip of a table that sets everything is what the tests watch.
 
 extension Int: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.integer(&self) }
 }
 
 extension UInt32: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.integer(&self) }
 }
 
 extension UInt64: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.integer(&self) }
 }
 
 extension Bool: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.flag(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.flag(&self) }
 }
 
 extension String: Coded {
-    mutating func code(with coder: inout TableCoder) { coder.text(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.text(&self) }
 }
 
 extension Duration: Coded {
     init() { self = .zero }
-    mutating func code(with coder: inout TableCoder) { coder.duration(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.duration(&self) }
 }
 
-extension TableCoder {
+extension FieldCoder {
     /// An enumeration without payload: the place among its cases.
     package mutating func enumeration<Value: CaseIterable & Equatable>(_ value: inout Value) {
         let cases = Array(Value.allCases)
@@ -50,7 +50,7 @@ extension TableCoder {
 }
 
 extension ServiceTable: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&file)
         coder.optional(&runtimeDirectory)
         coder.enumeration(&log.level)
@@ -66,7 +66,7 @@ extension ServiceTable: Coded {
 
 extension ConfigurationFault: Coded {
     init() { self.init(file: "", message: "") }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&file)
         coder.integer(&line)
         coder.integer(&column)
@@ -77,7 +77,7 @@ extension ConfigurationFault: Coded {
 }
 
 extension Service: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&name)
         coder.flag(&enabled)
         coder.array(&endpoints)
@@ -106,7 +106,7 @@ extension Service: Coded {
 
 extension Backoff: Coded {
     init() { self.init(first: .zero, longest: .zero) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&first)
         coder.value(&longest)
     }
@@ -114,7 +114,7 @@ extension Backoff: Coded {
 
 extension Dispatch: Coded {
     init() { self = .internal(.discard) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let number =
             switch self {
             case .exec: 0
@@ -151,14 +151,14 @@ extension Dispatch: Coded {
 }
 
 extension Program: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&path)
         coder.array(&arguments)
     }
 }
 
 extension Handoff: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&program)
         coder.optional(&fallback)
         coder.enumeration(&start)
@@ -185,7 +185,7 @@ extension Handoff: Coded {
 }
 
 extension Handoff.Pool: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&least)
         coder.optional(&most)
         coder.value(&idle)
@@ -193,7 +193,7 @@ extension Handoff.Pool: Coded {
 }
 
 extension Handoff.Heartbeat: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&interval)
         coder.value(&timeout)
     }
@@ -201,11 +201,11 @@ extension Handoff.Heartbeat: Coded {
 
 extension Handoff.Unresponsive: Coded {
     init() { self = .kill }
-    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.enumeration(&self) }
 }
 
 extension Handoff.Registration: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let number =
             switch self {
             case .standard: 0
@@ -222,7 +222,7 @@ extension Handoff.Registration: Coded {
 }
 
 extension ProcessSettings: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&credentials)
         coder.integer(&umask)
         coder.text(&directory)
@@ -245,7 +245,7 @@ extension ProcessSettings: Coded {
 
 extension Credentials: Coded {
     init() { self.init(user: nil, gid: 0, groups: []) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&user)
         coder.integer(&gid)
         coder.array(&groups)
@@ -254,7 +254,7 @@ extension Credentials: Coded {
 
 extension UserAccount: Coded {
     init() { self.init(name: "", uid: 0, gid: 0, home: "", shell: "") }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&name)
         coder.integer(&uid)
         coder.integer(&gid)
@@ -264,14 +264,14 @@ extension UserAccount: Coded {
 }
 
 extension EnvironmentVariable: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&name)
         coder.text(&value)
     }
 }
 
 extension ResourceLimit: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.enumeration(&resource)
         coder.optional(&value)
     }
@@ -279,7 +279,7 @@ extension ResourceLimit: Coded {
 
 extension StandardError: Coded {
     init() { self = .log }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let number =
             switch self {
             case .log: 0
@@ -296,7 +296,7 @@ extension StandardError: Coded {
 }
 
 extension Endpoint: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&name)
         coder.enumeration(&kind)
         coder.value(&address)
@@ -308,7 +308,7 @@ extension Endpoint: Coded {
 
 extension SocketAddress: Coded {
     init() { self = .ipv4(.any, port: 0) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let blanks: [SocketAddress] = [
             .ipv4(.any, port: 0), .ipv6(.any, port: 0, scope: 0), .unix(path: ""), .abstract(name: ""),
             .vsock(cid: 0, port: 0),

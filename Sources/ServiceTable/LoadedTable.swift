@@ -15,7 +15,7 @@ package struct LoadedTable: Hashable, Sendable {
 
     /// The bytes for the pipe from the loader, and for the program that takes over.
     package func encoded() -> [UInt8] {
-        var coder = TableCoder(version: Self.version)
+        var coder = FieldCoder(version: Self.version)
         var copy = self
         copy.code(with: &coder)
         return coder.bytes
@@ -23,7 +23,7 @@ package struct LoadedTable: Hashable, Sendable {
 
     /// Reads what `encoded` wrote; any other bytes fail, none trap.
     package init(decoding bytes: [UInt8]) throws(DecodingFailure) {
-        var coder = TableCoder(reading: bytes)
+        var coder = FieldCoder(reading: bytes)
         self.init(table: nil, faults: [])
         code(with: &coder)
         coder.expectEnd()
@@ -32,11 +32,11 @@ package struct LoadedTable: Hashable, Sendable {
 
     /// The bytes are no table that this build knows.
     package struct DecodingFailure: Error, Hashable, Sendable, CustomStringConvertible {
-        let reason: TableCoder.Failure
+        let reason: FieldCoder.Failure
         package var description: String { "the loader's table cannot be read: \(reason)" }
     }
 
-    private mutating func code(with coder: inout TableCoder) {
+    private mutating func code(with coder: inout FieldCoder) {
         coder.magic("baton table\n")
         coder.version(known: Self.version...Self.version)
         coder.optional(&table)

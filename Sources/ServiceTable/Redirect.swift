@@ -21,7 +21,7 @@ package enum ProxyHeaderVersion: String, Hashable, Sendable, CaseIterable {
 }
 
 extension Redirect: Coded {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.array(&addresses)
         coder.optional(&proxyHeader)
     }
@@ -29,5 +29,5 @@ extension Redirect: Coded {
 
 extension ProxyHeaderVersion: Coded {
     init() { self = .v1 }
-    mutating func code(with coder: inout TableCoder) { coder.enumeration(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.enumeration(&self) }
 }

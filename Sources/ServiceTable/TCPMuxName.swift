@@ -31,7 +31,7 @@ package struct TCPMuxName: Hashable, Sendable {
 
 extension TCPMuxName: Coded {
     init() { self.init(name: "", answers: false) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&name)
         coder.flag(&answers)
     }

@@ -31,12 +31,12 @@ package final class Supervisor {
     private var hosts: HostWatch?
     private(set) lazy var reloader = Reloader(options.table, runtime: runtime, target: self)
     var stopBegan: Duration?
-    private var stopReason: String?
+    var stopReason: String?
     private var stopTimer: TimerID?
     private var isFinishing = false
     private var exitStatus: Int32 = 0
     var isUpgrading = false
-    private var awaitingStop: [(services: [ActiveService], answer: (Result<JSON, ControlError>) -> Void)] = []
+    var awaitingStop: [(services: [ActiveService], answer: (Result<JSON, ControlError>) -> Void)] = []
 
     /// sysexits.h: the table has faults.
     private static let faultsStatus: Int32 = 78
@@ -96,21 +96,6 @@ package final class Supervisor {
                 resource: ResourceLimits.openFilesNumber, soft: openFiles.soft, hard: openFiles.hard)
         ]
         return plan
-    }
-
-    /// What the service manager has said and passed, and what it is told.
-    private func listen(to manager: ManagerEnvironment, _ passed: [InheritedDescriptor]) {
-        let notifier = Notifier(manager, loop: loop)
-        notifier?.summary = { [unowned self] in summary.text }
-        notifier?.failed = { [unowned self] in report(.impaired(what: "NOTIFY_SOCKET", error: "\($0)")) }
-        runtime.events.happened = { [weak notifier] in notifier?.somethingHappened() }
-        runtime.notifier = notifier
-        runtime.listenerStore = ListenerStore(passed, keeper: notifier, limit: manager.storeLimit)
-        runtime.listenerStore.report = { [unowned self] in report($0) }
-    }
-
-    private var summary: SupervisorSummary {
-        services.reduce(into: SupervisorSummary(stopping: stopReason)) { $1.add(to: &$0) }
     }
 
     // MARK: Beginning
@@ -270,7 +255,7 @@ package final class Supervisor {
     var isStopping: Bool { stopBegan != nil }
 
     /// Takes no more; running work goes on for `drain`, or as long as the table says.
-    private func stop(why: String, drain: Duration? = nil) {
+    func stop(why: String, drain: Duration? = nil) {
         guard stopBegan == nil else { return }
         report(.stopping(why: why))
         stopReason = why
@@ -282,7 +267,7 @@ package final class Supervisor {
         serviceStopped()
     }
 
-    private func end(firmly: Bool) {
+    func end(firmly: Bool) {
         for service in services + leaving { service.end(firmly: firmly) }
         serviceStopped()
     }
@@ -322,87 +307,5 @@ package final class Supervisor {
                 loop.stop()
             }
         }
-    }
-}
-
-extension Supervisor: SignalTarget {
-    func received(_ signal: Int32) {
-        switch signal {
-        case SIGCHLD: runtime.instances.reap()
-        case SIGTERM, SIGINT:
-            if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
-        case SIGHUP: reloader.reload(why: "SIGHUP")
-        case SIGUSR1: runtime.events.reopen()
-        case SIGUSR2: upgrade { _ in }
-        default: report(.impaired(what: "SIG\(SignalName.of(signal))", error: "not supported yet"))
-        }
-    }
-}
-
-extension Supervisor: ControlTarget {
-    func perform(_ method: ControlRequest.Method, answer: @escaping (Result<JSON, ControlError>) -> Void) {
-        do {
-            switch method {
-            case .status(let names): answer(.success(status(of: try services(named: names)).json))
-            case .connections(let names): answer(.success(ConnectionCensus.list(try services(named: names)).json))
-            case .events(let query):
-                _ = try services(named: method.services)
-                answer(.success(["follow": .bool(query.follows)]))
-            case .stop(let names, let drain): try stop(services(named: names), all: names.isEmpty, drain, answer)
-            case .reload(let dryRun): reloader.reload(why: "asked by a client", dryRun: dryRun, answer: answer)
-            case .restart where isStopping:
-                answer(.failure(ControlError(.failed, "the supervisor is stopping")))
-            case .restart(let names): ServiceRestart.begin(try services(named: names), answer: answer)
-            case .pause(let names): answer(.success(try ServicePause.pause(services(named: names), among: services)))
-            case .resume(let names): answer(.success(ServicePause.resume(try services(named: names))))
-            case .upgrade: upgrade(answer: answer)
-            case .metrics: runtime.metrics.render { answer(.success(["text": .string($0.string)])) }
-            }
-        } catch {
-            answer(.failure(error))
-        }
-    }
-
-    private func services(named names: [String]) throws(ControlError) -> [ActiveService] {
-        let all = services + leaving
-        let chosen = Set(names)
-        if let stranger = chosen.subtracting(all.map(\.definition.name)).min() {
-            throw ControlError(.noSuchService, "there is no service \(stranger.printable())")
-        }
-        return names.isEmpty ? all : all.filter { chosen.contains($0.definition.name) }
-    }
-
-    private func status(of services: [ActiveService]) -> SupervisorStatus {
-        var status = SupervisorStatus(
-            version: BatonVersion.text, pid: Int(CurrentProcess.pid), uptime: loop.now - began, table: table.file,
-            state: stopBegan == nil ? .running : .stopping,
-            openFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0), services: services.map(\.status))
-        status.notificationsDropped = runtime.notifications?.dropped ?? 0
-        return status
-    }
-
-    private func stop(
-        _ chosen: [ActiveService], all: Bool, _ drain: Duration?,
-        _ answer: @escaping (Result<JSON, ControlError>) -> Void
-    ) throws(ControlError) {
-        if all {
-            answer(.success(["stopping": true]))
-            return stop(why: "asked by a client", drain: drain)
-        }
-        awaitingStop.append((chosen, answer))
-        for service in chosen {
-            service.stop(why: "asked by a client")
-            service.end(at: loop.now + (drain ?? table.limits.stopTimeout))
-        }
-        serviceStopped()
-    }
-}
-
-extension Supervisor: MetricsSource {
-    var metrics: MetricsText.Supervisor {
-        MetricsText.Supervisor(
-            version: BatonVersion.text, started: started, openFiles: CurrentProcess.openFiles,
-            mostOpenFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0),
-            notificationsDropped: runtime.notifications?.dropped ?? 0)
     }
 }

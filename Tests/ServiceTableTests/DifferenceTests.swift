@@ -81,7 +81,7 @@ struct DifferenceTests {
 
     @Test("every field that a table can have is some key's")
     func everyField() throws {
-        let full = try #require(TableCoderTests.everything.table)
+        let full = try #require(FieldCoderTests.everything.table)
         for service in full.services {
             var bare = Service(name: service.name)
             // Of the same way, so that what it says about it is compared as well.

@@ -8,10 +8,10 @@ internal import SystemPackage
 protocol Saved {
     /// A value to read into.
     init()
-    mutating func code(with coder: inout TableCoder)
+    mutating func code(with coder: inout FieldCoder)
 }
 
-extension TableCoder {
+extension FieldCoder {
     mutating func value(_ value: inout some Saved) {
         value.code(with: &self)
     }
@@ -26,34 +26,34 @@ extension TableCoder {
 }
 
 extension Int: Saved {
-    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.integer(&self) }
 }
 
 extension Int32: Saved {
-    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.integer(&self) }
 }
 
 extension UInt64: Saved {
-    mutating func code(with coder: inout TableCoder) { coder.integer(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.integer(&self) }
 }
 
 extension String: Saved {
-    mutating func code(with coder: inout TableCoder) { coder.text(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.text(&self) }
 }
 
 extension Duration: Saved {
     init() { self = .zero }
-    mutating func code(with coder: inout TableCoder) { coder.duration(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.duration(&self) }
 }
 
 extension SocketAddress: Saved {
     init() { self = .unix(path: "") }
-    mutating func code(with coder: inout TableCoder) { coder.address(&self) }
+    mutating func code(with coder: inout FieldCoder) { coder.address(&self) }
 }
 
 extension Timestamp: Saved {
     init() { self.init(seconds: 0) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&seconds)
         coder.integer(&nanoseconds)
     }
@@ -61,7 +61,7 @@ extension Timestamp: Saved {
 
 extension ExitStatus: Saved {
     init() { self = .exited(0) }
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         var signal: Int32?
         var status: Int32 = 0
         var dumped = false
@@ -80,7 +80,7 @@ extension ExitStatus: Saved {
 struct SavedBytes: Saved {
     var bytes: [UInt8] = []
 
-    mutating func code(with coder: inout TableCoder) { coder.data(&bytes) }
+    mutating func code(with coder: inout FieldCoder) { coder.data(&bytes) }
 }
 
 /// The number of an open descriptor, which stays what it was; its owner keeps it until the program is another, and in
@@ -94,7 +94,7 @@ struct SavedDescriptor: Saved {
         number = descriptor.rawValue
     }
 
-    mutating func code(with coder: inout TableCoder) { coder.descriptor(&number) }
+    mutating func code(with coder: inout FieldCoder) { coder.descriptor(&number) }
 
     /// To be called once.
     func adopt() -> OwnedDescriptor { OwnedDescriptor(adopting: number) }

@@ -9,7 +9,7 @@ struct SavedPlace: Saved {
     /// In `limits.instances`.
     var isInstance = false
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.flag(&isInService)
         coder.optional(&source)
         coder.flag(&isInstance)
@@ -19,7 +19,7 @@ struct SavedPlace: Saved {
 extension SourceKey: Saved {
     init() { self = .nobody }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         let number =
             switch self {
             case .nobody: 0
@@ -60,7 +60,7 @@ struct SavedOrigin: Saved {
     var deliveries = 0
     var place: SavedPlace?
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&number)
         coder.address(&peer)
         coder.enumeration(&kind)
@@ -113,7 +113,7 @@ struct SavedConnection: Saved {
         self.origin = origin.saved
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&descriptor)
         coder.value(&origin)
     }
@@ -131,7 +131,7 @@ struct SavedBaton: Saved {
     var queuedSince: Duration?
     var traffic: SavedTraffic?
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&descriptor)
         coder.value(&origin)
         coder.flag(&wasSentBefore)
@@ -150,7 +150,7 @@ struct SavedTraffic: Saved {
     var written: Int64 = 0
     var inFlight = 0
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&read)
         coder.integer(&written)
         coder.integer(&inFlight)

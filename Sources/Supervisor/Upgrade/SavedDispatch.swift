@@ -11,13 +11,13 @@ struct SavedExec: Saved {
         var instance = SavedInstance()
         var origin = SavedOrigin()
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.value(&instance)
             coder.value(&origin)
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.array(&running)
         coder.array(&bridges)
     }
@@ -34,7 +34,7 @@ struct SavedWait: Saved {
     /// Numbers of the sockets that its process has and that are other services' by now.
     var lent: [Int32] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&instance)
         coder.optional(&notifying)
         coder.value(&trigger)
@@ -53,7 +53,7 @@ struct SavedNotifying: Saved {
     var timeout: Duration?
     var lastSign = Duration.zero
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.maybe(&state, blank: .ready) { $1.enumeration(&$0) }
         coder.maybe(&said, blank: .ready) { $1.enumeration(&$0) }
         coder.optional(&status)
@@ -67,7 +67,7 @@ struct SavedInternal: Saved {
     var connection = SavedConnection()
     var progress = SavedProgress()
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&connection)
         coder.value(&progress)
     }
@@ -80,7 +80,7 @@ struct SavedProgress: Saved {
     var lastMove = Duration.zero
     var lingerDue: Duration?
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&exchange)
         coder.value(&traffic)
         coder.duration(&lastMove)
@@ -91,7 +91,7 @@ struct SavedProgress: Saved {
 extension Traffic: Saved {
     init() { self.init(received: 0) }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&received)
         coder.integer(&sent)
     }
@@ -104,7 +104,7 @@ struct SavedRedirect: Saved {
     var connecting: [SavedConnection] = []
     var relays: [SavedRelay] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&preferred)
         coder.array(&connecting)
         coder.array(&relays)
@@ -128,7 +128,7 @@ struct SavedRelay: Saved {
         var isUnix = false
         var isProgram = false
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.value(&descriptor)
             coder.flag(&isUnix)
             coder.flag(&isProgram)
@@ -141,14 +141,14 @@ struct SavedRelay: Saved {
         var bytes: [UInt8] = []
         var held = 0
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.array(&pipe)
             coder.data(&bytes)
             coder.integer(&held)
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&origin)
         coder.value(&client)
         coder.value(&target)
@@ -164,7 +164,7 @@ struct SavedRelay: Saved {
 extension RelayMachine: Saved {
     init() { self.init(held: 0) }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.flag(&client.isBroken)
         coder.flag(&target.isBroken)
         coder.value(&fromClient)
@@ -174,7 +174,7 @@ extension RelayMachine: Saved {
 }
 
 extension RelayMachine.Way: Saved {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&held)
         coder.flag(&inputEnded)
         coder.flag(&isOver)

@@ -40,7 +40,7 @@ struct SavedHandler: Saved {
     var statusText = ""
     var lastSign = Duration.zero
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&number)
         coder.integer(&slot)
         coder.integer(&pid)
@@ -77,7 +77,7 @@ struct SavedHandler: Saved {
 }
 
 extension BatonLedger<UInt64>.Content: Saved {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.flag(&sendsDone)
         coder.integer(&lastSent)
         coder.integer(&acknowledged)
@@ -86,7 +86,7 @@ extension BatonLedger<UInt64>.Content: Saved {
     }
 }
 
-extension TableCoder {
+extension FieldCoder {
     fileprivate mutating func pair(_ pair: inout (id: UInt64, connection: UInt64)) {
         integer(&pair.id)
         integer(&pair.connection)
@@ -99,7 +99,7 @@ extension Heartbeat {
         var lastPing: UInt64 = 0
         var asked: Duration?
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.integer(&lastPing)
             coder.optional(&asked)
         }
@@ -118,7 +118,7 @@ extension HandlerMachine {
         var dismissed = false
         var brokeProtocol = false
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.enumeration(&state)
             coder.flag(&everRegistered)
             coder.flag(&processEnded)
@@ -138,7 +138,7 @@ struct SavedCredentials: Saved {
     var gid: UInt32 = 0
     var groups: [UInt32] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&pid)
         coder.integer(&uid)
         coder.integer(&gid)
@@ -155,7 +155,7 @@ struct SavedInstance: Saved {
     /// When `runtime_limit` or, once it was terminated, the grace is over.
     var due: Duration?
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&pid)
         coder.value(&started)
         coder.duration(&since)
@@ -185,7 +185,7 @@ struct SavedChannel: Saved {
         var last: UInt16 = MessageType.register.rawValue
         var isCutShort = false
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.data(&bytes)
             coder.list(&arrived, blank: nil) { $1.optional(&$0) }
             coder.integer(&last)
@@ -193,7 +193,7 @@ struct SavedChannel: Saved {
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&descriptor)
         coder.flag(&takesDescriptors)
         coder.array(&unsent)

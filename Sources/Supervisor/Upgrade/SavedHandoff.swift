@@ -8,7 +8,7 @@ struct SavedHandoff: Saved {
     var balance: UInt64 = 0
     var supply = SavedSupply()
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.array(&queue)
         coder.array(&handlers)
         coder.integer(&balance)
@@ -35,13 +35,13 @@ struct SavedSupply: Saved {
         var old: [UInt64] = []
         var replacements: [UInt64] = []
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.array(&old)
             coder.array(&replacements)
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&policy)
         coder.value(&pool)
         coder.enumeration(&stage)
@@ -58,7 +58,7 @@ extension RestartPolicy {
         var failures: [Duration] = []
         var streak = 0
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.array(&failures)
             coder.integer(&streak)
         }
@@ -72,7 +72,7 @@ extension PoolPolicy {
         var surplusSince: Duration?
         var spare: UInt64?
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.integer(&wanted)
             coder.flag(&isAsleep)
             coder.optional(&surplusSince)
@@ -86,7 +86,7 @@ extension TriggerPolicy {
         var failures: [Duration] = []
         var pauses = 0
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.array(&failures)
             coder.integer(&pauses)
         }

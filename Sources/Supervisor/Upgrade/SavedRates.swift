@@ -9,13 +9,13 @@ struct SavedRates: Saved {
         var key = SourceKey.nobody
         var bucket = TokenBucket()
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.value(&key)
             coder.duration(&bucket.fullAt)
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.duration(&all.fullAt)
         coder.array(&bySource)
     }

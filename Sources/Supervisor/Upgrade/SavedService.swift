@@ -25,7 +25,7 @@ struct SavedService: Saved {
     /// Those of before a reload, which finish what they have.
     var retired: [SavedWays] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.data(&leaving)
         coder.text(&name)
         coder.flag(&isStopping)
@@ -60,7 +60,7 @@ struct SavedWays: Saved {
     /// Connections of `route` or tcpmux.
     var guests: [SavedGuest] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.data(&definition)
         coder.optional(&standardError)
         coder.array(&banner)
@@ -91,7 +91,7 @@ struct SavedRecord: Saved {
         var detail: String?
         var time = Timestamp()
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.text(&reason)
             coder.integer(&number)
             coder.address(&peer)
@@ -100,7 +100,7 @@ struct SavedRecord: Saved {
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&counters)
         coder.value(&timings)
         coder.optional(&lastFailure)
@@ -112,7 +112,7 @@ struct SavedRecord: Saved {
 extension Crash: Saved {
     init() { self.init(handler: nil, pid: 0, reason: "", connection: nil, peer: nil, time: Timestamp()) }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&handler)
         coder.integer(&pid)
         coder.text(&reason)
@@ -123,7 +123,7 @@ extension Crash: Saved {
 }
 
 extension Timings: Saved {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&handoff)
         coder.value(&queue)
         coder.value(&spawn)
@@ -131,7 +131,7 @@ extension Timings: Saved {
 }
 
 extension Histogram: Saved {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         var buckets = buckets
         var sum = sum
         coder.list(&buckets, blank: (nil, 0)) {
@@ -146,7 +146,7 @@ extension Histogram: Saved {
 }
 
 extension ConnectionCounters: Saved {
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&active)
         coder.integer(&accepted)
         coder.integer(&queued)
@@ -162,7 +162,7 @@ extension ConnectionCounters: Saved {
     }
 }
 
-extension TableCoder {
+extension FieldCoder {
     /// By name, so that a reason may come or go.
     fileprivate mutating func counts<Reason: RawRepresentable<String>>(_ counts: inout ReasonCounts<Reason>) {
         var named = counts.present.map { (name: $0.reason.rawValue, count: $0.count) }
@@ -177,7 +177,7 @@ extension TableCoder {
 extension StartFailure: Saved {
     init() { self.init(stage: "", error: "", time: Timestamp()) }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&stage)
         coder.text(&error)
         coder.value(&time)
@@ -193,7 +193,7 @@ struct SavedListener: Saved {
     var retry: Duration?
     var keeping = ListenerStore.Keeping.nobody
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.optional(&descriptor)
         coder.optional(&lastAddress)
         coder.integer(&failures)
@@ -205,7 +205,7 @@ struct SavedListener: Saved {
 extension ListenerStore.Keeping: Saved {
     init() { self = .nobody }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         var name: String?
         var isOfUnit = self == .unit
         if case .stored(let stored) = self { name = stored }
@@ -226,13 +226,13 @@ struct SavedStandardError: Saved {
         var pid: Int32 = 0
         var bytes: [UInt8] = []
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.integer(&pid)
             coder.data(&bytes)
         }
     }
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&ours)
         coder.optional(&theirs)
         coder.array(&lines)
@@ -244,7 +244,7 @@ struct SavedArrival: Saved {
     /// When the header is to be complete.
     var due = Duration.zero
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&connection)
         coder.duration(&due)
     }
@@ -255,7 +255,7 @@ struct SavedBanner: Saved {
     var rest: [UInt8] = []
     var due = Duration.zero
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&connection)
         coder.data(&rest)
         coder.duration(&due)
@@ -269,7 +269,7 @@ struct SavedLingering: Saved {
     var left = 0
     var due = Duration.zero
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.integer(&number)
         coder.value(&descriptor)
         coder.integer(&left)
@@ -289,7 +289,7 @@ struct SavedGuest: Saved {
     /// What it is being told.
     var answer: SavedProgress?
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&connection)
         coder.flag(&isRefused)
         coder.flag(&isGreeted)

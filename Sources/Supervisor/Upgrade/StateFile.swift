@@ -23,7 +23,7 @@ struct StateFile {
 
     init(_ state: SupervisorState, formerProgram: FileDescriptor) {
         self.formerProgram = formerProgram.rawValue
-        var coder = TableCoder(version: SupervisorState.version)
+        var coder = FieldCoder(version: SupervisorState.version)
         coder.version(known: SupervisorState.oldestVersion...SupervisorState.version)
         var state = state
         state.code(with: &coder)
@@ -32,14 +32,14 @@ struct StateFile {
     }
 
     init(reading bytes: [UInt8]) throws(Unreadable) {
-        var coder = TableCoder(reading: bytes)
+        var coder = FieldCoder(reading: bytes)
         code(with: &coder)
         coder.expectEnd()
         if let failure = coder.failure { throw Unreadable(why: "the state cannot be read: \(failure)") }
     }
 
     var bytes: [UInt8] {
-        var coder = TableCoder()
+        var coder = FieldCoder()
         var copy = self
         copy.code(with: &coder)
         return coder.bytes
@@ -47,7 +47,7 @@ struct StateFile {
 
     /// Reads the state; nothing is adopted by that.
     func state() throws(Unreadable) -> SupervisorState {
-        var coder = TableCoder(reading: body)
+        var coder = FieldCoder(reading: body)
         coder.version(known: SupervisorState.oldestVersion...SupervisorState.version)
         var state = SupervisorState()
         state.code(with: &coder)
@@ -56,7 +56,7 @@ struct StateFile {
         return state
     }
 
-    private mutating func code(with coder: inout TableCoder) {
+    private mutating func code(with coder: inout FieldCoder) {
         coder.magic("baton state\n")
         coder.integer(&formerProgram)
         coder.array(&descriptors)

@@ -35,7 +35,7 @@ struct SupervisorState: Saved {
     var requester: SavedRequester?
     var services: [SavedService] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&program)
         coder.duration(&began)
         coder.value(&started)
@@ -67,7 +67,7 @@ struct SavedOptions: Saved {
     var logLevel: String?
     var logFormat: String?
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&table)
         coder.flag(&isFile)
         coder.optional(&runtimeDirectory)
@@ -83,7 +83,7 @@ struct SavedFiles: Saved {
     var lock = SavedDescriptor()
     var wasMade = false
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.text(&path)
         coder.value(&directory)
         coder.value(&lock)
@@ -97,7 +97,7 @@ struct SavedRequester: Saved {
     /// As JSON; empty where there was none.
     var id: [UInt8] = []
 
-    mutating func code(with coder: inout TableCoder) {
+    mutating func code(with coder: inout FieldCoder) {
         coder.value(&descriptor)
         coder.data(&id)
     }

@@ -104,7 +104,7 @@ extension InternalExchange {
         var inputEnded = false
         var lingerBytes = 0
 
-        mutating func code(with coder: inout TableCoder) {
+        mutating func code(with coder: inout FieldCoder) {
             coder.enumeration(&service)
             coder.data(&output)
             coder.flag(&inputEnded)

@@ -4,7 +4,7 @@ import Testing
 @testable import ServiceTable
 
 @Suite("the bytes between loader and supervisor")
-struct TableCoderTests {
+struct FieldCoderTests {
     /// A table in which no field has its default.
     static let everything: LoadedTable = {
         var exec = Service(name: "exec", enabled: false, style: .systemd, wait: true, instances: 7, onStop: .leave)

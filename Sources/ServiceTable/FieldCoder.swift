@@ -3,7 +3,7 @@ protocol Coded {
     /// A value to read into.
     init()
     /// Visits every field in order: written when the coder writes, replaced when it reads.
-    mutating func code(with coder: inout TableCoder)
+    mutating func code(with coder: inout FieldCoder)
 }
 
 /// Writes values to bytes, or reads them back: from one process to another, or from one program to the next.
@@ -11,7 +11,7 @@ protocol Coded {
 /// Integers are little endian, 64 bits wide; a string is its length and its UTF-8. Reading is bounded by
 /// the bytes at hand, whatever they claim. The first failure sticks: nothing more is read after it, and
 /// fields keep what they had.
-package struct TableCoder {
+package struct FieldCoder {
     package private(set) var bytes: [UInt8]
     package private(set) var failure: Failure?
     package let writes: Bool
@@ -119,7 +119,7 @@ package struct TableCoder {
 
     /// A length, and so many elements.
     package mutating func list<Element>(
-        _ value: inout [Element], blank: @autoclosure () -> Element, _ code: (inout Element, inout TableCoder) -> Void
+        _ value: inout [Element], blank: @autoclosure () -> Element, _ code: (inout Element, inout FieldCoder) -> Void
     ) {
         guard let count = count(value.count) else { return }
         if writes {
@@ -136,7 +136,7 @@ package struct TableCoder {
 
     /// Whether there is a value, and the value.
     package mutating func maybe<Wrapped>(
-        _ value: inout Wrapped?, blank: @autoclosure () -> Wrapped, _ code: (inout Wrapped, inout TableCoder) -> Void
+        _ value: inout Wrapped?, blank: @autoclosure () -> Wrapped, _ code: (inout Wrapped, inout FieldCoder) -> Void
     ) {
         var present = value != nil
         flag(&present)
@@ -175,7 +175,7 @@ package struct TableCoder {
     }
 
     /// What is there from version `first` on.
-    package mutating func since(_ first: Int, _ code: (inout TableCoder) -> Void) {
+    package mutating func since(_ first: Int, _ code: (inout FieldCoder) -> Void) {
         if version >= first { code(&self) }
     }
 
