@@ -15,7 +15,6 @@ enum Arguments {
                batond launcher CHANNEL REPORT                (what run has processes started with)
                batond names CHANNEL                          (what run looks names up with)
                batond can-take-over                          (what an upgrade is tried with, on a state)
-               batond take-over STATE                        (what an upgraded run goes on as)
                batond metrics                                (what run serves metrics over HTTP with)
                batond --version
         """
@@ -33,6 +32,7 @@ enum Arguments {
         var rest = arguments.dropFirst()
         switch rest.popFirst() {
         case "run":
+            if let status = Takeover.run(arguments) { return status }
             guard let options = options(rest) else { return wrong() }
             return Supervisor.run(options)
         case "load":
@@ -46,11 +46,6 @@ enum Arguments {
             return NameWorker.run(channel: channel)
         case "can-take-over":
             return rest.isEmpty ? Takeover.check() : wrong()
-        case "take-over":
-            guard (1...2).contains(rest.count), let number = rest.popFirst().flatMap({ Int32($0) }) else {
-                return wrong()
-            }
-            return Takeover.run(state: number, backBecause: rest.first)
         case "metrics":
             guard rest.isEmpty else { return wrong() }
             return MetricsEndpoint.run()

@@ -13,13 +13,16 @@ static int fails(const char *way)
 {
     const char *wanted = getenv("FAILING_START");
     if (!wanted || strcmp(wanted, way) != 0) return 0;
-    char line[256] = {0};
+    char line[1024] = {0};
     int file = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-    ssize_t length = read(file, line, sizeof line);
+    ssize_t length = read(file, line, sizeof line - 1);
     close(file);
-    int words = 0;
-    for (ssize_t at = 0; at < length; at++) words += line[at] == 0;
-    return words == 3 && strcmp(line + strlen(line) + 1, "take-over") == 0;
+    int takes_over = 0, is_back = 0;
+    for (ssize_t at = 0; at < length; at += (ssize_t)strlen(line + at) + 1) {
+        takes_over |= strcmp(line + at, "--take-over") == 0;
+        is_back |= strcmp(line + at, "--back-because") == 0;
+    }
+    return takes_over && !is_back;
 }
 
 int epoll_create1(int flags)

@@ -119,7 +119,6 @@ import Testing
             let loaded = ServiceTableReader.read(text: Array(yaml.utf8), name: "table", resolving: false)
             let faults = loaded.faults.filter { fault in
                 fault.severity == .error && !fault.message.contains("there is no service")
-                    && !fault.message.hasSuffix("not supported yet")
             }
             #expect(
                 faults.isEmpty, "round \(round): \(faults)\n\(yaml)\nfrom\n\(String(decoding: bytes, as: UTF8.self))")

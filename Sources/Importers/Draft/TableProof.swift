@@ -11,8 +11,7 @@ enum TableProof {
             let text = TableText(report.table)
             let loaded = ServiceTableReader.read(text: Array(text.text.utf8), name: "table", resolving: false)
             var faults: [Int: String] = [:]
-            // What a later version brings is no fault of the import.
-            for fault in loaded.faults where fault.severity == .error && !fault.message.hasSuffix("not supported yet") {
+            for fault in loaded.faults where fault.severity == .error {
                 guard let item = text.items[fault.line], faults[item] == nil else { continue }
                 faults[item] = fault.message
             }

@@ -34,16 +34,6 @@ struct Key<Target>: Sendable {
         isList = false
         read = { cursor, target in section.read(cursor, into: &target[keyPath: field])?.isSound ?? false }
     }
-
-    /// A key that is checked and then refused, because what it asks for does not exist yet.
-    /// `without` tells the values that ask for nothing.
-    static func later<Value>(
-        _ name: String, _ kind: Kind<Value>, without: @escaping @Sendable (Value) -> Bool = { _ in false }
-    ) -> Key {
-        Key(name, kind) { value, cursor, _ in
-            if !without(value) { cursor.fault("\(name) is not supported yet") }
-        }
-    }
 }
 
 /// The keys of one kind of mapping: what reads it, and what tells the nearest known key.

@@ -13,11 +13,26 @@ package enum Takeover {
     /// sysexits.h: an internal software error.
     private static let failure: Int32 = 70
 
-    /// The command line of who takes over, with the number of the state's descriptor.
+    private static let option = "--take-over"
+    private static let backOption = "--back-because"
+
+    /// The command line of who takes over: that of the first program, so that ps(1) shows what it always has, and the
+    /// number of the state's descriptor.
     ///
     /// - Parameter why: What has brought the former program back.
     static func arguments(_ state: Int32, backBecause why: String? = nil) -> [String] {
-        ["batond", "take-over", "\(state)"] + (why.map { [$0] } ?? [])
+        Array(CommandLine.arguments.prefix { $0 != option }) + [option, "\(state)"] + (why.map { [backOption, $0] } ?? [])
+    }
+
+    /// Takes over, if that is what the command line says.
+    ///
+    /// - Returns: The exit status, in the end; nil when the command line says something else.
+    package static func run(_ arguments: [String]) -> Int32? {
+        guard let place = arguments.firstIndex(of: option), arguments.count > place + 1,
+            let state = Int32(arguments[place + 1])
+        else { return nil }
+        let back = arguments.firstIndex(of: backOption).map { $0 + 1 }
+        return run(state: state, backBecause: back.flatMap { $0 < arguments.count ? arguments[$0] : nil })
     }
 
     /// Reads a state from standard input and says whether it could be taken over.
@@ -53,7 +68,7 @@ package enum Takeover {
     ///   - number: The descriptor of its state.
     ///   - why: What has brought this program back, when it was the one before itself.
     /// - Returns: The exit status, in the end.
-    package static func run(state number: Int32, backBecause why: String?) -> Int32 {
+    private static func run(state number: Int32, backBecause why: String?) -> Int32 {
         ProgramChange.setName("batond")
         do {
             let file = try StateFile(reading: try content(of: number))
