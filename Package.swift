@@ -123,7 +123,9 @@ let package = Package(
             name: "MetricsEndpointTests", dependencies: ["MetricsEndpoint", "ControlProtocol"], swiftSettings: testing),
         .testTarget(
             name: "SupervisorTests",
-            dependencies: ["Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem"],
+            dependencies: [
+                "Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "TestSupport",
+            ],
             swiftSettings: testing
         ),
         .testTarget(

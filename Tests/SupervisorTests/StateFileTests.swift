@@ -1,8 +1,10 @@
 import ControlProtocol
+import Foundation
 import HandoffProtocol
 import LinuxSystem
 import ServiceTable
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Supervisor
@@ -215,5 +217,17 @@ import Testing
             #expect(other.descriptors == file.descriptors)
             #expect(throws: StateFile.Unreadable.self) { try other.state() }
         }
+    }
+
+    /// The bytes of `everything` as each version has written them. A new version adds a file; none is ever written anew.
+    @Test(
+        "the state of every version that is still to be read",
+        arguments: SupervisorState.oldestVersion...SupervisorState.version)
+    func recorded(version: Int) throws {
+        let path = Repository.path("Tests/Fixtures/state-\(version).bin")
+        let bytes = try #require(FileManager.default.contents(atPath: path), "\(path) is missing")
+        let state = try StateFile(reading: Array(bytes)).state()
+        #expect(state.services.map(\.name) == ["n"])
+        if version == SupervisorState.version { #expect(Self.text(state) == Self.text(Self.everything)) }
     }
 }
