@@ -51,7 +51,9 @@ format:
 # Some minutes, on a machine that is quiet. Where socat, xinetd and tcpsvd are installed, they stand beside.
 bench: build
 	@$(SWIFT) build $(release) --product baton-example-handler
-	@for each in idle storm flood relay bridge courier reload; do echo; echo "$$each:"; Benchmarks/$$each.py || exit; done
+	@for each in idle storm flood relay bridge handoff courier pool reload upgrade; do \
+	    echo; echo "$$each:"; Benchmarks/$$each.py || exit; \
+	done
 
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton

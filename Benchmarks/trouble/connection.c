@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +25,24 @@ void records_open(const char *directory, const char *service)
         err(73, "%s", path);
 }
 
-/* One write, so that a kill leaves a whole line or none. */
-static void record(const struct connection *connection, const char *what, uint64_t now)
+void record(const char *what, const char *nonce, const char *format, ...)
 {
-    char line[128];
-    int length = snprintf(line, sizeof line, "%s %.16s %d %" PRIu64 " id %" PRIu64 " kind %c passes %d at %" PRIu64 "\n",
-                          what, connection->request, (int)getpid(), connection->number, connection->id,
-                          connection->request[17], connection->passes, now);
+    char line[256];
+    int length = snprintf(line, sizeof line / 2, "%s %.16s %d ", what, nonce, (int)getpid());
+    va_list arguments;
+    va_start(arguments, format);
+    length += vsnprintf(line + length, sizeof line / 2, format, arguments);
+    va_end(arguments);
+    line[length++] = '\n';
+    /* One write, so that a kill leaves a whole line or none. */
     if (write(records, line, (size_t)length) != length)
         err(74, "record");
+}
+
+static void record_connection(const struct connection *connection, const char *what, uint64_t now)
+{
+    record(what, connection->request, "%" PRIu64 " id %" PRIu64 " kind %c passes %d at %" PRIu64, connection->number,
+           connection->id, connection->request[17], connection->passes, now);
 }
 
 static size_t payload_of(const struct connection *connection)
@@ -58,9 +68,17 @@ static uint64_t checksum(const char *bytes, size_t count)
     return sum;
 }
 
+/* Of a client's payload the answer tells the checksum. */
+static int is_whole(const struct connection *connection)
+{
+    const char *nonce = connection->request, *payload = nonce + LINE;
+    size_t length = nonce[0] == FLOODED ? payload_of(connection) : 0;
+    return length < NONCE || (memcmp(payload, nonce, NONCE) == 0 && memcmp(payload, payload + NONCE, length - NONCE) == 0);
+}
+
 static void begin_to_serve(struct connection *connection, uint64_t now)
 {
-    record(connection, "served", now);
+    record_connection(connection, is_whole(connection) ? "served" : "wrong", now);
     connection->stage = WAITING;
     connection->due = now + (uint64_t)atoi(connection->request + 26);
     int length = snprintf(connection->short_answer, sizeof connection->short_answer, "%.16s %010d %016" PRIx64 "\n",
@@ -102,7 +120,7 @@ static enum outcome read_request(struct connection *connection, uint64_t now)
     if (connection->have < LINE)
         return ended ? OVER : GOES_ON;
     if (is_torn(connection)) {
-        record(connection, "torn", now);
+        record_connection(connection, "torn", now);
         return OVER;
     }
     if (connection->have == LINE + payload_of(connection)) {

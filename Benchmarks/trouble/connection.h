@@ -8,7 +8,10 @@
 #include <sys/types.h>
 
 /* The request: this line, then `payload` bytes. "NONCE KIND LENGTH DELAY.\n" with 16, 1, 6 and 4 digits. */
-enum { LINE = 32, LONGEST_PAYLOAD = 57344, LONG_ANSWER = 262144, LONGEST_SHORT_ANSWER = 64, MOST_PASSES = 3 };
+enum { LINE = 32, NONCE = 16, LONGEST_PAYLOAD = 57344, LONG_ANSWER = 262144, LONGEST_SHORT_ANSWER = 64, MOST_PASSES = 3 };
+
+/* The first digit of the nonce where the connection is a handler's own. Its payload is its nonce, again and again. */
+enum { FLOODED = 'f' };
 
 enum kind { SHORT = 'a', LONG = 'b', PASSED_ON = 'p' };
 
@@ -43,5 +46,8 @@ void connection_keep(struct connection *connection);
 
 /* Where each nonce is written down when it begins to be served. */
 void records_open(const char *directory, const char *service);
+
+/* Writes a line down: what, of which nonce (16 bytes), and whatever helps to find out why. */
+void record(const char *what, const char *nonce, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -14,12 +14,13 @@ MISDEEDS = [
     'garbage', 'wrong length', 'unknown type', 'ACK of what was not sent', 'DONE of what was not sent',
     'NACK of what is acknowledged', 'second REGISTER', 'empty message', 'surplus descriptor', 'unknown flags',
     'too long', 'shutdown', 'PASS of what was not sent', 'no UTF-8', 'cut short', 'deaf for a while', 'deaf for long',
-    'child on the channel', 'clean exit', 'crash', 'own DRAIN', 'other capacity', 'closed channel',
+    'child on the channel', 'clean exit', 'crash', 'own DRAIN', 'other capacity', 'closed channel', 'flood',
 ]
 PROTOCOL_ERRORS = 15
 TRANSPORTS = ['packets', 'stream', 'datagram']
 # Trouble: how often, beside each other.
-TROUBLE = {'kill': 25, 'stop': 15, 'stop for long': 6, 'no descriptors': 10, 'protocol error': 12, 'misdeed': 32}
+TROUBLE = {'kill': 25, 'stop': 15, 'stop for long': 6, 'no descriptors': 10, 'protocol error': 12, 'misdeed': 32,
+           'flood': 6, 'flood by all': 2, 'stop all': 2}
 EVERY = 0.13
 RESTART_EVERY = 12
 
@@ -45,7 +46,8 @@ class Fleet:
     """The handlers that Baton did not start: one of each transport for each service, started again when they end."""
 
     def __init__(self, program, services, environment):
-        self.commands = [[program, service, transport] for service in services for transport in TRANSPORTS]
+        """`services`: each with the one that its handlers pass connections to."""
+        self.commands = [[program, *names, transport] for names in services for transport in TRANSPORTS]
         self.environment = environment
         self.processes = [None] * len(self.commands)
         self.starts = 0
@@ -84,7 +86,11 @@ class Director(threading.Thread):
             self.look_at_the_clock(service)
             pids = self.handlers(service)
             trouble = self.random.choices(list(TROUBLE), list(TROUBLE.values()))[0]
-            if pids:
+            if pids and trouble.endswith(' all'):
+                # To all at once, so that nobody is there to take over.
+                for pid in pids:
+                    self.make(trouble, pid)
+            elif pids:
                 self.make(trouble, self.random.choice(pids))
             self.stopped.wait(self.random.uniform(0, 2 * EVERY))
         self.look_at_the_clock(None)
@@ -105,6 +111,8 @@ class Director(threading.Thread):
                 self.later(seconds, lambda process: process.signal(signal.SIGCONT), pid)
             elif trouble == 'no descriptors':
                 self.starve(pid)
+            elif trouble.startswith('flood'):
+                process.signal(signal.SIGRTMIN + MISDEEDS.index('flood'))
             else:
                 errors = trouble == 'protocol error'
                 number = self.random.randrange(*((0, PROTOCOL_ERRORS) if errors else (PROTOCOL_ERRORS, len(MISDEEDS))))

@@ -1,10 +1,12 @@
-/* A persistent handler that is asked for trouble: `handler SERVICE [packets|stream|datagram]`, without the second word
- * started by Baton. By itself it keeps to docs/protocol.md; what the director wants comes as a signal.
+/* A persistent handler that is asked for trouble: `handler SERVICE OTHER [packets|stream|datagram]`, without the last
+ * word started by Baton. By itself it keeps to docs/protocol.md; what the director wants comes as a signal. To OTHER, a
+ * service, it passes connections of its own when it is asked to.
  *
- * Every connection says a nonce, which is written down when it begins to be served. */
+ * Every connection says a nonce, which is written down when it begins to be served: not before the ACK has gone out. */
 #define _GNU_SOURCE
 #include "channel.h"
 #include "connection.h"
+#include "flood.h"
 #include "misdeed.h"
 #include "random.h"
 
@@ -19,12 +21,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PLACES = 256, EVENTS = 64, BATCH = 64, MOST_PASSING = 32, SHORT_WHILE = 400, LONG_WHILE = 2500 };
+enum { PLACES = 256, EVENTS = 64, BATCH = 64, MOST_PASSING = 32, FLOOD_SIZE = 60, SHORT_WHILE = 400, LONG_WHILE = 2500 };
 
 uint64_t random_seed;
 
 struct handler {
     struct channel channel;
+    struct flood flood;
     const char *service;
     int epoll, signals;
     int draining;
@@ -122,6 +125,8 @@ static struct connection *find(struct handler *handler, uint64_t id)
 /* Whether a connection has gone away or is still ours. */
 static void take_passed(struct handler *handler, const struct header *header)
 {
+    if (flood_has(header->id))
+        return flood_answered(&handler->flood, header);
     struct connection *connection = find(handler, header->id);
     handler->passing--;
     if (header->flags) {
@@ -237,6 +242,7 @@ static void make_trouble(struct handler *handler, enum misdeed misdeed)
         capacity = (uint32_t)(random_of(handler->last, 1) % 64);
         return say(handler, CAPACITY, 0, &capacity, sizeof capacity);
     case CLOSED_CHANNEL: return close_and_exit(handler);
+    case FLOOD: handler->flood.left = FLOOD_SIZE; return;
     default: return misdeed_send(&handler->channel, misdeed, handler->service, handler->last);
     }
 }
@@ -299,6 +305,8 @@ static void run(struct handler *handler)
     while (!handler->draining || handler->deaf || holds_anything(handler)) {
         int wait = look_at_the_clock(handler);
         flush_ended(handler);
+        if (!handler->draining)
+            flood_go_on(&handler->flood, &handler->channel);
         int count = epoll_wait(handler->epoll, events, EVENTS, wait);
         for (int index = 0; index < count; index++) {
             void *source = events[index].data.ptr;
@@ -329,16 +337,17 @@ int main(int count, char **arguments)
 {
     static struct handler handler;
     const char *seed = getenv("BATON_TROUBLE_SEED"), *directory = getenv("BATON_TROUBLE_RECORDS");
-    if (count < 2 || !seed || !directory)
-        errx(64, "usage: handler SERVICE [packets|stream|datagram]");
+    if (count < 3 || !seed || !directory)
+        errx(64, "usage: handler SERVICE OTHER [packets|stream|datagram]");
     random_seed = strtoull(seed, NULL, 10);
     handler.service = arguments[1];
     for (int index = 0; index < PLACES; index++)
         handler.places[index].fd = -1;
+    flood_open(&handler.flood, handler.service, arguments[2], now() << 12);
     handler.epoll = epoll_create1(EPOLL_CLOEXEC);
     records_open(directory, handler.service);
     open_signals(&handler);
-    channel_open(&handler.channel, count > 2 ? transport_named(arguments[2]) : SUPERVISED, handler.service);
+    channel_open(&handler.channel, count > 3 ? transport_named(arguments[3]) : SUPERVISED, handler.service);
     watch_channel(&handler, EPOLL_CTL_ADD);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = &handler.channel.lifeline};
     if (handler.channel.lifeline >= 0)

@@ -29,6 +29,7 @@ enum misdeed {
     OWN_DRAIN,
     OTHER_CAPACITY,
     CLOSED_CHANNEL, /* closes the channel, and exits a moment later without touching what it holds */
+    FLOOD,          /* passes connections of its own, many at a time */
     MISDEEDS
 };
 

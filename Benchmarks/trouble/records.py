@@ -1,27 +1,49 @@
-"""What the handlers wrote down: which nonce was begun by whom."""
+"""What the handlers wrote down: which nonce was begun by whom, and which connections they made and passed on."""
+import collections
 import pathlib
 
-
-def faults(directory, issued):
-    """(nonces that were served, what must not be there). `issued`: how many nonces each client gave out."""
-    found, served, numbers = [], {}, {}
-    for file in sorted(pathlib.Path(directory).iterdir()):
-        for line in file.read_text(errors='replace').splitlines():
-            what, nonce, pid, number = (line.split(' ') + [''] * 4)[:4]
-            where = f'{file.name.rsplit(".", 1)[0]}, connection {number}, handler {pid}'
-            if what != 'served' or not is_issued(nonce, issued):
-                found.append(f'{what} {nonce}: {where}')
-            elif nonce in served:
-                found.append(f'delivered twice: {nonce}: {where}, and {served[nonce]}')
-            elif (file.name.rsplit('.', 1)[0], number) in numbers:
-                found.append(f'two nonces on one connection: {nonce}: {where}, and {numbers[number]}')
-            served[nonce] = where
-            numbers[file.name.rsplit('.', 1)[0], number] = where
-    return served, found
+FLOODED = 'f'
 
 
-def is_issued(nonce, issued):
-    try:
-        return len(nonce) == 16 and int(nonce[6:], 16) < issued.get(int(nonce[:6], 16), 0)
-    except ValueError:
-        return False
+class Records:
+    """All lines of a run. A nonce is served after its ACK has gone out, so never twice, whoever dies when."""
+
+    def __init__(self, directory, issued):
+        """`issued`: how many nonces each client gave out."""
+        self.issued, self.served, self.faults = issued, {}, []
+        # Connections of handlers, and those of them for which PASSED came and said so.
+        self.flooded, self.taken = set(), set()
+        lines = [(file.name.rsplit('.', 1)[0], *line.split(' ', 4))
+                 for file in sorted(pathlib.Path(directory).iterdir())
+                 for line in file.read_text(errors='replace').splitlines()]
+        for _, what, nonce, *_ in lines:
+            if what in ('flood', 'taken'):
+                {'flood': self.flooded, 'taken': self.taken}[what].add(nonce)
+        serving, numbers = collections.defaultdict(list), {}
+        for service, what, nonce, pid, *rest in lines:
+            if what in ('flood', 'taken'):
+                continue
+            number, details = (' '.join(rest) + ' ').split(' ', 1)
+            where = f'{service}, connection {number}, handler {pid}, {details.strip()}'
+            if what != 'served' or not self.is_issued(nonce):
+                self.faults.append(f'{what} {nonce}: {where}')
+            if (service, number) in numbers and not serving[nonce]:
+                self.faults.append(f'two nonces on one connection: {nonce}: {where}, and {numbers[service, number]}')
+            serving[nonce].append(where)
+            numbers[service, number] = where
+        self.served = dict(serving)
+        self.faults += [f'delivered twice: {nonce}: {"; and ".join(where)}'
+                        for nonce, where in serving.items() if len(where) > 1]
+
+    def is_issued(self, nonce):
+        if nonce.startswith(FLOODED):
+            return nonce in self.flooded
+        try:
+            return len(nonce) == 16 and int(nonce[6:], 16) < self.issued.get(int(nonce[:6], 16), 0)
+        except ValueError:
+            return False
+
+    @property
+    def unserved(self):
+        """How many connections the supervisor took from handlers that none of them was given."""
+        return len(self.taken - set(self.served))
