@@ -124,6 +124,11 @@ import Testing
             arrivals: [SavedArrival(connection: connection, due: .seconds(1))],
             lingering: [SavedLingering(number: 1, descriptor: descriptor, left: 2, due: .seconds(3))], ways: ways,
             retired: [ways])
+        var event = SavedEvent()
+        (event.time, event.service, event.connection) = (Timestamp(seconds: 1), "s", 2)
+        (event.peer, event.name, event.level) = (.vsock(cid: 1, port: 2), "refused", .error)
+        (event.message, event.reason, event.pid, event.status) = ("m", "r", 3, 4)
+        (event.duration, event.more) = (.seconds(5), [6])
         return SupervisorState(
             program: "p", began: .seconds(1), started: Timestamp(seconds: 9), runningTime: .seconds(2),
             options: SavedOptions(
@@ -131,7 +136,7 @@ import Testing
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
             register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
-            log: [SavedBytes(bytes: [1])], requester: SavedRequester(descriptor: descriptor, id: [1]),
+            log: [SavedBytes(bytes: [1])], events: [event], requester: SavedRequester(descriptor: descriptor, id: [1]),
             services: [service])
     }()
 
@@ -157,6 +162,7 @@ import Testing
         look(state, SupervisorState(), "state")
         look(state.options, SavedOptions(), "options")
         look(state.files, SavedFiles(), "files")
+        look(try #require(state.events.first), SavedEvent(), "event")
         let service = try #require(state.services.first)
         look(service, SavedService(), "service")
         look(service.record, SavedRecord(), "record")

@@ -28,6 +28,7 @@ package struct Event: Hashable, Sendable {
         case handler(HandlerEvent)
         case service(ServiceEvent)
         case control(ControlEvent)
+        case past(PastEvent)
     }
 
     /// How much it matters; cheap, so that what nobody logs is not rendered.
@@ -45,6 +46,7 @@ package struct Event: Hashable, Sendable {
         case .handler(let event): event.details
         case .service(let event): event.details
         case .control(let event): event.details
+        case .past(let event): event.details
         }
     }
 }
@@ -103,6 +105,7 @@ extension Event.Kind {
         case .handler(let event): event.name
         case .service(let event): event.name
         case .control(let event): event.name
+        case .past(let event): event.name
         }
     }
 
@@ -115,6 +118,7 @@ extension Event.Kind {
         case .handler(let event): event.level
         case .service(let event): event.level
         case .control(let event): event.level
+        case .past(let event): event.level
         }
     }
 }
@@ -127,6 +131,7 @@ extension Event.Kind {
         case .connection(.nacked(_, let why)): why.utf8.count
         case .connection(.refused(_, let detail?, _)): detail.utf8.count
         case .handler(.protocolError(_, _, let message)): message.utf8.count
+        case .past(let event): event.details.message.utf8.count
         case .supervisor(.tableFault(let fault)): fault.message.utf8.count + fault.key.utf8.count
         default: 0
         }

@@ -84,6 +84,16 @@ final class EventLog {
         }
     }
 
+    // MARK: Carried over
+
+    /// What mattered lately.
+    var saved: [SavedEvent] { ring.notableEvents.map { SavedEvent($0) } }
+
+    /// Keeps what the program before has told.
+    func resume(_ saved: [SavedEvent]) {
+        for event in saved.compactMap(\.recorded) { ring.append(event) }
+    }
+
     // MARK: Following
 
     func add(_ follower: any EventFollower) {

@@ -47,6 +47,9 @@ struct EventRing {
         nextNumber += 1
     }
 
+    /// What matters, the oldest first: to be carried over.
+    var notableEvents: [RecordedEvent] { notable.events }
+
     // MARK: Reading
 
     /// A place between two events.
@@ -122,6 +125,7 @@ private struct Lane {
     }
 
     var end: UInt64 { first + UInt64(entries.count) }
+    var events: [RecordedEvent] { entries.map(\.event) }
 
     mutating func append(_ event: RecordedEvent, _ number: UInt64) {
         text += event.kind.textBytes

@@ -31,6 +31,8 @@ struct SupervisorState: Saved {
     var notificationsDropped = 0
     /// Lines that the log has not taken yet.
     var log: [SavedBytes] = []
+    /// What mattered lately.
+    var events: [SavedEvent] = []
     /// Who has asked for the upgrade.
     var requester: SavedRequester?
     var services: [SavedService] = []
@@ -53,6 +55,7 @@ struct SupervisorState: Saved {
         coder.optional(&notifications)
         coder.integer(&notificationsDropped)
         coder.array(&log)
+        coder.array(&events)
         coder.optional(&requester)
         coder.array(&services)
     }

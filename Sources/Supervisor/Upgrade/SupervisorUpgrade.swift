@@ -57,6 +57,7 @@ extension Supervisor: UpgradeTarget {
         state.services = services.map(\.saved) + leaving.map(\.savedLeaving)
         state.requester = control?.requester
         state.log = runtime.events.output.saved
+        state.events = runtime.events.saved
         return state
     }
 
@@ -78,6 +79,7 @@ extension Supervisor: UpgradeTarget {
         started = state.started
         self.table = table
         try settleLimits()
+        runtime.events.resume(state.events)
         runtime.events.output.resume(state.log)
         try resume(state)
         report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))

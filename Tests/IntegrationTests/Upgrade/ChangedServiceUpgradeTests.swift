@@ -127,6 +127,8 @@ import Testing
             let list = services?["services"] as? [[String: Any]] ?? []
             #expect((list.first?["last_refusals"] as? [[String: Any]])?.first?["reason"] as? String == "source")
             #expect((list.last?["last_crash"] as? [String: Any])?["reason"] as? String != nil)
+            let told = try supervisor.baton("events").standardOutput
+            #expect(told.contains("closed: refused") && told.contains("crash: pid") && told.contains("has taken over"))
             #expect((list.last?["timings"] as? [String: Any])?["spawn"] != nil)
         }
     }
