@@ -36,6 +36,9 @@ package struct Handoff: Hashable, Sendable {
     /// The services that its handlers may PASS connections to.
     package var passTo: [String] = []
 
+    /// Without a handler from outside nobody serves.
+    package var takesRegisteredOnly: Bool { program == nil && fallback == nil }
+
     package enum Start: String, Hashable, Sendable, CaseIterable {
         case eager
         case onDemand = "on_demand"

@@ -50,7 +50,8 @@ extension ActiveService {
                 ? "trigger_limit: its handler keeps failing" : shortage?.explanation
         case .disabled: definition.enabled ? "stopped by request" : nil
         case .paused: "by request: its clients wait in the backlog"
-        case .ready, .idle, .draining: nil
+        case .idle: dispatcher.handoff?.settings.takesRegisteredOnly == true ? "no handler has registered" : nil
+        case .ready, .draining: nil
         }
     }
 }

@@ -28,6 +28,17 @@ struct EventTests {
         )
     }
 
+    @Test("who asks for a change is told, and a dry run is not taken for one")
+    func requests() {
+        func event(_ method: ControlRequest.Method) -> String {
+            Event(time: Self.time, .control(.requested(method, uid: 7, pid: 8))).text
+        }
+        let time = "2026-11-23T23:40:01.123Z"
+        #expect(event(.reload(dryRun: false)) == "\(time) notice  baton: reload asked for by uid 7, pid 8")
+        #expect(event(.reload(dryRun: true)) == "\(time) debug   baton: reload --dry-run asked for by uid 7, pid 8")
+        #expect(event(.pause(services: ["a", "b"])) == "\(time) notice  baton: pause a b asked for by uid 7, pid 8")
+    }
+
     @Test("the JSON form has the contract's members first, and none that do not apply")
     func json() {
         let exited = Event(

@@ -35,9 +35,12 @@ struct ReloadReportTests {
         #expect(ReloadReport().json.text == #"{"added":[],"removed":[],"changed":[],"unchanged":0,"notes":[]}"#)
     }
 
-    @Test("in a line of the log it is a count")
+    @Test("in a line of the log it says how many, and names the first of them")
     func summary() {
-        #expect(Self.report.summary == "1 added, 2 removed, 1 changed, 4 unchanged; log.level")
+        #expect(Self.report.summary == "1 added (a), 2 removed (b, c), 1 changed (d), 4 unchanged; log.level")
+        var many = ReloadReport()
+        many.added = (1...1000).map { "s\($0)" }
+        #expect(many.summary == "1000 added (s1, s2, s3, s4, …), 0 unchanged")
         #expect(ReloadReport().summary == "nothing has changed")
     }
 }

@@ -46,7 +46,8 @@ struct HandlerMachineTests {
         #expect(handler.state == .ending)
         #expect(handler.handle(.channelHungUp) == [.kill], "whoever holds no channel cannot be talked to")
         #expect(handler.state == .ending, "its exit is still to come")
-        #expect(handler.handle(.exited(killed)) == gone(.failedStart, killed))
+        let departure = Departure(manner: .failedStart, startExpired: true, status: killed)
+        #expect(handler.handle(.exited(killed)) == [.gone(departure)], "a KILL that was Baton's own")
         #expect(handler.state == .gone)
     }
 

@@ -86,7 +86,7 @@ package enum SupervisorEvent: Hashable, Sendable {
             return EventDetails("reloading (\(why.printable()))", reason: why)
         case .reloaded(let report):
             return EventDetails(
-                "reloaded: \(report.summary.printable())",
+                "reloaded: \(report.summary.printable(limit: 1024))",
                 more: [
                     "added": .integer(Int64(report.added.count)), "removed": .integer(Int64(report.removed.count)),
                     "changed": .integer(Int64(report.changed.count)), "unchanged": .integer(Int64(report.unchanged)),

@@ -66,9 +66,17 @@ package struct ReloadReport: Hashable, Sendable {
     /// In words, for a log.
     package var summary: String {
         if isEmpty { return "nothing has changed" }
-        let parts = [(added.count, "added"), (removed.count, "removed"), (changed.count, "changed")]
-        let words = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" } + ["\(unchanged) unchanged"]
+        let parts = [(added, "added"), (removed, "removed"), (changed.map(\.service), "changed")]
+        let words = parts.filter { !$0.0.isEmpty }.map { Self.count($0.0, $0.1) } + ["\(unchanged) unchanged"]
         return words.joined(separator: ", ") + (keys.isEmpty ? "" : "; \(keys.joined(separator: ", "))")
+    }
+
+    /// Names that a line of the log has room for.
+    private static let mostNamed = 4
+
+    private static func count(_ services: [String], _ what: String) -> String {
+        let rest = services.count > mostNamed ? ", …" : ""
+        return "\(services.count) \(what) (\(services.prefix(mostNamed).joined(separator: ", "))\(rest))"
     }
 }
 

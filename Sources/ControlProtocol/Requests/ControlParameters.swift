@@ -3,9 +3,8 @@
 extension JSONObject {
     func allow(_ names: [String], in place: String) throws(ControlError) {
         guard let stray = members.first(where: { !names.contains($0.name) }) else { return }
-        throw ControlError(
-            .badRequest,
-            "\(place) has no member \(stray.name.printable()); there are \(names.joined(separator: ", "))")
+        let known = names.isEmpty ? "none" : names.joined(separator: ", ")
+        throw ControlError(.badRequest, "\(place) has no member \(stray.name.printable()); there are \(known)")
     }
 
     /// Names of services; none when the member is missing.

@@ -145,16 +145,10 @@ final class ControlServer: EventSource {
         answer: @escaping (Result<JSON, ControlError>) -> Void
     ) {
         if !method.onlyLooks {
-            report(
-                .requested(
-                    method: method.name, services: Array(method.services.prefix(Self.mostNamed)), uid: client.uid,
-                    pid: Int(client.pid)))
+            report(.requested(method, uid: client.uid, pid: Int(client.pid)))
         }
         target?.perform(method, answer: answer)
     }
-
-    /// Services that an event names.
-    private static let mostNamed = 16
 
     /// Reports what was refused, once a second for each uid: whoever is refused may go on trying.
     func refused(_ error: ControlError, _ client: PeerCredentials) {

@@ -280,6 +280,7 @@ final class Handler {
 
     private var whyKilled: String {
         if silentSince != nil { return "it is unresponsive" }
+        if machine.startExpired { return "it did not register within start_timeout" }
         return channel == nil ? "its channel hung up" : "its handler is ended"
     }
 

@@ -65,6 +65,8 @@ struct HandlerMachine {
         var manner: Manner
         /// The channel did not hang up in time: what was not acknowledged may be held by somebody.
         var leftChannelOpen = false
+        /// It was killed because it did not register in time.
+        var startExpired = false
         var status: ExitStatus?
 
         enum Manner {
@@ -90,6 +92,8 @@ struct HandlerMachine {
     private var drainAnnounced = false
     private var dismissed = false
     private var brokeProtocol = false
+    /// It did not register in time. Only words hang on it, so that it is not carried over.
+    private(set) var startExpired = false
 
     init(kind: Kind, killsSilent: Bool) {
         self.kind = kind
@@ -173,6 +177,7 @@ struct HandlerMachine {
             processEnded = true
             return channelEnded ? depart() : end([.kill, .arm(.remnant)])
         case (.starting, .deadline(.start)):
+            startExpired = true
             return end([.kill])
         case (.draining, .deadline(.drain)):
             // A registered handler is not ours to signal: it keeps what it holds and gets no more.
@@ -205,7 +210,11 @@ struct HandlerMachine {
 
     private mutating func depart(leavingChannelOpen: Bool = false) -> [Action] {
         state = .gone
-        return [.gone(Departure(manner: manner, leftChannelOpen: leavingChannelOpen, status: status))]
+        return [
+            .gone(
+                Departure(
+                    manner: manner, leftChannelOpen: leavingChannelOpen, startExpired: startExpired, status: status))
+        ]
     }
 
     private var manner: Departure.Manner {

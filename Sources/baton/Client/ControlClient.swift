@@ -25,7 +25,7 @@ struct ControlClient: ~Copyable {
         let deadline = patience.map { Clock.now() + $0 }
         while true {
             try send(ControlRequest(method, id: "1").json.line)
-            guard let line = try nextLine(patience: deadline.map { $0 - Clock.now() }) else {
+            guard let line = try replyLine(patience: deadline.map { $0 - Clock.now() }) else {
                 throw Failure(
                     .unavailable, "\(directory.path): the supervisor closed the connection before it answered")
             }
@@ -46,6 +46,18 @@ struct ControlClient: ~Copyable {
         socket = try SupervisorSocket.connected(to: RuntimeDirectory.controlSocket, .stream, in: directory)
         process = Socket.peerProcess(of: socket.borrowed)
         framer = LineFramer(limit: JSONLimits.reply.bytes)
+    }
+
+    /// The next line. Whoever waits for ever is told so after a while.
+    private mutating func replyLine(patience: Duration?) throws(Failure) -> [UInt8]? {
+        if let patience { return try nextLine(patience: patience) }
+        do throws(Failure) {
+            return try nextLine(patience: SupervisorSocket.patience)
+        } catch {
+            guard error.code == .unavailable else { throw error }
+            StandardError.write("baton: \(directory.path): the supervisor has not answered yet; waiting")
+            return try nextLine(patience: nil)
+        }
     }
 
     private func answer(_ line: [UInt8]) throws(Failure) -> JSON {
@@ -81,6 +93,8 @@ struct ControlClient: ~Copyable {
             while !rest.isEmpty {
                 rest = rest.dropFirst(try DescriptorPassing.send(Array(rest), on: socket.borrowed, blocking: true))
             }
+        } catch Errno.brokenPipe {
+            // Why it has closed the connection is still to be read.
         } catch {
             throw SupervisorSocket.failure(error, "\(directory.path)/\(RuntimeDirectory.controlSocket)")
         }

@@ -120,8 +120,13 @@ extension StatusReport {
     }
 
     private func lines(of handler: HandlerStatus) -> [String] {
+        let who = "handler \(handler.id.printable()) (\(handler.kind.rawValue), pid \(handler.pid))"
+        // It has yet to register, and the rest of what there is to say is not true of it.
+        if handler.state == .starting {
+            return wrapped(["\(who) starting for \(handler.lastSignOfLife.brief)"], indent: 2)
+        }
         var phrases = [
-            "handler \(handler.id.printable()) (\(handler.kind.rawValue), pid \(handler.pid)) \(handler.state.rawValue)",
+            "\(who) \(handler.state.rawValue)",
             "\(handler.held) of \(handler.capacity) held",
         ]
         if handler.unacknowledged > 0 {

@@ -32,6 +32,8 @@ final class StatusFeed {
         let request = ControlRequest(.status(services: services), id: "1").json.line
         do throws(Errno) {
             try DescriptorPassing.send(request, on: descriptor, blocking: true)
+        } catch Errno.brokenPipe {
+            // Why it has closed the connection is still to be read.
         } catch {
             close()
             throw SupervisorSocket.failure(error, "\(directory.path)/\(RuntimeDirectory.controlSocket)")
@@ -51,7 +53,13 @@ final class StatusFeed {
             framer.append(buffer[..<count])
             guard let line = try framer.next() else { return nil }
             asked = nil
-            switch try ControlReply(json: JSON(parsing: line, limits: .reply)).outcome {
+            let answer = try JSON(parsing: line, limits: .reply)
+            // Another program has taken over; it is asked next time.
+            if answer.object?["reconnect"] != nil {
+                close()
+                return nil
+            }
+            switch try ControlReply(json: answer).outcome {
             case .success(let result): return result
             case .failure(let error): throw ControlClient.failure(error)
             }

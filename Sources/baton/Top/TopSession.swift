@@ -116,18 +116,21 @@ final class TopSession {
 
     private func listen() throws(Errno) {
         do throws(Failure) {
-            guard let result = try feed.receive() else { return }
-            screen.take(try SupervisorStatus(result: result))
-            trouble = nil
-            lastNews = Clock.now()
-            if let left = count {
-                count = left - 1
-                isOver = left <= 1
-            }
+            if let result = try feed.receive() { take(try SupervisorStatus(result: result)) }
         } catch {
             trouble = error.message
         }
         try watchFeed()
+    }
+
+    private func take(_ status: SupervisorStatus) {
+        screen.take(status)
+        trouble = nil
+        lastNews = Clock.now()
+        if let left = count {
+            count = left - 1
+            isOver = left <= 1
+        }
     }
 
     /// A descriptor that was closed has left the set by itself.

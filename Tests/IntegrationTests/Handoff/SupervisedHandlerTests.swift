@@ -174,6 +174,9 @@ import Testing
             let client = try TestSocket.tcp(port: supervisor.port("app"))
             try supervisor.waitForService("app", "started again") { $0.connections.spawned >= 2 }
             #expect(try client.receiveToEnd().isEmpty)
+            try supervisor.log.wait(for: "sent KILL: it did not register within start_timeout")
+            let status = try supervisor.baton("status").standardOutput.replacing("\n  ", with: " ")
+            #expect(status.contains("did not register within start_timeout, signal KILL"), "\(status)")
         }
     }
 

@@ -42,6 +42,27 @@ import Testing
         }
     }
 
+    @Test("why nobody serves yet: no handler has registered, or one is starting still")
+    func nobodyYet() throws {
+        let table =
+            Self.table + """
+
+                  slow:
+                    listen: "127.0.0.1:0"
+                    handoff: {exec: [/bin/sleep, "60"], start: eager}
+                """
+        try withSupervisor(table) { supervisor in
+            #expect(try report(supervisor, "pill")["reason"] as? String == "no handler has registered")
+            let handler = try RegisteredHandler("pill", at: supervisor)
+            #expect(try report(supervisor, "pill")["reason"] == nil)
+            handler.die()
+            try supervisor.waitForService("slow", "started") { $0.handlers.count == 1 }
+            let text = try supervisor.baton("status", "slow").standardOutput
+            #expect(text.contains("handler 2 (supervised, pid ") || text.contains("handler 1 (supervised, pid "))
+            #expect(text.contains(") starting for ") && !text.contains("sign of life"))
+        }
+    }
+
     @Test("what the last crash was, and for whom")
     func crash() throws {
         try withSupervisor(Self.table) { supervisor in

@@ -81,6 +81,21 @@ import Testing
         }
     }
 
+    @Test("regression: what cannot be written is no success, of any command", arguments: ["events", "connections"])
+    func fullDisk(command: String) throws {
+        try withSupervisor(Self.table) { supervisor in
+            let output = try runProgram(
+                "/bin/sh",
+                [
+                    "-c",
+                    "exec '\(Repository.product("baton"))' \(command) --runtime-directory "
+                        + "'\(supervisor.runtimeDirectory)' > /dev/full",
+                ])
+            #expect(output.status == .exited(1))
+            #expect(output.standardError == "baton: standard output: No space left on device\n")
+        }
+    }
+
     @Test("it goes on with the supervisor that comes in the place of the one that went, and misses nothing of it")
     func again() throws {
         let directory = try TemporaryDirectory()

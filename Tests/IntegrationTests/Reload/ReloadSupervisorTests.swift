@@ -79,7 +79,7 @@ import Testing
             try supervisor.rewrite(ReloadTests.table("two"))
             try supervisor.process.signal(SIGHUP)
             try supervisor.log.wait(for: "app: changed: exec")
-            try supervisor.log.wait(for: "reloaded: 1 changed, 1 unchanged")
+            try supervisor.log.wait(for: "reloaded: 1 changed (app), 1 unchanged")
             #expect(try TestSocket.tcp(port: supervisor.port("app")).ask() == "two hello")
             try supervisor.rewrite("services: {}")
             try supervisor.process.signal(SIGHUP)

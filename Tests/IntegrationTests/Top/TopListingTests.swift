@@ -43,6 +43,25 @@ import Testing
         }
     }
 
+    @Test("regression: it outlives an upgrade")
+    func upgrade() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let output = try LogFile(path: supervisor.directory.path("top"))
+            let file = try check("open") { open(output.path, O_WRONLY | O_APPEND | O_CLOEXEC) }
+            defer { close(file) }
+            let process = try TestProcess(
+                Repository.product("baton"),
+                [
+                    "top", "--json", "--interval", "500ms", "--count", "3", "--runtime-directory",
+                    supervisor.runtimeDirectory,
+                ], descriptors: [0, file, 2])
+            try output.wait(for: #""version""#)
+            #expect(try supervisor.baton("upgrade").status == .exited(0))
+            #expect(try process.wait() == .exited(0))
+            #expect(output.lines.count == 3)
+        }
+    }
+
     @Test("without a supervisor the exit code is 69, and 64 for what it cannot do")
     func failures() throws {
         let nowhere = try TemporaryDirectory()

@@ -162,6 +162,22 @@ import Testing
         try supervisor.stop()
     }
 
+    @Test("regression: an upgrade is no trouble that it tells of")
+    func upgrade() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let terminal = try top(supervisor.runtimeDirectory, "--interval", "1s")
+            try terminal.wait(for: "healthy")
+            for _ in 0..<3 { #expect(try supervisor.baton("upgrade").status == .exited(0)) }
+            try connect("date", times: 5, supervisor)
+            try terminal.wait(for: "what came after it") { terminal in
+                #expect(!terminal.lines.contains { $0.hasPrefix("!") || $0.contains("no supervisor") })
+                return row("date", terminal).map { $0[2] != "0" } == true
+            }
+            try terminal.type("q")
+            try expectRestored(terminal)
+        }
+    }
+
     @Test("a handler's own words cannot drive the terminal, and are cut by columns")
     func words() throws {
         try withSupervisor(Self.table) { supervisor in

@@ -162,7 +162,7 @@ extension HandlerMachine.Departure: CustomStringConvertible {
     var description: String {
         let how =
             switch manner {
-            case .failedStart: "never registered"
+            case .failedStart: startExpired ? "did not register within start_timeout" : "never registered"
             case .crashed: "ended unasked"
             case .finished: "finished"
             case .dismissed: "ended as asked"
