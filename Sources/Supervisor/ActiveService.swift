@@ -74,7 +74,7 @@ final class ActiveService {
     }
 
     /// Once nobody is on the way to them any more, those who serve finish what they have.
-    private func stopWays() {
+    func stopWays() {
         guard !waysAreStopped, intake.isDone else { return }
         waysAreStopped = true
         if isLeaving { dispatcher.retire() } else { dispatcher.stop() }

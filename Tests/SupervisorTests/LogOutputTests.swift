@@ -56,6 +56,15 @@ struct LogOutputTests {
         #expect(target.opened == 0)
     }
 
+    @Test("the rest of a line that another program began comes before all else, and not at once")
+    func carriedOver() throws {
+        output.resume([SavedBytes(bytes: Array("st\n".utf8)), SavedBytes(bytes: Array("second\n".utf8))])
+        write("new\n")
+        #expect(target.text.isEmpty)
+        try run { !target.text.isEmpty }
+        #expect(target.text == "st\nsecond\nnew\n")
+    }
+
     @Test("beyond 256 KiB lines are dropped; their number and the reason come when it goes on")
     func overflow() throws {
         target.answers = [.failed(.noSpace)]

@@ -23,7 +23,8 @@ import Testing
         (connection.descriptor, connection.origin) = (descriptor, origin)
         let baton = SavedBaton(
             descriptor: descriptor, origin: origin, wasSentBefore: true, isSuspect: true, avoids: 1, socket: 2,
-            waited: .seconds(1), queuedSince: .seconds(2), traffic: SavedTraffic(read: 1, written: 2, inFlight: 3))
+            waited: .seconds(1), queuedSince: .seconds(2), traffic: SavedTraffic(read: 1, written: 2, inFlight: 3),
+            isBegun: true)
         let instance = SavedInstance(
             pid: 9, started: Timestamp(seconds: 1, nanoseconds: 2), since: .seconds(3), wasTerminated: true,
             due: .seconds(4))

@@ -135,6 +135,11 @@ struct Admission {
 
     var hosts: Set<String> { list.hosts }
 
+    /// The lists with what their hosts stand for now.
+    func fill(_ settings: inout AdmissionSettings) {
+        (settings.onlyFrom, settings.noAccess) = (list.onlyFrom, list.noAccess)
+    }
+
     mutating func setAddresses(_ addresses: [AddressBlock], of host: String) {
         list = list.replacing(host, by: addresses)
     }

@@ -18,8 +18,8 @@ enum SourceName: Equatable {
 /// addresses, is the most exact; then come `.domains`, the longer the more exact, for whoever names one means certain
 /// hosts; then blocks by the length of their prefix. Without a match `only_from` refuses, if there is one.
 struct SourceList {
-    private let onlyFrom: [Source]?
-    private let noAccess: [Source]
+    let onlyFrom: [Source]?
+    let noAccess: [Source]
     private var trie = PrefixTrie()
     private var allowedDomains: [String] = []
     private var refusedDomains: [String] = []

@@ -284,6 +284,8 @@ extension Intake {
 
     var hosts: Set<String> { admission.hosts }
 
+    func fill(_ settings: inout AdmissionSettings) { admission.fill(&settings) }
+
     /// Those that had no address when the table was read.
     var unknownHosts: [String] {
         ((settings.onlyFrom ?? []) + settings.noAccess).compactMap { source in

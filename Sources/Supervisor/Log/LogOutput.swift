@@ -17,6 +17,7 @@ final class LogOutput: EventSource {
     private var begun = 0
     private var registration: RegistrationID?
     private var retry: TimerID?
+    private var isHeld = false
     private var failures = 0
     /// Why it does not go on; nil while it does, or only its reader is slow.
     private var trouble: String?
@@ -67,8 +68,16 @@ final class LogOutput: EventSource {
     }
 
     /// Goes on with what the program before could not write.
+    ///
+    /// Nothing is written in this round; what is said in it comes behind `records`, whose first may be the rest of a line.
     func resume(_ records: [SavedBytes]) {
-        loop.afterThisRound { [self] in for record in records { write(record.bytes) } }
+        waiting = Deque(records.map(\.bytes))
+        waitingBytes = records.reduce(0) { $0 + $1.bytes.count }
+        isHeld = true
+        loop.afterThisRound { [self] in
+            isHeld = false
+            drain()
+        }
     }
 
     private func restart() {
@@ -84,7 +93,7 @@ final class LogOutput: EventSource {
         }
         waiting.append(record)
         waitingBytes += record.count
-        if registration == nil, retry == nil { drain() }
+        if registration == nil, retry == nil, !isHeld { drain() }
     }
 
     func ready(_ interest: Epoll.Interest) {

@@ -59,13 +59,17 @@ extension ActiveService {
         record.saved = saved.record
         intake.rates = saved.rates
         pausedSince = saved.pausedSince
+        (isStopping, isLeaving) = (saved.isStopping, saved.isLeaving)
+        if isStopping {
+            intake.stop()
+            // Before anything else is done: nobody starts handlers for what had none any more.
+            if saved.arrivals.isEmpty { runtime.loop.afterThisRound { [self] in stopWays() } }
+        }
         if pausedSince != nil { for listener in listeners { listener.hold(.person) } }
         try dispatcher.resume(saved.ways, intake, sockets)
         try dispatcher.resume(retired: saved.retired, intake, sockets)
         refuser.resume(saved.lingering)
         intake.resume(saved.arrivals)
-        (isStopping, isLeaving) = (saved.isStopping, saved.isLeaving)
-        if isStopping { intake.stop() }
         if let due = saved.endDue { end(at: due) }
         runtime.loop.afterThisRound { [self] in roomChanged() }
     }

@@ -130,6 +130,7 @@ struct SavedBaton: Saved {
     var waited = Duration.zero
     var queuedSince: Duration?
     var traffic: SavedTraffic?
+    var isBegun = false
 
     mutating func code(with coder: inout FieldCoder) {
         coder.optional(&descriptor)
@@ -141,6 +142,7 @@ struct SavedBaton: Saved {
         coder.duration(&waited)
         coder.optional(&queuedSince)
         coder.optional(&traffic)
+        coder.since(2) { $0.flag(&isBegun) }
     }
 }
 

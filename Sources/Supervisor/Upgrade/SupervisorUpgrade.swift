@@ -42,7 +42,7 @@ extension Supervisor: UpgradeTarget {
         state.options = SavedOptions(
             table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
             logLevel: options.logLevel?.rawValue, logFormat: options.logFormat?.rawValue)
-        state.table = LoadedTable(table: table, faults: []).encoded()
+        state.table = LoadedTable(table: tableOfNow, faults: []).encoded()
         state.softOpenFiles = runtime.originalOpenFiles.soft
         state.hardOpenFiles = runtime.originalOpenFiles.hard
         state.lastConnection = runtime.lastConnection
@@ -58,6 +58,15 @@ extension Supervisor: UpgradeTarget {
         state.requester = control?.requester
         state.log = runtime.events.output.saved
         return state
+    }
+
+    /// The table in force, with what the hosts in it stand for by now.
+    private var tableOfNow: ServiceTable {
+        var table = table
+        for (index, service) in services.enumerated() where !service.intake.hosts.isEmpty {
+            service.intake.fill(&table.services[index].admission)
+        }
+        return table
     }
 
     /// Goes on where the program before left off. Nothing is read, written or accepted before the loop runs.

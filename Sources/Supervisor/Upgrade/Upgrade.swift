@@ -10,6 +10,8 @@ protocol UpgradeTarget: AnyObject {
     func awaitUpgrade(_ waits: Bool)
     /// Everything can be carried over now.
     var isAtRest: Bool { get }
+    /// It was told to stop, and that is what it does.
+    var isStopping: Bool { get }
     /// The program is about to be another.
     func leave()
 }
@@ -26,6 +28,7 @@ final class Upgrade {
 
     /// To come to rest: a process that is being started may take so long, and a name that is looked up.
     private static let patience = Duration.seconds(6)
+    private static let stops = "the supervisor stops"
 
     /// - Parameter failed: Called once, unless this process is another program by then.
     static func begin(
@@ -55,6 +58,7 @@ final class Upgrade {
 
     private func tried(_ outcome: UpgradeTrial.Outcome) {
         switch outcome {
+        case _ where target.isStopping: failed(Self.stops)
         case .failed(let why): failed("\(path): \(why)")
         case .passed(let version):
             runtime.events.report(.supervisor(.upgrading(to: version)))
@@ -63,8 +67,13 @@ final class Upgrade {
                 giveUp("something is still being started or looked up after \(Self.patience.brief)")
             }
             runtime.loop.askEachRound { [self] in
-                guard target.isAtRest else { return false }
-                change()
+                if target.isStopping {
+                    giveUp(Self.stops)
+                } else if target.isAtRest {
+                    change()
+                } else {
+                    return false
+                }
                 return true
             }
         }

@@ -97,6 +97,9 @@ import Testing
                     let client = try TestSocket.tcp(port: port, from: "127.0.0.16")
                     return try client.isServed()
                 })
+            // Another program knows it from its first moment on.
+            try supervisor.upgrade()
+            #expect(try TestSocket.tcp(port: port, from: "127.0.0.16").isServed())
         }
     }
 

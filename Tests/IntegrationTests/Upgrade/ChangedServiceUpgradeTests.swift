@@ -110,6 +110,32 @@ import Testing
         }
     }
 
+    @Test("no handler is started for a service that stops")
+    func stoppingPool() throws {
+        let table = """
+            services:
+              app:
+                listen: "127.0.0.1:0"
+                handoff: {exec: ["\(Repository.product("baton-example-handler"))"], start: eager, handlers: 2}
+            """
+        try withSupervisor(table, leakCheck: false) { supervisor in
+            try supervisor.waitForService("app", "ready") { $0.handlers.map(\.state) == ["ready", "ready"] }
+            let held = try TestSocket.tcp(port: supervisor.port("app"))
+            try supervisor.waitForService("app", "held") { $0.connections.active == 1 }
+            let stopping = try supervisor.control()
+            try stopping.ask("stop", params: ["services": ["app"], "drain": "1h"])
+            let before = try supervisor.waitForService("app", "draining") { $0.handlers.map(\.state) == ["draining"] }
+            try supervisor.upgrade()
+            let after = try supervisor.service("app")
+            #expect(after.handlers.map(\.pid) == before.handlers.map(\.pid))
+            #expect(after.connections.spawned == 2)
+            #expect(try held.ask().contains("hello"))
+            held.close()
+            try supervisor.waitForService("app", "stopped") { $0.state == "disabled" }
+            #expect(try supervisor.service("app").connections.spawned == 2)
+        }
+    }
+
     @Test("the last refusal, the last crash and the timings are told by the new program")
     func memories() throws {
         let table = """

@@ -117,6 +117,34 @@ import Testing
         try supervisor.stop()
     }
 
+    @Test("a supervisor that is told to stop while the program on disk is tried stops")
+    func stopping() throws {
+        let directory = try TemporaryDirectory()
+        let supervisor = try Self.supervisor(in: directory)
+        let held = try TestSocket.tcp(port: supervisor.port("echo"))
+        #expect(try held.ask() == "hello")
+        // The trial passes when `go` is there.
+        try Self.replace(
+            directory,
+            with: """
+                #!/bin/sh
+                touch \(directory.path("tried"))
+                while ! [ -e \(directory.path("go")) ]; do sleep 0.01; done
+                exec \(Repository.product("batond")) "$@"
+
+                """)
+        try supervisor.process.signal(SIGUSR2)
+        guard eventually({ access(directory.path("tried"), F_OK) == 0 }) else { throw TestFailure("no trial") }
+        let family = supervisor.view.descendants
+        try supervisor.process.signal(SIGTERM)
+        _ = try supervisor.log.wait(for: "stopping (SIGTERM)")
+        _ = try directory.write("go", "")
+        _ = try supervisor.log.wait(for: "upgrade failed", "the supervisor stops")
+        #expect(try held.ask("still") == "still")
+        held.close()
+        try supervisor.expectEnd(of: family)
+    }
+
     @Test("a second upgrade while one is under way is refused")
     func second() throws {
         let directory = try TemporaryDirectory()

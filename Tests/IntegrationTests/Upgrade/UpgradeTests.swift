@@ -96,6 +96,35 @@ import Testing
         }
     }
 
+    @Test("a connection whose drained bytes a handler has taken goes to no other after it")
+    func drainedBytes() throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {pass_to: [app]}}
+              app: {listen: "127.0.0.1:0", handoff: {hold: done}}
+            """
+        try withSupervisor(table) { supervisor in
+            let front = try RegisteredHandler("front", at: supervisor)
+            let app = try RegisteredHandler("app", at: supervisor)
+            let client = try TestSocket.tcp(port: supervisor.port("front"))
+            let baton = try front.receiveBaton()
+            try front.acknowledge(baton.id)
+            try front.pass(baton.id, to: "app", drained: Array("order".utf8), baton.socket)
+            #expect(try front.receivePassed(baton.id) == nil)
+            baton.socket.close()
+            let taken = try app.receiveBaton()
+            try app.acknowledge(taken.id)
+            try supervisor.waitForService("app", "held") { $0.connections.active == 1 }
+            try supervisor.upgrade()
+            taken.socket.close()
+            app.die()
+            try supervisor.waitForService("app", "cut") { $0.connections.cut == 1 && $0.connections.queued == 0 }
+            #expect(try client.receiveToEnd().isEmpty)
+            front.die()
+            try supervisor.waitForService("front", "idle") { $0.handlers.isEmpty }
+        }
+    }
+
     @Test("clients in the queue and in the backlog are served after it")
     func waitingClients() throws {
         let table = """

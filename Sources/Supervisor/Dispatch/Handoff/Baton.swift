@@ -14,7 +14,7 @@ final class Baton {
     /// Which socket it is (`Socket.cookie`), where handlers may pass it on.
     private(set) var socket: UInt64?
     /// It came with drained bytes.
-    let isBegun: Bool
+    private(set) var isBegun: Bool
     /// Time spent in the queue before `queuedSince`.
     private(set) var waited = Duration.zero
     private var queuedSince: Duration?
@@ -90,11 +90,14 @@ extension Baton {
         SavedBaton(
             descriptor: connection.saved, origin: origin.saved, wasSentBefore: wasSentBefore, isSuspect: isSuspect,
             avoids: avoids, socket: socket, waited: waited, queuedSince: queuedSince,
-            traffic: traffic.map { SavedTraffic(read: $0.read, written: $0.written, inFlight: $0.inFlight) })
+            traffic: traffic.map { SavedTraffic(read: $0.read, written: $0.written, inFlight: $0.inFlight) },
+            isBegun: isBegun)
     }
 
     convenience init(_ saved: SavedBaton, _ books: Intake) {
         self.init(saved.descriptor?.adoptBox() ?? DescriptorBox(), ConnectionOrigin(saved.origin, books))
+        // The bytes themselves are forgotten with the acknowledgement.
+        if saved.isBegun { isBegun = true }
         wasSentBefore = saved.wasSentBefore
         isSuspect = saved.isSuspect
         avoids = saved.avoids
