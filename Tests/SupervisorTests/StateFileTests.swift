@@ -112,7 +112,7 @@ import Testing
                 ]),
             listeners: [
                 SavedListener(
-                    descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1, retry: .seconds(2),
+                    descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1,
                     keeping: .stored("k"))
             ],
             rates: SavedRates(

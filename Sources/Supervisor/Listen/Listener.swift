@@ -162,13 +162,18 @@ final class Listener: EventSource {
     var saved: SavedListener {
         SavedListener(
             descriptor: descriptor.map { SavedDescriptor($0) }, lastAddress: lastAddress,
-            failures: retry?.failures ?? 0, retry: retry?.at, keeping: keeping)
+            failures: retry?.failures ?? 0, keeping: keeping)
     }
 
     /// Goes on with the socket that the program before has bound, or with trying.
     func resume(_ saved: SavedListener) {
         lastAddress = saved.lastAddress
-        guard let descriptor = saved.descriptor else { return loop.afterThisRound { [weak self] in self?.open() } }
+        guard let descriptor = saved.descriptor else {
+            // Tried at once; the backoff goes on as it was.
+            let timer = loop.schedule(at: loop.now) { [weak self] in self?.open() }
+            retry = BindRetry(failures: saved.failures, error: "not tried yet", at: loop.now, timer: timer)
+            return
+        }
         socket = descriptor.adopt()
         isOpen = true
         keeping = saved.keeping

@@ -188,16 +188,14 @@ struct SavedListener: Saved {
     /// Nil while it could not be bound.
     var descriptor: SavedDescriptor?
     var lastAddress: SocketAddress?
-    /// How often it could not be bound since it last was, and when it is tried again.
+    /// How often it could not be bound since it last was.
     var failures = 0
-    var retry: Duration?
     var keeping = ListenerStore.Keeping.nobody
 
     mutating func code(with coder: inout FieldCoder) {
         coder.optional(&descriptor)
         coder.optional(&lastAddress)
         coder.integer(&failures)
-        coder.optional(&retry)
         coder.value(&keeping)
     }
 }
