@@ -21,7 +21,8 @@ package enum Takeover {
     ///
     /// - Parameter why: What has brought the former program back.
     static func arguments(_ state: Int32, backBecause why: String? = nil) -> [String] {
-        Array(CommandLine.arguments.prefix { $0 != option }) + [option, "\(state)"] + (why.map { [backOption, $0] } ?? [])
+        Array(CommandLine.arguments.prefix { $0 != option }) + [option, "\(state)"]
+            + (why.map { [backOption, $0] } ?? [])
     }
 
     /// Takes over, if that is what the command line says.
