@@ -64,6 +64,15 @@ import Testing
         return try #require(found as? [String: Double])
     }
 
+    /// Neither a fault nor a name against Prometheus' conventions.
+    private func expectPromtoolFindsNothing(in text: String) throws {
+        let directory = try TemporaryDirectory()
+        let file = try directory.write("text", text)
+        let output = try runProgram("/bin/sh", ["-c", #"exec promtool check metrics <"$0""#, file])
+        #expect(output.status == .exited(0))
+        #expect(output.standardOutput + output.standardError == "")
+    }
+
     private func expectWork(in found: [String: Double]) {
         #expect(found["baton_connections_accepted_total{service=date} counter"] == 3)
         #expect(found["baton_connections_ended_total{service=date} counter"] == 3)
@@ -100,7 +109,9 @@ import Testing
     func scrapes() throws {
         try withMetrics { supervisor in
             let (handler, clients) = try work(supervisor)
-            expectWork(in: try samples(try curl(try url(supervisor)), parser: "parser"))
+            let text = try curl(try url(supervisor))
+            expectWork(in: try samples(text, parser: "parser"))
+            try expectPromtoolFindsNothing(in: text)
             let open = try curl(
                 "--unix-socket", supervisor.directory.path("metrics.sock"), "http://baton/metrics", "-H",
                 "Accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1")
