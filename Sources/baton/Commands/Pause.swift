@@ -49,13 +49,13 @@ struct ServiceAnswer {
         self.result = result
     }
 
-    func print(asJSON json: Bool) {
+    func print(asJSON json: Bool, refusal: String = "") {
         if json { return Swift.print(result.text) }
         for note in result.object?["notes"]?.array ?? [] {
             guard let service = note.object?["service"]?.string, let text = note.object?["note"]?.string else {
                 continue
             }
-            Swift.print("\(service.printable()): \(text.printable())")
+            Swift.print("\(service.printable()): \(refusal)\(text.printable())")
         }
     }
 }

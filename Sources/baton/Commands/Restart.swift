@@ -21,11 +21,6 @@ struct Restart: BatonCommand {
     func execute() throws(Failure) {
         var client = try ControlClient(supervisor.directory)
         let result = try client.call(.restart(services: services), patience: nil)
-        if json { return print(result.text) }
-        for note in result.object?["notes"]?.array ?? [] {
-            if let service = note.object?["service"]?.string, let text = note.object?["note"]?.string {
-                print("\(service.printable()): nothing to restart: \(text.printable())")
-            }
-        }
+        ServiceAnswer(result).print(asJSON: json, refusal: "nothing to restart: ")
     }
 }
