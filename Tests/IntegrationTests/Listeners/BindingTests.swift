@@ -108,7 +108,7 @@ import Testing
 
     @Test("a taken port does not stop the others: it is shown as retrying and bound when it is free")
     func takenPort() throws {
-        let holder = try TestSocket.bound()
+        let holder = try TestSocket.bound(port: QuietPort.next())
         try holder.listen()
         let port = try holder.localPort
         let table = """

@@ -42,15 +42,8 @@ import Testing
 
         func tcp(_ name: String) throws -> TestSocket { try TestSocket.tcp(port: port(name)) }
 
-        /// Free ports; others could take them until they are bound, which no test here does.
         init() throws {
-            var held: [TestSocket] = []
-            for service in SideBySideTests.services {
-                let isDatagram = service.attributes.contains("socket_type = dgram")
-                let socket = try TestSocket.bound(type: isDatagram ? TestSocket.datagram : TestSocket.stream)
-                ports[service.name] = try socket.localPort
-                held.append(socket)
-            }
+            for service in SideBySideTests.services { ports[service.name] = try QuietPort.next() }
         }
 
         func write(_ name: String, in directory: TemporaryDirectory) throws -> String {

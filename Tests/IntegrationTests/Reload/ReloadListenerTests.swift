@@ -205,9 +205,7 @@ import Testing
 
     @Test("an address that includes the old one, or the other way round, is bound in the same moment")
     func overlapping() throws {
-        let reserved = try TestSocket.bound()
-        let port = try reserved.localPort
-        reserved.close()
+        let port = try QuietPort.next()
         func table(_ address: String) -> String {
             "services: {app: {listen: \"\(address):\(port)\", internal: echo}}"
         }
@@ -240,7 +238,7 @@ import Testing
 
     @Test("an endpoint that cannot be bound stops nothing: it is retried, and at once by the next reload")
     func retrying() throws {
-        let taken = try TestSocket.bound()
+        let taken = try TestSocket.bound(port: QuietPort.next())
         try taken.listen()
         let port = try taken.localPort
         let old = "services: {echo: {listen: \"127.0.0.1:0\", internal: echo}}"
@@ -258,9 +256,7 @@ import Testing
 
     @Test("an internal service's datagram port is known for what it is after it has moved")
     func internalPorts() throws {
-        let reserved = try TestSocket.bound(type: TestSocket.datagram)
-        let port = try reserved.localPort
-        reserved.close()
+        let port = try QuietPort.next()
         func table(_ echo: String, _ chargen: String) -> String {
             """
             services:

@@ -4,12 +4,17 @@ import Testing
 
 /// Listeners in the service manager's keeping (`FileDescriptorStoreMax=`): what outlives the supervisor, and what does not.
 @Suite struct KeptListenersTests {
+    /// Of `echo`: nobody else takes it when it has been closed.
+    private let port: UInt16
+
+    init() throws { port = try QuietPort.next() }
+
     private func table(_ directory: TemporaryDirectory, more: String = "") -> String {
         let program = "import socket; s = socket.socket(fileno=0); c = s.accept()[0]; c.sendall(c.recv(9))"
         return """
             services:
               echo:
-                listen: ["127.0.0.1:0", "udp://127.0.0.1:0", "unix://\(directory.path)/echo.sock"]
+                listen: ["127.0.0.1:\(port)", "udp://127.0.0.1:0", "unix://\(directory.path)/echo.sock"]
                 internal: echo
               cat: {listen: "127.0.0.1:0", exec: [/bin/cat]}
               once: {listen: "127.0.0.1:0", wait: true, exec: [/usr/bin/python3, -c, "\(program)"]}

@@ -13,7 +13,7 @@ import Testing
         try file.listen()
         let named = try TestSocket.bound()
         try named.listen()
-        let stranger = try TestSocket.bound()
+        let stranger = try TestSocket.bound(port: QuietPort.next())
         try stranger.listen()
         let (left, right) = try TestSocket.pair(TestSocket.stream)
         let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }

@@ -31,9 +31,10 @@ import Testing
     @Test("under systemd: it stays ready and alive, and what the manager keeps stays kept")
     func manager() throws {
         let manager = try ServiceManager()
+        let port = try QuietPort.next()
         let table = """
             services:
-              echo: {listen: ["127.0.0.1:0", "udp://127.0.0.1:0"], internal: echo}
+              echo: {listen: ["127.0.0.1:\(port)", "udp://127.0.0.1:0"], internal: echo}
               cat: {listen: "127.0.0.1:0", exec: /bin/cat}
             """
         try manager.startAndWait(table, environment: ["WATCHDOG_USEC": "200000"])
