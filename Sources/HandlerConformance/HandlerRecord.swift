@@ -14,7 +14,7 @@ struct HandlerRecord {
     /// DRAIN came: it wants no more.
     private(set) var wantsNoMore = false
 
-    private var ledger = BatonLedger<UInt64>()
+    private var ledger = BatonLedger()
     /// PINGs that stand unanswered, by id: how many.
     private var pings: [UInt64: Int] = [:]
 

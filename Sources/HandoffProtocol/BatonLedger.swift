@@ -2,10 +2,13 @@
 ///
 /// Ids rise by one from 1. A baton is *unacknowledged* from `sent` until ACK, *held* from then until DONE,
 /// and no id is remembered after that: one that was sent, and is in neither place, is over. So the memory
-/// is that of the batons out there, whatever ids a handler invents. `Connection` names a connection; the
-/// ledger owns no descriptor.
-package struct BatonLedger<Connection: Sendable>: Sendable {
-    private struct Entry: Sendable {
+/// is that of the batons out there, whatever ids a handler invents. It names connections by their numbers
+/// and owns no descriptor.
+package struct BatonLedger: Sendable {
+    package typealias Connection = UInt64
+
+    @usableFromInline
+    struct Entry: Sendable {
         let id: UInt64
         let connection: Connection
     }
@@ -14,10 +17,13 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
     private var lastSent: UInt64 = 0
     private var acknowledged: UInt64 = 0
     /// By rising id; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
-    private var waiting: [Entry] = []
-    private var taken: [UInt64: Connection] = [:]
+    @usableFromInline
+    private(set) var waiting: [Entry] = []
+    @usableFromInline
+    private(set) var taken: [UInt64: Connection] = [:]
     /// Whose PASS has not been answered: nobody's to end, and given to nobody when the handler goes.
-    private var passing: [UInt64: Connection] = [:]
+    @usableFromInline
+    private(set) var passing: [UInt64: Connection] = [:]
 
     /// With trait 2 (`sendsNoDone`) a connection counts only until ACK.
     package init(traits: HandlerTraits = []) {
@@ -54,10 +60,11 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
         taken = Dictionary(content.taken.map { ($0.id, $0.connection) }) { $1 }
     }
 
-    package var unacknowledgedCount: Int { waiting.count }
-    package var heldCount: Int { taken.count }
+    // Asked for each connection.
+    @inlinable package var unacknowledgedCount: Int { waiting.count }
+    @inlinable package var heldCount: Int { taken.count }
     /// Unacknowledged, held and being passed on: what counts against the handler's capacity.
-    package var count: Int { waiting.count + taken.count + passing.count }
+    @inlinable package var count: Int { waiting.count + taken.count + passing.count }
 
     /// The id that the next baton will have: a BATON is encoded with it, and `sent` follows once the
     /// kernel has taken the message.
@@ -82,8 +89,8 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
         if sendsDone {
             for entry in entries { taken[entry.id] = entry.connection }
         }
-        let connections = entries.map(\.connection)
-        waiting.removeSubrange(..<end)
+        let connections = entries.map { $0.connection }
+        waiting.removeSubrange(0..<end)
         return connections
     }
 
@@ -135,8 +142,8 @@ package struct BatonLedger<Connection: Sendable>: Sendable {
     /// The channel is over: empties the ledger.
     package mutating func gone() -> Remains {
         let remains = Remains(
-            unacknowledged: waiting.map(\.connection),
-            held: taken.sorted { $0.key < $1.key }.map(\.value))
+            unacknowledged: waiting.map { $0.connection },
+            held: taken.sorted { $0.key < $1.key }.map { $0.value })
         waiting = []
         taken = [:]
         return remains

@@ -39,8 +39,8 @@ package enum MessageType: UInt16, Hashable, Sendable, CaseIterable {
         if count > (carriesDescriptor == .none ? 0 : 1) { throw .surplusDescriptor(self) }
     }
 
-    /// The flags that may be set.
     /// The same of what one call has received.
+    @inlinable
     package func check<Descriptor>(_ carried: CarriedDescriptor<Descriptor>) throws(ProtocolError) {
         switch (carriesDescriptor, carried) {
         case (.exactlyOne, .none): throw .missingDescriptor(self)
@@ -49,6 +49,7 @@ package enum MessageType: UInt16, Hashable, Sendable, CaseIterable {
         }
     }
 
+    /// The flags that may be set.
     var knownFlags: UInt16 {
         switch self {
         case .baton, .passed: 1

@@ -16,14 +16,21 @@ package enum DescriptorPassing {
         _ bytes: [UInt8], passing descriptors: [FileDescriptor] = [], on socket: FileDescriptor, blocking: Bool = false
     ) throws(Errno) -> Int {
         let flags: Int32 = blocking ? 0 : Int32(MSG_DONTWAIT)
-        if descriptors.count == 1 {
-            // One connection: the hand-off of every day needs no array of numbers.
-            var number = descriptors[0].rawValue
-            return try SystemCall.value { unsafe baton_send(socket.rawValue, bytes, bytes.count, &number, 1, flags) }
-        }
         let numbers = descriptors.map(\.rawValue)
         return try SystemCall.value {
             unsafe baton_send(socket.rawValue, bytes, bytes.count, numbers, numbers.count, flags)
+        }
+    }
+
+    /// The same with one descriptor, or none, and without waiting: the hand-off of every day needs no array.
+    @discardableResult
+    package static func send(
+        _ bytes: [UInt8], passing descriptor: FileDescriptor?, on socket: FileDescriptor
+    ) throws(Errno) -> Int {
+        var number = descriptor?.rawValue ?? -1
+        let count = descriptor == nil ? 0 : 1
+        return try SystemCall.value {
+            unsafe baton_send(socket.rawValue, bytes, bytes.count, &number, count, Int32(MSG_DONTWAIT))
         }
     }
 

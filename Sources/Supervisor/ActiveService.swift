@@ -23,6 +23,7 @@ final class ActiveService {
     var waysAreStopped = false
     private var reopening: TimerID?
     private var waitsForOthers = false
+    private var looksAgain = false
     private var endTimer: TimerID?
     /// Told when the last of it is over after `stop`.
     var stopped: () -> Void = {}
@@ -37,8 +38,8 @@ final class ActiveService {
         dispatcher = Dispatcher(
             definition, refuser: refuser, record: record, runtime: runtime, standardError: saved?.ways.standardError)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
-        dispatcher.changed = { [weak self] in self?.roomChanged() }
-        intake.changed = { [weak self] in self?.roomChanged() }
+        dispatcher.changed = { [weak self] in self?.roomMayHaveChanged() }
+        intake.changed = { [weak self] in self?.roomMayHaveChanged() }
     }
 
     /// A listener for `definition`, not bound yet.
@@ -59,6 +60,16 @@ final class ActiveService {
     func wake() {
         if case .handoff(let settings) = definition.dispatch, settings.start == .eager {
             dispatcher.handoff?.supply.wake()
+        }
+    }
+
+    /// However much ends or leaves in one round, it is looked at once.
+    func roomMayHaveChanged() {
+        guard !looksAgain else { return }
+        looksAgain = true
+        runtime.loop.afterThisRound { [weak self] in
+            self?.looksAgain = false
+            self?.roomChanged()
         }
     }
 

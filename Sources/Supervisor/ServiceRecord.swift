@@ -22,11 +22,11 @@ final class ServiceRecord {
     }
 
     func report(_ kind: Event.Kind, _ origin: ConnectionOrigin? = nil) {
-        events.report(kind, service: name, origin)
+        events.report(kind, service: name, connection: origin?.number, peer: origin?.peer)
     }
 
     func report(_ event: ConnectionEvent, _ origin: ConnectionOrigin) {
-        events.report(.connection(event), service: name, origin)
+        events.report(.connection(event), service: name, connection: origin.number, peer: origin.peer)
     }
 
     /// Each dropped datagram counts. A flood of them is reported once a second, or it would flood the log as well.

@@ -74,7 +74,7 @@ package final class Supervisor {
         let passed = ListenerStore.takeInherited(manager, besides: options.descriptors)
         loop = try EventLoop(runningTime: runningTime)
         let log = LogOutput(StandardErrorTarget(), loop: loop)
-        let events = EventLog(output: log, level: options.logLevel ?? .info)
+        let events = EventLog(output: log, level: options.logLevel ?? .info, loop: loop)
         let instances = InstanceTable(loop: loop)
         SignalDescriptor.ignoreBrokenPipes()
         signals = try SignalSource(loop: loop)

@@ -3,15 +3,15 @@ import Testing
 
 @Suite struct BatonLedgerTests {
     /// A ledger that has sent connections 101, 102, … as ids 1, 2, ….
-    private func ledger(sent count: UInt64, traits: HandlerTraits = []) -> BatonLedger<UInt64> {
-        var ledger = BatonLedger<UInt64>(traits: traits)
+    private func ledger(sent count: UInt64, traits: HandlerTraits = []) -> BatonLedger {
+        var ledger = BatonLedger(traits: traits)
         for number in 0..<count { ledger.sent(101 + number) }
         return ledger
     }
 
     @Test("Ids rise by one from 1")
     func ids() {
-        var ledger = BatonLedger<UInt64>()
+        var ledger = BatonLedger()
         #expect(ledger.nextID == 1)
         #expect((0..<3).map { ledger.sent(100 + $0) } == [1, 2, 3])
         #expect(ledger.nextID == 4)
@@ -120,7 +120,7 @@ import Testing
     func model() throws {
         var random = SplitMix(state: 42)
         for _ in 0..<200 {
-            var ledger = BatonLedger<UInt64>()
+            var ledger = BatonLedger()
             var out: Set<UInt64> = []
             var back = 0
             for step: UInt64 in 0..<100 {
@@ -153,9 +153,9 @@ import Testing
 /// PASS: a connection between two owners.
 @Suite("a ledger and PASS")
 struct PassingLedgerTests {
-    private func ledger(_ traits: HandlerTraits = [], sent: Int = 2) -> BatonLedger<Int> {
-        var ledger = BatonLedger<Int>(traits: traits)
-        for connection in 1...sent { ledger.sent(connection * 10) }
+    private func ledger(_ traits: HandlerTraits = [], sent: Int = 2) -> BatonLedger {
+        var ledger = BatonLedger(traits: traits)
+        for connection in 1...sent { ledger.sent(UInt64(connection) * 10) }
         return ledger
     }
 

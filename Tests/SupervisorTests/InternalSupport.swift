@@ -20,7 +20,7 @@ final class InternalBench {
         let launchers = try LauncherPool(
             loop: loop, instances: instances, plan: SpawnPlan(path: "/", arguments: [], descriptors: []),
             settings: LauncherPool.Settings(launchers: 0))
-        let log = EventLog(output: LogOutput(StandardErrorTarget(), loop: loop), level: .error)
+        let log = EventLog(output: LogOutput(StandardErrorTarget(), loop: loop), level: .error, loop: loop)
         runtime = Runtime(
             loop: loop, events: log, launchers: launchers, instances: instances,
             originalOpenFiles: ResourceLimits.Pair(soft: 1024, hard: 1024))

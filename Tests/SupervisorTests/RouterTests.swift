@@ -17,28 +17,29 @@ struct RouterTests {
 
     @Test("what has no handlers goes its one way")
     func simple() {
-        #expect(Router.way(.exec(Program(path: "/bin/true", arguments: ["true"])), nil) == .spawn)
-        #expect(Router.way(.internal(.qotd), nil) == .serve(.qotd))
-        #expect(Router.way(.redirect(Redirect()), nil) == .relay)
+        #expect(Router(.exec(Program(path: "/bin/true", arguments: ["true"]))).way(nil) == .spawn)
+        #expect(Router(.internal(.qotd)).way(nil) == .serve(.qotd))
+        #expect(Router(.redirect(Redirect())).way(nil) == .relay)
+        #expect(Router(handoff(), waits: true).way(available(registered: true)) == .refuse(.noHandler))
     }
 
     @Test("without a fallback: handed off or queued, refused only where starts have failed")
     func plain() {
-        #expect(Router.way(handoff(), nil) == .handOff)
-        #expect(Router.way(handoff(), available()) == .handOff, "one may still register")
-        #expect(Router.way(handoff(), available(kept: true)) == .handOff)
-        #expect(Router.way(handoff(), available(registered: true)) == .handOff)
-        #expect(Router.way(handoff(), available(kept: true, failed: true)) == .refuse(.noHandler))
-        #expect(Router.way(handoff(), available(kept: true, registered: true, failed: true)) == .handOff)
+        #expect(Router(handoff()).way(nil) == .handOff)
+        #expect(Router(handoff()).way(available()) == .handOff, "one may still register")
+        #expect(Router(handoff()).way(available(kept: true)) == .handOff)
+        #expect(Router(handoff()).way(available(registered: true)) == .handOff)
+        #expect(Router(handoff()).way(available(kept: true, failed: true)) == .refuse(.noHandler))
+        #expect(Router(handoff()).way(available(kept: true, registered: true, failed: true)) == .handOff)
     }
 
     @Test("exec beside handoff: while nobody serves and nobody is expected")
     func fallback() {
-        #expect(Router.way(handoff(fallback: true), available()) == .spawn)
-        #expect(Router.way(handoff(fallback: true), available(registered: true)) == .handOff)
-        #expect(Router.way(handoff(fallback: true), available(kept: true)) == .handOff, "one is being started")
-        #expect(Router.way(handoff(fallback: true), available(kept: true, failed: true)) == .spawn)
+        #expect(Router(handoff(fallback: true)).way(available()) == .spawn)
+        #expect(Router(handoff(fallback: true)).way(available(registered: true)) == .handOff)
+        #expect(Router(handoff(fallback: true)).way(available(kept: true)) == .handOff, "one is being started")
+        #expect(Router(handoff(fallback: true)).way(available(kept: true, failed: true)) == .spawn)
         #expect(
-            Router.way(handoff(fallback: true), available(kept: true, registered: true, failed: true)) == .handOff)
+            Router(handoff(fallback: true)).way(available(kept: true, registered: true, failed: true)) == .handOff)
     }
 }

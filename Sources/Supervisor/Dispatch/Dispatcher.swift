@@ -5,7 +5,10 @@ internal import SystemPackage
 
 /// All the ways that connections of one service can take, and what is on them.
 final class Dispatcher {
-    var definition: Service
+    var definition: Service {
+        didSet { router = Router(definition.dispatch, waits: definition.wait) }
+    }
+    private var router: Router
     let record: ServiceRecord
     let runtime: Runtime
     let refuser: Refuser
@@ -20,7 +23,7 @@ final class Dispatcher {
     private(set) var datagrams: InternalDatagramDispatch?
     private(set) var relays: RedirectDispatch?
     private(set) var multiplexer: TCPMuxDispatch?
-    private(set) var router: RouteDispatch?
+    private(set) var routes: RouteDispatch?
     var banner: Banner?
     /// Those of before a reload, which finish what they have: it counts here, too.
     var retired: [Dispatcher] = []
@@ -33,6 +36,7 @@ final class Dispatcher {
     ) {
         self.refuser = refuser
         self.definition = definition
+        router = Router(definition.dispatch, waits: definition.wait)
         self.record = record
         self.runtime = runtime
         banner = Banner(definition.banner, record: record, runtime: runtime)
@@ -69,7 +73,7 @@ final class Dispatcher {
                 self?.changed()
             }
         case .route(let route):
-            router = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [weak self] in
+            routes = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [weak self] in
                 self?.changed()
             }
         }
@@ -135,8 +139,8 @@ final class Dispatcher {
 
     // MARK: Connections
 
-    /// Which way the next connection goes. A `wait` handler takes none that is accepted already.
-    var way: Way { definition.wait ? .refuse(.noHandler) : Router.way(definition.dispatch, handoff?.availability) }
+    /// Which way the next connection goes.
+    var way: Way { router.way(handoff?.availability) }
 
     /// Carries out a decision for an admitted connection, which is told the banner first. Not for `refuse`.
     func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
@@ -164,7 +168,7 @@ final class Dispatcher {
         case .serve: inside?.dispatch(connection, origin)
         case .relay: relays?.dispatch(connection, origin)
         case .multiplex: multiplexer?.dispatch(connection, origin)
-        case .route: router?.dispatch(connection, origin)
+        case .route: routes?.dispatch(connection, origin)
         case .refuse: preconditionFailure("a refusal is no dispatch")
         }
     }
@@ -181,7 +185,7 @@ final class Dispatcher {
 
     /// Connections that no process serves.
     private var insideCount: Int {
-        (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) + (router?.count ?? 0)
+        (inside?.count ?? 0) + (relays?.count ?? 0) + (multiplexer?.count ?? 0) + (routes?.count ?? 0)
             + (banner?.count ?? 0) + (metrics?.count ?? 0)
     }
 
@@ -197,7 +201,7 @@ final class Dispatcher {
         inside?.list(in: &census)
         relays?.list(in: &census)
         multiplexer?.list(in: &census)
-        router?.list(in: &census)
+        routes?.list(in: &census)
         for dispatcher in retired { dispatcher.list(in: &census) }
     }
 
@@ -229,7 +233,7 @@ final class Dispatcher {
         inside?.endAll()
         relays?.endAll()
         multiplexer?.endAll()
-        router?.endAll()
+        routes?.endAll()
         banner?.end()
         for dispatcher in retired { dispatcher.end(firmly: firmly) }
     }

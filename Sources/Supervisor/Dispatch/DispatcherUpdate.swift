@@ -23,7 +23,7 @@ extension Dispatcher {
             datagrams?.service = service
         case .redirect(let target): relays?.update(target)
         case .tcpmux: break
-        case .route(let route): router?.update(route)
+        case .route(let route): routes?.update(route)
         }
     }
 

@@ -1,3 +1,4 @@
+internal import ControlProtocol
 internal import LinuxSystem
 internal import SystemPackage
 
@@ -26,6 +27,8 @@ final class EventLoop {
 
     /// The time at which this round's events were taken; what happens in one round happens at one time.
     private(set) var now = Clock.now()
+    /// The time of day of this round, once somebody has asked for it.
+    private var timeOfDay: Timestamp?
     /// Time in which this process could have run: `now` without the gaps in which it was stopped. What
     /// blames others for their silence counts in this.
     private(set) var runningTime: Duration
@@ -43,6 +46,14 @@ final class EventLoop {
     init(runningTime: Duration = .zero) throws(Errno) {
         self.runningTime = runningTime
         epoll = try Epoll()
+    }
+
+    /// The time of day: what happens in one round happens at one time.
+    var timestamp: Timestamp {
+        if let timeOfDay { return timeOfDay }
+        let time = Timestamp.now
+        timeOfDay = time
+        return time
     }
 
     /// Watches `descriptor` for `source`, which keeps owning it.
@@ -117,6 +128,7 @@ final class EventLoop {
         let before = now
         let count = try epoll.wait(timeout: timeout)
         now = Clock.now()
+        timeOfDay = nil
         runningTime += min(now - before, (timeout ?? .zero) + Self.longestDelay)
         for index in 0..<count {
             let (token, interest) = epoll.event(index)

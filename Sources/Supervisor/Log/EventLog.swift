@@ -12,6 +12,7 @@ protocol EventFollower: AnyObject {
 /// for those who ask.
 final class EventLog {
     let output: LogOutput
+    private let loop: EventLoop
     var level: EventLevel
     private var choices: [String: LogChoice] = [:]
     private(set) var ring = EventRing()
@@ -19,11 +20,12 @@ final class EventLog {
     private var plan = LogPlan(LogSettings(), override: nil, standardErrorIsJournal: false)
     private let sender = Event.SyslogSender(host: Machine.name, pid: Int(CurrentProcess.pid))
 
-    init(output: LogOutput, level: EventLevel) {
+    init(output: LogOutput, level: EventLevel, loop: EventLoop) {
         self.output = output
+        self.loop = loop
         self.level = level
         output.caughtUp = { [unowned self] count, why in
-            write(Event(time: .now, .supervisor(.logDropped(lines: count, why: why))))
+            write(Event(time: loop.timestamp, .supervisor(.logDropped(lines: count, why: why))))
         }
     }
 
@@ -53,18 +55,20 @@ final class EventLog {
         choices[service] = choice
     }
 
-    func report(_ kind: Event.Kind, service: String? = nil, _ origin: ConnectionOrigin? = nil) {
+    func report(
+        _ kind: consuming Event.Kind, service: String? = nil, connection: UInt64? = nil, peer: SocketAddress? = nil
+    ) {
         happened()
         let recorded = RecordedEvent(
-            time: .now, service: service, connection: origin?.number, peer: origin?.peer, kind: kind)
+            time: loop.timestamp, service: service, connection: connection, peer: peer, kind: kind)
+        log(recorded)
         ring.append(recorded)
         for follower in followers { follower.eventsCame() }
-        log(recorded)
     }
 
     /// Renders what is to be written, and nothing else.
     private func log(_ recorded: RecordedEvent) {
-        let choice = recorded.service.flatMap { choices[$0] }
+        let choice = choices.isEmpty ? nil : recorded.service.flatMap { choices[$0] }
         if choice == nil, recorded.kind.level < level { return }
         var event = recorded.event
         if let choice {

@@ -38,7 +38,7 @@ struct EventRing {
         var text = 256 << 10
     }
 
-    mutating func append(_ event: RecordedEvent) {
+    mutating func append(_ event: consuming RecordedEvent) {
         if event.kind.level >= .notice {
             notable.append(event, nextNumber)
         } else {
@@ -127,7 +127,7 @@ private struct Lane {
     var end: UInt64 { first + UInt64(entries.count) }
     var events: [RecordedEvent] { entries.map(\.event) }
 
-    mutating func append(_ event: RecordedEvent, _ number: UInt64) {
+    mutating func append(_ event: consuming RecordedEvent, _ number: UInt64) {
         text += event.kind.textBytes
         entries.append(Entry(number: number, event: event))
         while entries.count > 1, entries.count > limits.events || text > limits.text, let oldest = entries.popFirst() {

@@ -27,22 +27,34 @@ enum Way: Equatable {
     case refuse(RefusalReason)
 }
 
-/// Decides the way; pure.
-enum Router {
-    static func way(_ dispatch: Dispatch, _ availability: HandlerAvailability?) -> Way {
-        switch dispatch {
-        case .exec: return .spawn
-        case .internal(let service): return .serve(service)
-        case .redirect: return .relay
-        case .tcpmux: return .multiplex
-        case .route: return .route
-        case .handoff(let handoff):
-            let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
-            let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)
-            if someoneServes { return .handOff }
-            if handoff.fallback != nil { return .spawn }
-            // Without a handler of our own, one may still come and register: the queue waits for it.
-            return available.isFailed ? .refuse(.noHandler) : .handOff
-        }
+/// Decides the way; pure. What the table says of it is looked at once, not for each connection.
+struct Router {
+    /// Nil where it depends on who is there.
+    private let way: Way?
+    private let hasFallback: Bool
+
+    /// - Parameter waits: A handler gets the listening socket, and none that is accepted already.
+    init(_ dispatch: Dispatch, waits: Bool = false) {
+        way =
+            switch dispatch {
+            case _ where waits: .refuse(.noHandler)
+            case .exec: .spawn
+            case .internal(let service): .serve(service)
+            case .redirect: .relay
+            case .tcpmux: .multiplex
+            case .route: .route
+            case .handoff: nil
+            }
+        hasFallback = if case .handoff(let settings) = dispatch { settings.fallback != nil } else { false }
+    }
+
+    func way(_ availability: HandlerAvailability?) -> Way {
+        if let way { return way }
+        let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
+        let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)
+        if someoneServes { return .handOff }
+        if hasFallback { return .spawn }
+        // Without a handler of our own, one may still come and register: the queue waits for it.
+        return available.isFailed ? .refuse(.noHandler) : .handOff
     }
 }

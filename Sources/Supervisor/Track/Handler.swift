@@ -24,6 +24,8 @@ protocol HandlerOwner: AnyObject {
 /// One persistent handler: its life, its channel, and which connections are with it.
 final class Handler {
     let number: UInt64
+    /// The same, as events and the status name it.
+    let id: String
     /// Its place among the service's handlers, which the one that replaces it takes over.
     var slot = 0
     let machineKind: HandlerMachine.Kind
@@ -40,7 +42,7 @@ final class Handler {
     var instance: Instance?
     private(set) var pid: Int32
 
-    var ledger = BatonLedger<UInt64>()
+    var ledger = BatonLedger()
     var unacknowledged: [UInt64: Baton] = [:]
     var held: [UInt64: Baton] = [:]
     /// Given on and not answered, by the handler's id; they outlive it.
@@ -93,6 +95,7 @@ final class Handler {
         record: ServiceRecord, runtime: Runtime, owner: any HandlerOwner, number: UInt64? = nil
     ) {
         self.number = number ?? runtime.nextHandlerNumber()
+        id = "\(self.number)"
         machineKind = kind
         self.pid = pid
         self.settings = settings
@@ -124,7 +127,6 @@ final class Handler {
         if !Self.fits(traits, new) { handle(.drainAsked) }
     }
 
-    var id: String { "\(number)" }
     var state: HandlerMachine.State { machine.state }
 
     /// The most connections it takes.

@@ -40,7 +40,7 @@ extension Handler {
         _ = answerRefused(id, .stopping)
     }
 
-    private func take(_ passing: BatonLedger<UInt64>.Passing) -> Baton? {
+    private func take(_ passing: BatonLedger.Passing) -> Baton? {
         guard passing.wasUnacknowledged else { return held.removeValue(forKey: passing.connection) }
         guard let baton = unacknowledged.removeValue(forKey: passing.connection) else { return nil }
         served += 1

@@ -91,6 +91,7 @@ final class Instance {
     }
 
     private func report(_ event: ProcessEvent) {
-        runtime.events.report(.process(event), service: service, origin)
+        runtime.events.report(
+            .process(event), service: service, connection: origin?.number, peer: origin?.peer)
     }
 }

@@ -6,7 +6,7 @@ internal import SystemPackage
 extension Dispatcher {
     /// No connection is on its way from one service to another, or from one handler to another.
     var isAtRest: Bool {
-        (metrics?.count ?? 0) == 0 && multiplexer?.isAtRest ?? true && router?.isAtRest ?? true
+        (metrics?.count ?? 0) == 0 && multiplexer?.isAtRest ?? true && routes?.isAtRest ?? true
             && handoff?.handlers.allSatisfy(\.passing.isEmpty) ?? true && retired.allSatisfy(\.isAtRest)
     }
 
@@ -21,7 +21,7 @@ extension Dispatcher {
         saved.inside = inside?.saved ?? []
         saved.characterLine = datagrams?.characterLine ?? 0
         saved.redirect = relays?.saved
-        saved.guests = (multiplexer?.saved ?? []) + (router?.saved ?? [])
+        saved.guests = (multiplexer?.saved ?? []) + (routes?.saved ?? [])
         return saved
     }
 
@@ -56,7 +56,7 @@ extension Dispatcher {
         datagrams?.characterLine = saved.characterLine
         if let redirect = saved.redirect { relays?.resume(redirect, books) }
         multiplexer?.resume(saved.guests, books)
-        router?.resume(saved.guests, books)
+        routes?.resume(saved.guests, books)
         if !saved.banner.isEmpty, banner == nil { banner = Banner([0], record: record, runtime: runtime) }
         banner?.resume(saved.banner, books) { [self] in goOn($0, $1) }
     }

@@ -17,7 +17,7 @@ struct SavedHandler: Saved {
     var process: SavedDescriptor?
     /// Of one that Baton started, while it runs.
     var instance: SavedInstance?
-    var ledger = BatonLedger<UInt64>.Content()
+    var ledger = BatonLedger.Content()
     var unacknowledged: [SavedBaton] = []
     var held: [SavedBaton] = []
     var traits: UInt16 = 0
@@ -76,7 +76,7 @@ struct SavedHandler: Saved {
     }
 }
 
-extension BatonLedger<UInt64>.Content: Saved {
+extension BatonLedger.Content: Saved {
     mutating func code(with coder: inout FieldCoder) {
         coder.flag(&sendsDone)
         coder.integer(&lastSent)

@@ -53,6 +53,8 @@ final class Channel: EventSource {
     private static let sendBuffer = 256 * 1024
     /// Messages that wait for room. A handler that does not read what it asks for (PASSED) is not read any more.
     private static let mostUnsent = 64
+    private static let news: Epoll.Interest = [.readable, .peerClosed]
+    private static let somethingToRead: Epoll.Interest = [.readable, .peerClosed, .error]
     /// After a send that failed for lack of kernel memory.
     static let shortDelay = Duration.milliseconds(20)
 
@@ -64,7 +66,7 @@ final class Channel: EventSource {
         framer = kind == .stream ? MessageFramer() : nil
         try Socket.setNonblocking(self.socket.borrowed, true)
         Self.widen(self.socket.borrowed)
-        registration = try runtime.loop.watch(self.socket.borrowed, for: [.readable, .peerClosed], self)
+        registration = try runtime.loop.watch(self.socket.borrowed, for: Self.news, self)
     }
 
     /// Gives one end of a channel its buffer.
@@ -109,7 +111,7 @@ final class Channel: EventSource {
         if interest.contains(.writable) { flush() }
         if interest.contains(.hangUp) {
             finish()
-        } else if !interest.isDisjoint(with: [.readable, .peerClosed, .error]) {
+        } else if !interest.isDisjoint(with: Self.somethingToRead) {
             read(atMost: Self.budget)
         }
     }
@@ -144,7 +146,7 @@ extension Channel {
             unsent.append(bytes)
             updateInterest()
         } else {
-            settle(bytes, write(bytes, passing: []))
+            settle(bytes, write(bytes))
         }
     }
 
@@ -153,16 +155,16 @@ extension Channel {
         guard !ended else { return .broken }
         guard unsent.isEmpty else { return .full }
         guard (try? MessageCoder.encode(baton, into: &encoded)) != nil else { return .broken }
-        let outcome = write(encoded, passing: [descriptor])
+        let outcome = write(encoded, passing: descriptor)
         if outcome == .full { wait() }
         return outcome
     }
 
     /// On a stream a message may go out in part. Its descriptor is on its way then, with the first byte, and the rest
     /// goes before all else.
-    private func write(_ bytes: [UInt8], passing descriptors: [FileDescriptor]) -> SendOutcome {
+    private func write(_ bytes: [UInt8], passing descriptor: FileDescriptor? = nil) -> SendOutcome {
         do {
-            let count = try DescriptorPassing.send(bytes, passing: descriptors, on: socket.borrowed)
+            let count = try DescriptorPassing.send(bytes, passing: descriptor, on: socket.borrowed)
             if count < bytes.count {
                 unsent.prepend(Array(bytes[count...]))
                 wait()
@@ -192,7 +194,7 @@ extension Channel {
     private func flush() {
         waitsForRoom = false
         while let bytes = unsent.popFirst() {
-            guard settle(bytes, write(bytes, passing: [])) else { return updateInterest() }
+            guard settle(bytes, write(bytes)) else { return updateInterest() }
         }
         updateInterest()
         owner?.writable(self)
@@ -214,7 +216,7 @@ extension Channel {
 
     func updateInterest() {
         guard let registration, !ended else { return }
-        var interest: Epoll.Interest = unsent.count < Self.mostUnsent ? [.readable, .peerClosed] : []
+        var interest: Epoll.Interest = unsent.count < Self.mostUnsent ? Self.news : []
         if waitsForRoom { interest.insert(.writable) }
         runtime.loop.change(registration, to: interest)
     }
