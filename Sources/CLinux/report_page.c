@@ -13,6 +13,8 @@ struct baton_spawn_report baton_report_read(const struct baton_spawn_report *sha
     int tries = 3;
     do {
         copy.job = __atomic_load_n(&shared->job, __ATOMIC_ACQUIRE);
+        /* First: what is read behind an end is final. */
+        copy.is_under_way = __atomic_load_n(&shared->is_under_way, __ATOMIC_ACQUIRE);
         copy.pid = __atomic_load_n(&shared->pid, __ATOMIC_ACQUIRE);
         copy.stage = __atomic_load_n(&shared->stage, __ATOMIC_ACQUIRE);
         copy.error = __atomic_load_n(&shared->error, __ATOMIC_ACQUIRE);
@@ -24,13 +26,13 @@ struct baton_spawn_report baton_report_read(const struct baton_spawn_report *sha
 #define MFD_NOEXEC_SEAL 8u
 #endif
 
-int baton_report_create(void)
+int baton_report_create(size_t count)
 {
     /* From Linux 6.3 on the kernel complains about a memfd that does not say whether it may be executed. */
     int descriptor = memfd_create("baton-report", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
     if (descriptor < 0 && errno == EINVAL) descriptor = memfd_create("baton-report", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor < 0) return -1;
-    if (ftruncate(descriptor, sizeof(struct baton_spawn_report)) == 0 &&
+    if (ftruncate(descriptor, (off_t)(count * sizeof(struct baton_spawn_report))) == 0 &&
         fcntl(descriptor, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
         return descriptor;
     int error = errno;
@@ -39,18 +41,19 @@ int baton_report_create(void)
     return -1;
 }
 
-int baton_report_map(int descriptor, struct baton_spawn_report **page)
+int baton_report_map(int descriptor, size_t count, struct baton_spawn_report **page)
 {
     struct stat status;
     if (fstat(descriptor, &status) < 0) return -1;
-    if (status.st_size < (off_t)sizeof(struct baton_spawn_report)) {
+    size_t size = count * sizeof(struct baton_spawn_report);
+    if (status.st_size < (off_t)size) {
         errno = EINVAL; /* reading past its end would raise SIGBUS */
         return -1;
     }
-    void *mapped = mmap(NULL, sizeof(struct baton_spawn_report), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (mapped == MAP_FAILED) return -1;
     *page = mapped;
     return 0;
 }
 
-void baton_report_unmap(struct baton_spawn_report *report) { munmap(report, sizeof *report); }
+void baton_report_unmap(struct baton_spawn_report *page, size_t count) { munmap(page, count * sizeof *page); }

@@ -1,27 +1,23 @@
 #define _GNU_SOURCE
+#include "raw_call.h"
 #include "spawn_steps.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/prctl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
-static int write_file(int directory, const char *name, const char *text, size_t length)
+static long write_file(int directory, const char *name, const char *text, size_t length)
 {
-    int file = openat(directory, name, O_WRONLY | O_CLOEXEC);
-    if (file < 0) return -1;
-    ssize_t written = write(file, text, length);
-    int error = errno;
-    close(file);
-    errno = error;
-    return written < 0 ? -1 : 0;
+    long file = raw_call3(SYS_openat, directory, (long)name, O_WRONLY | O_CLOEXEC);
+    if (file < 0) return file;
+    long written = raw_call3(SYS_write, file, (long)text, (long)length);
+    raw_call1(SYS_close, file);
+    return written < 0 ? written : 0;
 }
 
 int baton_open_cgroup(char *path)
@@ -41,16 +37,17 @@ int baton_open_cgroup(char *path)
 }
 
 /* 0 stands for the process that writes it. */
-int baton_enter_cgroup(int cgroup) { return write_file(cgroup, "cgroup.procs", "0", 1); }
+long baton_enter_cgroup(int cgroup) { return write_file(cgroup, "cgroup.procs", "0", 1); }
 
 #if defined(__x86_64__) && defined(SYS_clone3) && defined(CLONE_INTO_CGROUP)
 /* The C library keeps its own clone3 to itself, and syscall(2) would return on the child's empty stack. */
 int baton_clone_into(int cgroup, int (*run)(void *), void *stack, size_t stack_size, int flags, void *argument,
-                     int *parent_tid)
+                     int *parent_tid, int *child_tid)
 {
     struct clone_args arguments = {
         .flags = (uint64_t)flags | CLONE_INTO_CGROUP,
         .parent_tid = (uint64_t)(uintptr_t)parent_tid,
+        .child_tid = (uint64_t)(uintptr_t)child_tid,
         /* A sibling's is its parent's, and must not be given. */
         .exit_signal = flags & CLONE_PARENT ? 0 : SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,
@@ -76,15 +73,16 @@ int baton_clone_into(int cgroup, int (*run)(void *), void *stack, size_t stack_s
 }
 #else
 int baton_clone_into(int cgroup, int (*run)(void *), void *stack, size_t stack_size, int flags, void *argument,
-                     int *parent_tid)
+                     int *parent_tid, int *child_tid)
 {
-    (void)cgroup, (void)run, (void)stack, (void)stack_size, (void)flags, (void)argument, (void)parent_tid;
+    (void)cgroup, (void)run, (void)stack, (void)stack_size, (void)flags, (void)argument;
+    (void)parent_tid, (void)child_tid;
     errno = ENOSYS;
     return -1;
 }
 #endif
 
-int baton_set_oom_score_adjust(int value)
+long baton_set_oom_score_adjust(int value)
 {
     char text[12];
     char *place = text + sizeof text;
@@ -97,30 +95,33 @@ int baton_set_oom_score_adjust(int value)
     return write_file(AT_FDCWD, "/proc/self/oom_score_adj", place, (size_t)(text + sizeof text - place));
 }
 
-int baton_set_processors(const uint32_t *words, uint32_t count)
+long baton_set_processors(const uint32_t *words, uint32_t count)
 {
     /* The kernel's mask is one of longs; on a big-endian machine their halves are the other way round. */
     unsigned long mask[4096 / (8 * sizeof(unsigned long))] = {0};
     const uint32_t bits = 8 * sizeof(unsigned long);
     for (uint32_t i = 0; i < count && i < 4096 / 32; i++)
         mask[i * 32 / bits] |= (unsigned long)words[i] << (i * 32 % bits);
-    return syscall(SYS_sched_setaffinity, 0, sizeof mask, mask) < 0 ? -1 : 0;
+    long answer = raw_call3(SYS_sched_setaffinity, 0, sizeof mask, (long)mask);
+    return answer < 0 ? answer : 0;
 }
 
-int baton_bound_capabilities(uint64_t kept)
+long baton_bound_capabilities(uint64_t kept)
 {
     for (int capability = 0; capability < 64; capability++) {
         if (kept >> capability & 1) continue;
-        int held = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
+        long held = raw_call(SYS_prctl, PR_CAPBSET_READ, capability, 0, 0, 0);
         if (held < 0) break; /* past the last one that the kernel knows */
         /* Who may not drop any has nothing to do where none is left to drop. */
-        if (held > 0 && prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0) return -1;
+        long dropped = held > 0 ? raw_call(SYS_prctl, PR_CAPBSET_DROP, capability, 0, 0, 0) : 0;
+        if (dropped < 0) return dropped;
     }
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
     struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
-    if (syscall(SYS_capget, &header, sets) < 0) return -1;
+    long answer = raw_call3(SYS_capget, (long)&header, (long)sets, 0);
+    if (answer < 0) return answer;
     /* Ambient capabilities go with the inheritable ones (capabilities(7)). */
     sets[0].inheritable &= (uint32_t)kept;
     sets[1].inheritable &= (uint32_t)(kept >> 32);
-    return syscall(SYS_capset, &header, sets) < 0 ? -1 : 0;
+    return raw_call3(SYS_capset, (long)&header, (long)sets, 0);
 }

@@ -27,9 +27,9 @@ final class HandlerProcess {
             path: subject.path, arguments: subject.arguments, descriptors: [.null, .passed(0), .passed(0)])
         if channel != nil { plan.descriptors.append(.passed(1)) }
         plan.directory = CurrentProcess.workingDirectory ?? "/"
-        plan.environment =
+        plan.environment = EnvironmentBlock(
             CurrentProcess.environment.filter { !$0.key.hasPrefix("BATON_") }.map { "\($0.key)=\($0.value)" }
-            + ["BATON_SERVICE=\(subject.service)"] + environment
+                + ["BATON_SERVICE=\(subject.service)"] + environment)
         let report = try own("memfd_create") { () throws(Errno) in try SpawnReportPage() }
         let passed = [pair.theirs.borrowed] + (channel.map { [$0] } ?? [])
         guard case .running(let pid) = Spawn.start(plan, passing: passed, report: report) else {

@@ -10,6 +10,8 @@ package enum LaunchJob {
     package static let mostBytes = headerBytes + SpawnLimit.mostBytes
     /// The most descriptors that go with a job.
     package static let mostDescriptors = DescriptorPassing.mostDescriptors
+    /// Spawns that are on their way to their program at a time: enough to keep two cores busy.
+    package static let mostUnderWay = 8
     /// For SO_SNDBUF of both ends: room for the longest message. The kernel doubles it.
     package static let sendBuffer = 256 * 1024
 

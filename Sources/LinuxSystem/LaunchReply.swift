@@ -1,6 +1,6 @@
 internal import SystemPackage
 
-/// What the launcher answers to a job.
+/// What the launcher answers to a job; a message holds one or more.
 ///
 ///     number (low word, high word), stage, errno, pid
 package struct LaunchReply: Hashable, Sendable {
@@ -17,9 +17,15 @@ package struct LaunchReply: Hashable, Sendable {
     /// The length of every reply.
     package static let bytes = 20
 
-    package func encode() -> [UInt8] {
+    /// Replies that stand in one message, at least one.
+    package static func encode(_ replies: [LaunchReply]) -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.bytes)
+        bytes.reserveCapacity(replies.count * Self.bytes)
+        for reply in replies { reply.append(to: &bytes) }
+        return bytes
+    }
+
+    private func append(to bytes: inout [UInt8]) {
         bytes.append(long: number)
         switch outcome {
         case .running(let pid):
@@ -31,12 +37,21 @@ package struct LaunchReply: Hashable, Sendable {
             bytes.append(word: UInt32(bitPattern: error.rawValue))
             bytes.append(word: UInt32(bitPattern: pid ?? 0))
         }
-        return bytes
     }
 
-    /// Reads the message that fills `bytes` up to `count`; nil when it is no reply.
-    package init?(decoding bytes: [UInt8], count: Int) {
-        var reader = SpawnWordReader(bytes, from: 0, to: count)
+    /// Reads the message that fills `bytes` up to `count`; nil when that is anything but replies.
+    package static func decode(_ bytes: [UInt8], count: Int) -> [LaunchReply]? {
+        guard count > 0, count <= bytes.count, count.isMultiple(of: Self.bytes) else { return nil }
+        var replies: [LaunchReply] = []
+        for start in stride(from: 0, to: count, by: Self.bytes) {
+            guard let reply = LaunchReply(decoding: bytes, from: start) else { return nil }
+            replies.append(reply)
+        }
+        return replies
+    }
+
+    private init?(decoding bytes: [UInt8], from start: Int) {
+        var reader = SpawnWordReader(bytes, from: start, to: start + Self.bytes)
         guard let number = reader.long(), let stageNumber = reader.word(), let errorWord = reader.word(),
             let pidWord = reader.word(), reader.isAtEnd, let stage = SpawnStage(rawValue: stageNumber)
         else { return nil }

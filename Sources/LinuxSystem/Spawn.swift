@@ -30,20 +30,11 @@ package enum Spawn {
     }
 
     /// As above, with an image and the bytes that it was read from; both are used up.
-    package static func start(
+    private static func start(
         _ image: inout SpawnImage, in bytes: inout [UInt8], passing descriptors: [FileDescriptor], asSibling: Bool,
         job: UInt64, report: SpawnReportPage, dispositions: SignalDispositions
     ) -> SpawnOutcome {
-        for index in image.descriptors.indices where image.descriptors[index].source >= 0 {
-            let passed = Int(image.descriptors[index].source)
-            guard passed < descriptors.count else {
-                return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
-            }
-            image.descriptors[index].source = descriptors[passed].rawValue
-        }
-        guard image.descriptors.allSatisfy({ $0.source >= BATON_SOURCE_FILE }) else {
-            return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
-        }
+        guard image.find(descriptors) else { return .failed(pid: nil, stage: .prepare, error: .invalidArgument) }
         image.plan.job = job
         image.plan.reset_signals = dispositions.notDefault
         if asSibling { image.plan.flags |= BATON_SPAWN_SIBLING }
@@ -51,9 +42,9 @@ package enum Spawn {
         unsafe bytes.withUnsafeMutableBytes { bytes in
             unsafe baton_spawn(
                 &image.plan, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), image.strings, &vectors,
-                &image.descriptors, image.limits, image.groups, image.processors, report.page)
+                &image.descriptors, image.limits, image.groups, image.processors, report.place(0))
         }
-        return report.outcome
+        return report.snapshot().outcome
     }
 
     /// Closes a socket without waiting for its SO_LINGER: a child holds it until we have closed it and then ends,
@@ -94,12 +85,14 @@ package struct SignalDispositions: Hashable, Sendable {
     }
 }
 
-extension SpawnReportPage {
-    /// What became of the spawn that has just returned.
-    var outcome: SpawnOutcome {
-        let now = snapshot()
-        if let error = now.error { return .failed(pid: now.pid, stage: now.stage, error: error) }
-        guard let pid = now.pid else { return .failed(pid: nil, stage: now.stage, error: .canceled) }
-        return .running(pid: pid)
+extension SpawnImage {
+    /// Puts descriptors in the places that name them by index; false when there is one that is none.
+    mutating func find(_ passed: [FileDescriptor]) -> Bool {
+        for index in descriptors.indices where descriptors[index].source >= 0 {
+            let place = Int(descriptors[index].source)
+            guard place < passed.count else { return false }
+            descriptors[index].source = passed[place].rawValue
+        }
+        return descriptors.allSatisfy { $0.source >= BATON_SOURCE_FILE }
     }
 }

@@ -42,6 +42,7 @@ extension SpawnPlan {
     ///
     /// - Throws: E2BIG when it is larger than `SpawnLimit` allows, EINVAL when a string holds a NUL.
     package func encode(into bytes: inout [UInt8]) throws(Errno) {
+        bytes.reserveCapacity(bytes.count + 256 + environment.bytes.count)
         guard descriptors.count <= SpawnLimit.mostDescriptors,
             resourceLimits.count <= SpawnLimit.mostResourceLimits,
             (identity?.groups.count ?? 0) <= SpawnLimit.mostBytes / 4
@@ -54,7 +55,8 @@ extension SpawnPlan {
         if let cgroup { try append(cgroup, to: &bytes) }
         for case .file(let path) in descriptors { try append(path, to: &bytes) }
         for argument in arguments { try append(argument, to: &bytes) }
-        for variable in environment { try append(variable, to: &bytes) }
+        guard !environment.isBroken else { throw .invalidArgument }
+        bytes += environment.bytes
         if announcesListenPID { try append(SpawnImage.listenPIDName + SpawnImage.listenPIDRoom, to: &bytes) }
         guard bytes.count - start <= SpawnLimit.mostBytes else { throw .argListTooLong }
     }

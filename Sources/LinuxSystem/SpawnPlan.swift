@@ -7,8 +7,8 @@ package struct SpawnPlan: Hashable, Sendable {
     package var path: String
     /// From argv[0] on.
     package var arguments: [String]
-    /// `NAME=value`, nothing else is inherited.
-    package var environment: [String] = []
+    /// Nothing else is inherited.
+    package var environment = EnvironmentBlock()
     /// What the child has as descriptor 0, 1, 2 …; all other descriptors are closed.
     package var descriptors: [DescriptorSource]
     /// The nice value itself, not an increment (setpriority(2)); nil leaves it.

@@ -1,38 +1,47 @@
 internal import CLinux
 package import SystemPackage
 
-/// Where a spawn is right now: a page that the one who spawns and the one who watches share, so that a child
-/// which hangs before its exec can be seen, named and killed.
+/// Where spawns are right now: a page that the one who spawns and the one who watches share, so that a child
+/// which hangs before its exec can be seen, named and killed. Each place on it is for one spawn at a time.
 ///
 /// Safe although it holds a pointer: the mapping lives as long as the object and is never moved.
 @safe
 package final class SpawnReportPage {
     private let descriptor: OwnedDescriptor
-    let page: UnsafeMutablePointer<baton_spawn_report>
+    private let page: UnsafeMutablePointer<baton_spawn_report>
+    /// Its places.
+    package let count: Int
 
     /// A fresh page (memfd_create(2)).
-    package convenience init() throws(Errno) {
-        try self.init(attaching: OwnedDescriptor(adopting: try SystemCall.value { baton_report_create() }))
+    package convenience init(places count: Int = 1) throws(Errno) {
+        let number = try SystemCall.value { baton_report_create(count) }
+        try self.init(attaching: OwnedDescriptor(adopting: number), places: count)
     }
 
     /// The page behind a descriptor of another process's `SpawnReportPage`; EINVAL if it is too short for one.
-    package init(attaching descriptor: consuming OwnedDescriptor) throws(Errno) {
+    package init(attaching descriptor: consuming OwnedDescriptor, places count: Int = 1) throws(Errno) {
+        self.count = count
         let number = descriptor.rawValue
         self.descriptor = descriptor
         var mapped: UnsafeMutablePointer<baton_spawn_report>?
-        try SystemCall.value { unsafe baton_report_map(number, &mapped) }
+        try SystemCall.value { unsafe baton_report_map(number, count, &mapped) }
         guard let page = unsafe mapped else { throw .noMemory }
         unsafe self.page = unsafe page
     }
 
     deinit {
-        unsafe baton_report_unmap(page)
+        unsafe baton_report_unmap(page, count)
     }
 
     /// To be passed to the process that spawns.
     package var borrowed: FileDescriptor { descriptor.borrowed }
 
-    /// What the page says at one moment.
+    func place(_ index: Int) -> UnsafeMutablePointer<baton_spawn_report> {
+        precondition((0..<count).contains(index))
+        return unsafe page + index
+    }
+
+    /// What one place says at one moment.
     package struct Snapshot: Hashable, Sendable {
         /// The number of the job last begun; 0 before the first.
         package var job: UInt64
@@ -41,13 +50,33 @@ package final class SpawnReportPage {
         /// The step under way, or the one that failed.
         package var stage: SpawnStage
         package var error: Errno?
+        /// It has neither executed its program nor ended. What the kernel tells of it is lost with the process that
+        /// began it: then it says so for ever.
+        package var isUnderWay: Bool
+
+        /// What became of it, once it is not under way.
+        package var outcome: SpawnOutcome {
+            if let error { return .failed(pid: pid, stage: stage, error: error) }
+            guard let pid else { return .failed(pid: nil, stage: stage, error: .canceled) }
+            // Somebody killed it on its way.
+            return stage == .exec ? .running(pid: pid) : .failed(pid: pid, stage: stage, error: .canceled)
+        }
     }
 
-    package func snapshot() -> Snapshot {
-        let report = unsafe baton_report_read(page)
+    package func snapshot(_ index: Int = 0) -> Snapshot {
+        let report = unsafe baton_report_read(place(index))
         return Snapshot(
             job: report.job, pid: report.pid > 0 ? report.pid : nil,
             stage: SpawnStage(rawValue: report.stage) ?? .prepare,
-            error: report.error == 0 ? nil : Errno(rawValue: report.error))
+            error: report.error == 0 ? nil : Errno(rawValue: report.error), isUnderWay: report.is_under_way != 0)
+    }
+
+    /// What stands there of the job `number`; nil when it was not begun.
+    package func snapshot(ofJob number: UInt64) -> Snapshot? {
+        for index in 0..<count {
+            let snapshot = snapshot(index)
+            if snapshot.job == number { return snapshot }
+        }
+        return nil
     }
 }

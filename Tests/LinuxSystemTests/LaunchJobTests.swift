@@ -69,7 +69,7 @@ import Testing
     func tooLong() throws {
         var bytes: [UInt8] = []
         var long = Self.plan
-        long.environment = Array(repeating: String(repeating: "x", count: 1000), count: 200)
+        long.environment = EnvironmentBlock(Array(repeating: String(repeating: "x", count: 1000), count: 200))
         #expect(throws: (any Error).self) { try LaunchJob.encode(spawn: long, number: 1, into: &bytes) }
         try LaunchJob.encode(spawn: Self.plan, number: 2, into: &bytes)
         #expect(LaunchJob.decode(bytes, count: bytes.count)?.number == 2)
@@ -78,28 +78,35 @@ import Testing
     }
 
     @Test(
-        "a reply says the same at the other end",
+        "replies say the same at the other end, one or several in a message",
         arguments: [
             SpawnOutcome.running(pid: 4_194_303),
             .failed(pid: 12, stage: .exec, error: .noSuchFileOrDirectory),
             .failed(pid: nil, stage: .prepare, error: .argListTooLong),
         ])
     func reply(outcome: SpawnOutcome) {
-        let bytes = LaunchReply(number: .max - 1, outcome: outcome).encode()
-        #expect(bytes.count == LaunchReply.bytes)
-        #expect(LaunchReply(decoding: bytes, count: bytes.count) == LaunchReply(number: .max - 1, outcome: outcome))
-        for count in bytes.indices { #expect(LaunchReply(decoding: bytes, count: count) == nil) }
+        let reply = LaunchReply(number: .max - 1, outcome: outcome)
+        for replies in [[reply], [reply, LaunchReply(number: 2, outcome: .running(pid: 7)), reply]] {
+            let bytes = LaunchReply.encode(replies)
+            #expect(bytes.count == replies.count * LaunchReply.bytes)
+            #expect(LaunchReply.decode(bytes, count: bytes.count) == replies)
+            for count in bytes.indices where !count.isMultiple(of: LaunchReply.bytes) || count == 0 {
+                #expect(LaunchReply.decode(bytes, count: count) == nil)
+            }
+            #expect(LaunchReply.decode(bytes, count: bytes.count + LaunchReply.bytes) == nil)
+        }
     }
 
     @Test("a reply with a pid that is none, or a stage that is none, is refused")
     func badReply() {
-        var bytes = LaunchReply(number: 1, outcome: .running(pid: 0)).encode()
-        #expect(LaunchReply(decoding: bytes, count: bytes.count) == nil)
-        bytes = LaunchReply(number: 1, outcome: .running(pid: -1)).encode()
-        #expect(LaunchReply(decoding: bytes, count: bytes.count) == nil)
-        bytes = LaunchReply(number: 1, outcome: .running(pid: 1)).encode()
+        let good = LaunchReply(number: 1, outcome: .running(pid: 1))
+        for pid: Int32 in [0, -1] {
+            let bytes = LaunchReply.encode([good, LaunchReply(number: 1, outcome: .running(pid: pid))])
+            #expect(LaunchReply.decode(bytes, count: bytes.count) == nil)
+        }
+        var bytes = LaunchReply.encode([good])
         bytes[8] = 200
-        #expect(LaunchReply(decoding: bytes, count: bytes.count) == nil)
+        #expect(LaunchReply.decode(bytes, count: bytes.count) == nil)
     }
 
     @Test("the stages are those of the C side, in their order")

@@ -20,7 +20,7 @@ import Testing
     @Test("LISTEN_PID is the child's own number", arguments: [[], ["LISTEN_FDS=1"]])
     func listenPID(environment: [String]) throws {
         try withCat({
-            $0.environment = environment
+            $0.environment = EnvironmentBlock(environment)
             $0.announcesListenPID = true
         }) { cat in
             #expect(cat.environment["LISTEN_PID"] == "\(cat.pid)")

@@ -34,6 +34,9 @@ struct baton_spawn_report {
     int32_t pid;    /* 0 until the child exists */
     uint32_t stage; /* the step that is under way, or failed */
     int32_t error;  /* errno of the failed step, else 0 */
+    /* Not 0 until the child has executed its program or ended. Cleared by the kernel, but not once the process that
+     * began it is gone: then nobody knows. */
+    int32_t is_under_way;
 };
 
 /* What stands in the child's descriptor table at the index of this element. */
@@ -60,6 +63,7 @@ struct baton_spawn_limit {
 #define BATON_SPAWN_CPU_AFFINITY 256u
 #define BATON_SPAWN_CAPABILITIES 512u
 #define BATON_SPAWN_NO_NEW_PRIVILEGES 1024u
+#define BATON_SPAWN_SIGNALS_BLOCKED 2048u /* the caller has blocked every signal already */
 
 /* Strings are given by where they begin in a block of bytes, each with its NUL. */
 struct baton_spawn_plan {
@@ -86,6 +90,19 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
                  const uint32_t *processors, /* the CPUs that the child may run on, lowest first */
                  struct baton_spawn_report *report);
 
+/* The same for who starts many: the child goes its way on a stack of the slot's, beside the caller, who waits for
+ * nothing (where raw_call.h does not know the machine: who waits as above). What it is told is copied. The slot may be
+ * used again when the child is no longer under way. One that was killed on its way reports another stage than
+ * BATON_STAGE_EXEC, and no error. */
+struct baton_spawn_slot;
+struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report); /* NULL and errno */
+void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_plan *plan, const char *bytes,
+                       size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
+                       const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors);
+int baton_spawn_is_under_way(const struct baton_spawn_report *report);
+/* Waits until it is not, or for so long: less than a second. */
+void baton_spawn_wait(const struct baton_spawn_report *report, long nanoseconds);
+
 /* A copy of `shared` that belongs to one job, as far as it is written. */
 struct baton_spawn_report baton_report_read(const struct baton_spawn_report *shared);
 
@@ -96,9 +113,9 @@ void baton_signals_reset(uint64_t signals);
 void baton_signals_block(void);
 
 /* A page that processes share, as a descriptor (memfd, close-on-exec, sealed against a change of size). */
-int baton_report_create(void);
-int baton_report_map(int descriptor, struct baton_spawn_report **page);
-void baton_report_unmap(struct baton_spawn_report *report);
+int baton_report_create(size_t count);
+int baton_report_map(int descriptor, size_t count, struct baton_spawn_report **page);
+void baton_report_unmap(struct baton_spawn_report *page, size_t count);
 
 /* Both let a child of ours do a close that may wait, and answer its pid, or -1 and errno: then the
  * descriptor is still the caller's. */

@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// The launchers: gives them jobs, follows up the one that does not answer, replaces the one that dies.
 ///
-/// Jobs start in the order in which they come. A launcher takes one at a time; a few more wait in its
+/// Jobs start in the order in which they come. A launcher has a few of them on their way, and a few more wait in its
 /// channel, so that it need not wait for us. What it has not begun when it goes is given to the others.
 final class LauncherPool {
     private let loop: EventLoop
@@ -26,6 +26,8 @@ final class LauncherPool {
     struct Settings {
         /// Two pay on two cores.
         var launchers = 2
+        /// Jobs that a launcher begins at once.
+        var little = LaunchJob.mostUnderWay / 2
         /// What one job may take.
         var answerTimeout = Duration.seconds(5)
         /// Between the death of a launcher and the start of the next; doubled while none lives long enough to
@@ -58,7 +60,11 @@ final class LauncherPool {
 
     /// How many exits had been collected when the oldest of them was asked for.
     private var oldestMark: UInt64? {
-        (launchers.lazy.compactMap(\.oldest) + waiting.prefix(1)).map(\.mark).min()
+        var oldest = waiting.first?.mark
+        for launcher in launchers {
+            if let mark = launcher.oldest?.mark { oldest = min(mark, oldest ?? mark) }
+        }
+        return oldest
     }
 
     /// Starts a process. `done` is called once, in a later round of the loop.
@@ -117,9 +123,9 @@ final class LauncherPool {
         distribute()
     }
 
-    /// Gives waiting jobs to the launcher that has the fewest, as far as they have room.
+    /// Gives waiting jobs to launchers, as far as they have room.
     private func distribute() {
-        while !waiting.isEmpty, let launcher = launchers.lazy.filter(\.hasRoom).min(by: { $0.load < $1.load }) {
+        while !waiting.isEmpty, let launcher = nextLauncher {
             let request = waiting.removeFirst()
             lastNumber += 1
             switch launcher.send(request, number: lastNumber) {
@@ -133,6 +139,16 @@ final class LauncherPool {
                 loop.afterThisRound { request.done(.failed(pid: nil, stage: .prepare, error: error)) }
             }
         }
+    }
+
+    /// The first one that has little to do, so that where one is enough the others sleep; else the one with the fewest.
+    private var nextLauncher: LauncherProcess? {
+        var next: LauncherProcess?
+        for launcher in launchers where launcher.hasRoom {
+            if launcher.load < settings.little { return launcher }
+            if launcher.load < next?.load ?? .max { next = launcher }
+        }
+        return next
     }
 
     /// The kernel is short of memory, or an unprivileged supervisor of descriptors in flight.

@@ -21,17 +21,19 @@ final class LauncherProcess: EventSource {
     private let answerTimeout: Duration
     private weak var delegate: (any LauncherProcessDelegate)?
     private var registration: RegistrationID?
-    /// Sent and not answered, the first being what it works on.
+    /// Sent and not answered.
     private var jobs: Deque<(number: UInt64, request: LaunchRequest)> = []
+    /// Since when the first of them has been that.
+    private var waitingSince = Duration.zero
     private var overdue: TimerID?
     private var message: [UInt8] = []
-    private var replies = [UInt8](repeating: 0, count: LaunchReply.bytes + 1)
+    private var replies = [UInt8](repeating: 0, count: 4 * LaunchJob.mostUnderWay * LaunchReply.bytes)
     private var ended = false
 
     /// Jobs in the channel: enough to bridge a round of the loop, few enough that the other launcher gets its
     /// share. The longest messages fill the channel sooner.
     private static let window = 16
-    /// Replies read in one round of the loop.
+    /// Messages of replies read in one round of the loop.
     private static let budget = 32
 
     /// - Parameter plan: Descriptors 3 and 4 are added: the channel, and the page of the report.
@@ -42,11 +44,11 @@ final class LauncherProcess: EventSource {
         for end in [pair.ours.borrowed, pair.theirs.borrowed] {
             try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
         }
-        report = try SpawnReportPage()
+        report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
         var plan = plan
         plan.descriptors = [.null, .null, .null, .passed(0), .passed(1)]
-        // The page as it stands before any job tells of the launcher's own start.
-        let outcome = Spawn.start(plan, passing: [pair.theirs.borrowed, report.borrowed], report: report)
+        let outcome = Spawn.start(
+            plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
         switch outcome {
         case .running(let pid): self.pid = pid
         case .failed(_, _, let error): throw error
@@ -59,7 +61,7 @@ final class LauncherProcess: EventSource {
     }
 
     var isBusy: Bool { !jobs.isEmpty }
-    /// What it works on.
+    /// What it has had for the longest time.
     var oldest: LaunchRequest? { jobs.first?.request }
     var load: Int { jobs.count }
     var hasRoom: Bool { !ended && jobs.count < Self.window }
@@ -105,22 +107,21 @@ final class LauncherProcess: EventSource {
     /// The process has been collected: what it answered before is still to be read.
     func wasCollected() {
         readAnswers(budget: .max)
-        settleFirst(error: .canceled)
+        settleBegun(error: .canceled)
         close()
     }
 
-    /// What was sent and cannot have begun, a launcher being serial; it is the caller's again. Descriptors to be
-    /// closed went with the launcher's end of the channel.
+    /// What was sent and has not begun, once it is lost; it is the caller's again.
     func takeUnbegun() -> [LaunchRequest] {
         defer { jobs.removeAll() }
-        return jobs.map(\.request).filter(\.canBeSentAgain)
+        return jobs.map(\.request)
     }
 
     /// Ends the launcher and what it is starting.
     func kill() {
         ChildProcess.signal(pid, SIGKILL)
         readAnswers(budget: .max)
-        settleFirst(error: .canceled)
+        settleBegun(error: .canceled)
         jobs.removeAll()
         close()
     }
@@ -134,11 +135,11 @@ extension LauncherProcess {
             left -= 1
             do {
                 let received = try DescriptorPassing.receive(into: &replies, room: 0, on: channel.borrowed)
-                guard received.count > 0, let reply = LaunchReply(decoding: replies, count: received.count) else {
+                guard let answers = LaunchReply.decode(replies, count: received.count) else {
                     ended = true
                     return
                 }
-                answered(reply)
+                for reply in answers where !ended { answered(reply) }
             } catch .resourceTemporarilyUnavailable {
                 return
             } catch {
@@ -148,14 +149,14 @@ extension LauncherProcess {
     }
 
     private func answered(_ reply: LaunchReply) {
-        guard let first = jobs.first, first.number == reply.number else {
-            // It does not do what it was told, or not in order: nothing it says can be trusted.
+        guard let place = jobs.firstIndex(where: { $0.number == reply.number }) else {
+            // It does not do what it was told: nothing it says can be trusted.
             ended = true
             return
         }
-        jobs.removeFirst()
-        expectAnswer()
-        settle(first.request, reply.outcome)
+        let request = jobs.remove(at: place).request
+        if place == 0 { expectAnswer() }
+        settle(request, reply.outcome)
         delegate?.launcherAnswered(self)
     }
 
@@ -164,15 +165,21 @@ extension LauncherProcess {
         request.done(outcome)
     }
 
+    /// The first of the jobs is another one. The timer of the one before looks for itself whether it is still right.
     private func expectAnswer() {
-        if let overdue { loop.cancel(overdue) }
-        overdue = nil
-        guard !jobs.isEmpty else { return }
-        overdue = loop.schedule(after: answerTimeout) { [weak self] in self?.timedOut() }
+        waitingSince = loop.now
+        if overdue == nil, !jobs.isEmpty { lookAgain(at: waitingSince + answerTimeout) }
     }
 
-    private func timedOut() {
+    private func lookAgain(at time: Duration) {
+        overdue = loop.schedule(at: time) { [weak self] in self?.timeIsUp() }
+    }
+
+    private func timeIsUp() {
         overdue = nil
+        guard !jobs.isEmpty else { return }
+        let due = waitingSince + answerTimeout
+        guard loop.now >= due else { return lookAgain(at: due) }
         // This process may have been stopped itself; then the answers are there.
         let number = jobs.first?.number
         readAnswers(budget: .max)
@@ -180,30 +187,44 @@ extension LauncherProcess {
         lose(error: .timedOut)
     }
 
-    /// First the launcher, then the child, whose death would let the launcher go on. While SIGKILL is pending the
-    /// kernel lets nobody clone, so what the launcher has not begun by now it never will.
+    /// First the launcher, then its children that are on their way. While SIGKILL is pending the kernel lets nobody
+    /// clone, so what the launcher has not begun by now it never will.
     private func lose(error: Errno) {
         ChildProcess.signal(pid, SIGKILL)
-        settleFirst(error: error)
+        settleBegun(error: error)
         close()
         delegate?.launcherLost(self)
     }
 
-    /// Answers for the job that the launcher is or was at, with the stage that the report shows, unless it
-    /// certainly did not begin: then it stays, to be given to another launcher.
-    private func settleFirst(error: Errno) {
-        guard let first = jobs.first else { return }
-        let report = report.snapshot()
-        let begun = report.job == first.number
-        if !begun, error == .canceled, first.request.canBeSentAgain { return }
-        jobs.removeFirst()
-        var child: Int32?
-        // Whose reply got lost may have been collected already; then its pid is nobody's, or somebody else's.
-        if begun, let pid = report.pid, ChildProcess.has(pid) {
-            ChildProcess.signal(pid, SIGKILL)
-            child = pid
+    /// Answers in the launcher's place what it has begun, and what cannot be sent to another.
+    ///
+    /// - Parameter error: What is wrong with the first; the others have done nothing.
+    private func settleBegun(error: Errno) {
+        ended = true
+        var rest: Deque<(number: UInt64, request: LaunchRequest)> = []
+        var error = error
+        while let job = jobs.popFirst() {
+            if let report = report.snapshot(ofJob: job.number) {
+                settle(job.request, end(of: report, error))
+            } else if error == .canceled, job.request.canBeSentAgain {
+                rest.append(job)
+            } else {
+                settle(job.request, .failed(pid: nil, stage: .prepare, error: error))
+            }
+            error = .canceled
         }
-        settle(first.request, .failed(pid: child, stage: begun ? report.stage : .prepare, error: error))
+        jobs = rest
+    }
+
+    /// A child that is on its way is ended. Whose reply got lost may have been collected already; then its pid is
+    /// nobody's, or somebody else's.
+    private func end(of report: SpawnReportPage.Snapshot, _ error: Errno) -> SpawnOutcome {
+        guard report.isUnderWay else { return report.outcome }
+        guard let pid = report.pid, ChildProcess.has(pid) else {
+            return .failed(pid: nil, stage: report.stage, error: error)
+        }
+        ChildProcess.signal(pid, SIGKILL)
+        return .failed(pid: pid, stage: report.stage, error: error)
     }
 
     private func close() {

@@ -33,6 +33,8 @@ final class EventLoop {
     /// blames others for their silence counts in this.
     private(set) var runningTime: Duration
 
+    /// Of the number of a registration whose turn is first.
+    private static let isFirst: UInt64 = 1 << 63
     /// A wake-up later than this was a stopped process, not a busy one.
     private static let longestDelay = Duration.milliseconds(500)
 
@@ -57,10 +59,12 @@ final class EventLoop {
     }
 
     /// Watches `descriptor` for `source`, which keeps owning it.
+    ///
+    /// - Parameter first: It is told before all others of a round: somebody waits for it.
     func watch(
-        _ descriptor: FileDescriptor, for interest: Epoll.Interest, _ source: any EventSource
+        _ descriptor: FileDescriptor, for interest: Epoll.Interest, _ source: any EventSource, first: Bool = false
     ) throws(Errno) -> RegistrationID {
-        let number = nextRegistration
+        let number = nextRegistration | (first ? Self.isFirst : 0)
         try epoll.add(descriptor, interest, token: number)
         nextRegistration += 1
         registrations[number] = Registration(source: source, descriptor: descriptor, interest: interest)
@@ -123,6 +127,15 @@ final class EventLoop {
         stopped = false
     }
 
+    private func tell(_ count: Int, first: Bool) {
+        for index in 0..<count {
+            let (token, interest) = epoll.event(index)
+            guard (token & Self.isFirst != 0) == first else { continue }
+            // Forgotten earlier in this batch: nobody to tell.
+            registrations[token]?.source.ready(interest)
+        }
+    }
+
     private func turn() throws(Errno) {
         let timeout: Duration? = deferred.isEmpty ? timers.next.map { max(.zero, $0 - Clock.now()) } : .zero
         let before = now
@@ -130,11 +143,8 @@ final class EventLoop {
         now = Clock.now()
         timeOfDay = nil
         runningTime += min(now - before, (timeout ?? .zero) + Self.longestDelay)
-        for index in 0..<count {
-            let (token, interest) = epoll.event(index)
-            // Forgotten earlier in this batch: nobody to tell.
-            registrations[token]?.source.ready(interest)
-        }
+        tell(count, first: true)
+        tell(count, first: false)
         while let action = timers.expired(at: now) { action() }
         let work = deferred
         deferred.removeAll(keepingCapacity: true)

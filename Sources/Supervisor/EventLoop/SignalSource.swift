@@ -19,6 +19,7 @@ final class SignalSource: EventSource {
     }
 
     func ready(_ interest: Epoll.Interest) {
-        while let signal = descriptor.next() { target?.received(signal) }
+        // One a call: the loop comes again for others, which are seldom there.
+        if let signal = descriptor.next() { target?.received(signal) }
     }
 }

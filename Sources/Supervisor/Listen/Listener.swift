@@ -228,7 +228,7 @@ final class Listener: EventSource {
         guard isOpen, let descriptor else { return }
         if holds.isEmpty, registration == nil {
             do {
-                registration = try loop.watch(descriptor, for: .readable, self)
+                registration = try loop.watch(descriptor, for: .readable, self, first: accepts)
             } catch {
                 // No kernel memory for the registration: as with any shortage, later.
                 reportShortage(error)

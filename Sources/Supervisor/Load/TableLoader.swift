@@ -82,7 +82,7 @@ final class TableLoader: EventSource {
         }
         var plan = SpawnPlan(
             path: "/proc/self/exe", arguments: arguments, descriptors: [input, .passed(0), .passed(1)])
-        plan.environment = runtime.environment.map { "\($0.key)=\($0.value)" }
+        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
         plan.directory = CurrentProcess.workingDirectory ?? "/"
         runtime.launchers.spawn(plan, passing: passing) { [self] outcome in
             _ = theirs.take()

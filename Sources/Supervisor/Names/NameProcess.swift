@@ -36,7 +36,7 @@ final class NameProcess: EventSource {
         var plan = SpawnPlan(
             path: "/proc/self/exe", arguments: ["batond", "names", "\(Self.channelNumber)"],
             descriptors: [.null, .null, .null, .passed(0)])
-        plan.environment = runtime.environment.map { "\($0.key)=\($0.value)" }
+        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
         runtime.launchers.spawn(plan, passing: [theirs]) { [self] outcome in
             _ = theirs.take()
             guard case .running(let pid) = outcome else { return end() }

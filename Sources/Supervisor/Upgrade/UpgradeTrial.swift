@@ -52,7 +52,7 @@ final class UpgradeTrial: EventSource {
         }
         var plan = SpawnPlan(
             path: path, arguments: ["batond", "can-take-over"], descriptors: [.passed(0), .passed(1), .passed(1)])
-        plan.environment = runtime.environment.map { "\($0.key)=\($0.value)" }
+        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
         runtime.launchers.spawn(plan, passing: [input, output]) { [self] outcome in
             _ = output.take()
             switch outcome {

@@ -30,8 +30,9 @@ import Testing
         // The dynamic loader has another for a moment.
         #expect(eventually { Set(view.descriptors.keys) == [0, 1, 2] })
         #expect(view.status("SigBlk") == "0000000000000000")
-        let report = launcher.report.snapshot()
-        #expect(report.job == 1 && report.pid == pid && report.stage == .exec && report.error == nil)
+        let report = try #require(launcher.report.snapshot(ofJob: 1))
+        #expect(report.pid == pid && report.stage == .exec && report.error == nil && !report.isUnderWay)
+        #expect(launcher.report.snapshot(ofJob: 2) == nil)
     }
 
     @Test("a failed step is answered with its stage, its errno, and the pid that its parent is to collect")
@@ -45,7 +46,7 @@ import Testing
         #expect(try collect(pid) == 127 << 8)
     }
 
-    @Test("100 jobs are answered in their order, and leave no descriptor and no child behind")
+    @Test("100 jobs are answered, each once, and leave no descriptor and no child behind")
     func manyJobs() throws {
         let launcher = try RunningLauncher()
         _ = try collect(running(launcher.outcome(Self.trueProgram)))
@@ -61,11 +62,13 @@ import Testing
                 if job == 6 { plan.descriptors[0] = .passed(9) }
                 sent.append(try launcher.send(plan, passing: [box]))
             }
-            for (job, number) in sent.enumerated() {
-                let reply = try launcher.reply()
-                #expect(reply?.number == number, "round \(round)")
-                if let pid = reply?.outcome.pid { _ = try collect(pid) } else { #expect(job == 6) }
+            var answered: Set<UInt64> = []
+            for _ in sent {
+                let reply = try #require(try launcher.reply())
+                #expect(answered.insert(reply.number).inserted, "round \(round)")
+                if let pid = reply.outcome.pid { _ = try collect(pid) } else { #expect(reply.number == sent[6]) }
             }
+            #expect(answered == Set(sent))
         }
         #expect(launcher.view.descriptorKinds == before)
     }
@@ -77,8 +80,8 @@ import Testing
         let busy = try RunningLauncher()
         let pid = try running(busy.outcome(Self.trueProgram))
         try busy.send(Self.trueProgram)
-        #expect(eventually { busy.report.snapshot().job == 2 && busy.report.snapshot().stage == .exec })
-        let unread = try #require(busy.report.snapshot().pid)
+        #expect(eventually { busy.report.snapshot(ofJob: 2)?.isUnderWay == false })
+        let unread = try #require(busy.report.snapshot(ofJob: 2)?.pid)
         #expect(try busy.end() == 0)
         for child in [pid, unread] { _ = try collect(child) }
     }
@@ -105,7 +108,7 @@ import Testing
         #expect(try launcher.end() != 0)
     }
 
-    @Test("a child that hangs before its exec can be killed by what the report says, and the next job follows")
+    @Test("a child that hangs before its exec holds up no other, and can be killed by what the report says")
     func hung() throws {
         let directory = try TemporaryDirectory()
         let fifo = directory.path("fifo")
@@ -114,14 +117,48 @@ import Testing
         var plan = Self.trueProgram
         plan.descriptors[2] = .file(fifo)
         let number = try launcher.send(plan)
-        try launcher.send(Self.trueProgram)
-        #expect(eventually { launcher.report.snapshot().job == number && launcher.report.snapshot().stage == .stderr })
-        let pid = try #require(launcher.report.snapshot().pid)
+        // More than have a place beside it.
+        for _ in 0..<20 {
+            let other = try launcher.send(Self.trueProgram)
+            let reply = try #require(try launcher.reply())
+            #expect(reply.number == other)
+            _ = try collect(running(reply.outcome))
+        }
+        let report = try #require(launcher.report.snapshot(ofJob: number))
+        #expect(report.stage == .stderr && report.isUnderWay)
+        let pid = try #require(report.pid)
         kill(pid, SIGKILL)
         let failed = SpawnOutcome.failed(pid: pid, stage: .stderr, error: .canceled)
         #expect(try launcher.reply() == LaunchReply(number: number, outcome: failed))
         #expect(try collect(pid) == SIGKILL)
-        _ = try collect(running(launcher.reply()?.outcome))
+    }
+
+    @Test("when every place is taken by one that hangs, jobs wait until one of them goes")
+    func full() throws {
+        let directory = try TemporaryDirectory()
+        let fifo = directory.path("fifo")
+        try check("mkfifo") { mkfifo(fifo, 0o600) }
+        let launcher = try RunningLauncher()
+        var plan = Self.trueProgram
+        plan.descriptors[2] = .file(fifo)
+        let hanging = try (0..<LaunchJob.mostUnderWay).map { _ in try launcher.send(plan) }
+        let next = try launcher.send(Self.trueProgram)
+        #expect(eventually { hanging.allSatisfy { launcher.report.snapshot(ofJob: $0)?.stage == .stderr } })
+        #expect(launcher.report.snapshot(ofJob: next) == nil)
+        let pids = try hanging.map { try #require(launcher.report.snapshot(ofJob: $0)?.pid) }
+        #expect(Set(pids).count == hanging.count)
+        kill(pids[3], SIGKILL)
+        var answered: Set<UInt64> = []
+        for _ in 0..<2 {
+            let reply = try #require(try launcher.reply())
+            answered.insert(reply.number)
+            _ = try collect(try #require(reply.outcome.pid))
+        }
+        #expect(answered == [hanging[3], next])
+        for (index, pid) in pids.enumerated() where index != 3 {
+            kill(pid, SIGKILL)
+            _ = try collect(pid)
+        }
     }
 
     @Test("the most descriptors that a message can carry arrive")

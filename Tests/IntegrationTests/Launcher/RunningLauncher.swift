@@ -9,13 +9,14 @@ final class RunningLauncher {
     private let channel: DescriptorBox
     private var lastNumber: UInt64 = 0
     private var message: [UInt8] = []
+    private var replies: [LaunchReply] = []
 
     init() throws {
         let pair = try Socket.pair(.sequencedPacket)
         for end in [pair.ours.borrowed, pair.theirs.borrowed] {
             try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
         }
-        report = try SpawnReportPage()
+        report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
         let plan = SpawnPlan(
             path: Repository.product("batond"), arguments: ["batond", "launcher", "3", "4"],
             descriptors: [.null, .null, .null, .passed(0), .passed(1)])
@@ -56,13 +57,15 @@ final class RunningLauncher {
 
     /// The next reply; nil at the end of the channel.
     func reply() throws -> LaunchReply? {
+        if !replies.isEmpty { return replies.removeFirst() }
         guard let channel = channel.borrowed else { throw TestFailure("the channel is closed") }
         guard waitFor(POLLIN, on: channel.rawValue, until: Deadline()) else { throw TestFailure("no reply") }
-        var bytes = [UInt8](repeating: 0, count: 64)
+        var bytes = [UInt8](repeating: 0, count: 1024)
         let received = try DescriptorPassing.receive(into: &bytes, room: 0, on: channel)
         if received.count == 0 { return nil }
-        guard let reply = LaunchReply(decoding: bytes, count: received.count) else { throw TestFailure("no reply") }
-        return reply
+        guard let several = LaunchReply.decode(bytes, count: received.count) else { throw TestFailure("no reply") }
+        replies = several
+        return replies.removeFirst()
     }
 
     func outcome(_ plan: SpawnPlan, passing boxes: [DescriptorBox] = []) throws -> SpawnOutcome? {

@@ -5,40 +5,84 @@ internal import SystemPackage
 /// The environment of a handler: every convention's names, and nothing of the supervisor's own that
 /// `pass_env` does not name.
 struct HandlerEnvironment {
-    private var variables: [(name: String, value: String)] = []
+    /// What all handlers of the service share, laid out once, and behind it what is said of one start.
+    private var block = EnvironmentBlock()
+    /// Of the names that are said of a start, those in the table's own `env`, which has the last word.
+    private let own: Set<String>
+    /// Of the names that may be said of a start, those that `pass_env` has: inherited where nothing is said.
+    private var inherited: [String: String] = [:]
 
     private static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    /// What is said of one start takes about so many bytes.
+    private static let room = 320
 
     /// What all handlers of a service share.
     init(service: Service, inherited: [String: String]) {
-        set("PATH", Self.defaultPath)
+        var shared = SharedEnvironment()
+        shared.set("PATH", Self.defaultPath)
         if let user = service.process.credentials?.user {
-            set("HOME", user.home)
-            set("USER", user.name)
-            set("LOGNAME", user.name)
-            set("SHELL", user.shell)
+            shared.set("HOME", user.home)
+            shared.set("USER", user.name)
+            shared.set("LOGNAME", user.name)
+            shared.set("SHELL", user.shell)
         }
         for name in service.process.passEnvironment {
-            if let value = inherited[name] { set(name, value) }
+            if let value = inherited[name] { shared.set(name, value) }
         }
-        set("BATON_SERVICE", service.name)
-        set("SERVICE_NAME", service.name)
+        shared.set("BATON_SERVICE", service.name)
+        shared.set("SERVICE_NAME", service.name)
+        for variable in service.process.environment { shared.set(variable.name, variable.value) }
+        let own = Set(service.process.environment.lazy.map(\.name).filter(Self.names.contains))
+        self.own = own
+        for (name, value) in shared.variables {
+            if Self.names.contains(name), !own.contains(name) {
+                self.inherited[name] = value
+            } else {
+                block.append(name, value)
+            }
+        }
     }
 
-    /// Later settings of a name win.
+    /// For one start.
+    func copy() -> HandlerEnvironment {
+        var copy = self
+        copy.block.reserve(Self.room)
+        return copy
+    }
+
+    /// Says `name`, one of `names`, of one start; each once.
+    mutating func set(_ name: String, _ value: String) {
+        assert(Self.names.contains(name))
+        if !own.isEmpty, own.contains(name) { return }
+        if !inherited.isEmpty { inherited[name] = nil }
+        block.append(name, value)
+    }
+
+    /// As `execve` takes it.
+    var variables: EnvironmentBlock {
+        var block = block
+        for (name, value) in inherited { block.append(name, value) }
+        return block
+    }
+
+    /// What may be said of a start.
+    private static let names: Set<String> = [
+        "BATON_LISTENER", "BATON_CONNECTION", "BATON_CHANNEL", "BATON_PROTOCOL", "PROTO", "TCPLOCALIP", "TCPLOCALPORT",
+        "TCPREMOTEIP", "TCPREMOTEPORT", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "IPCREMOTEEUID", "IPCREMOTEEGID",
+        "IPCREMOTEPATH", "IPCLOCALPATH", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC",
+    ]
+}
+
+/// Later settings of a name win.
+private struct SharedEnvironment {
+    private(set) var variables: [(name: String, value: String)] = []
+
     mutating func set(_ name: String, _ value: String) {
         if let index = variables.firstIndex(where: { $0.name == name }) {
             variables[index].value = value
         } else {
             variables.append((name, value))
         }
-    }
-
-    /// As `execve` takes it; the table's own `env` has the last word.
-    func entries(adding own: [EnvironmentVariable]) -> [String] {
-        var all = self
-        for variable in own { all.set(variable.name, variable.value) }
-        return all.variables.map { "\($0.name)=\($0.value)" }
     }
 }
 
@@ -60,8 +104,12 @@ extension HandlerEnvironment {
         set("PROTO", "TCP")
         describeLocal(local)
         if let host = peer.host, let port = peer.port {
-            for name in ["TCPREMOTEIP", "REMOTE_ADDR", "REMOTE_HOST"] { set(name, host) }
-            for name in ["TCPREMOTEPORT", "REMOTE_PORT"] { set(name, "\(port)") }
+            set("TCPREMOTEIP", host)
+            set("REMOTE_ADDR", host)
+            set("REMOTE_HOST", host)
+            let port = "\(port)"
+            set("TCPREMOTEPORT", port)
+            set("REMOTE_PORT", port)
         } else if peer != .unix(path: "") {
             // By the word of a PROXY header, whose sender has a Unix-domain socket.
             set("REMOTE_ADDR", peer.description)

@@ -4,10 +4,12 @@ internal import ServiceTable
 
 /// What is started for a service: its program with everything that does not change from one start to the
 /// next, and the sockets that do.
-struct HandlerProgram {
+final class HandlerProgram {
     let service: Service
     let program: Program
     private let environment: HandlerEnvironment
+    /// All of it that is the same each time.
+    private let plan: SpawnPlan
     let standardError: StandardErrorLog?
 
     /// How the handler gets its sockets.
@@ -23,6 +25,9 @@ struct HandlerProgram {
         self.program = program
         self.standardError = standardError
         environment = HandlerEnvironment(service: service, inherited: inherited)
+        var plan = SpawnPlan(path: program.path, arguments: program.arguments, descriptors: [])
+        Self.apply(service.process, to: &plan)
+        self.plan = plan
     }
 
     /// A plan, and the descriptors that go with it.
@@ -44,16 +49,14 @@ struct HandlerProgram {
         _ layout: Layout, sockets: [DescriptorBox], announcing names: [String]? = nil,
         describe: (inout HandlerEnvironment) -> Void
     ) -> Start {
-        var environment = environment
+        var environment = environment.copy()
         describe(&environment)
         if let names { environment.describeListenDescriptors(names: names) }
         var passing = sockets
-        var plan = SpawnPlan(
-            path: program.path, arguments: program.arguments,
-            descriptors: descriptors(layout, count: sockets.count, passing: &passing))
-        plan.environment = environment.entries(adding: service.process.environment)
+        var plan = plan
+        plan.descriptors = descriptors(layout, count: sockets.count, passing: &passing)
+        plan.environment = environment.variables
         plan.announcesListenPID = names != nil
-        apply(service.process, to: &plan)
         return Start(plan: plan, passing: passing)
     }
 
@@ -74,13 +77,13 @@ struct HandlerProgram {
         case .path(let path): return .file(path)
         case .log:
             // Without a descriptor for the log, the handler still runs.
-            guard let end = try? standardError?.writingEnd() else { return .null }
+            guard let end = standardError?.writingEnd else { return .null }
             passing.append(end)
             return .passed(passing.count - 1)
         }
     }
 
-    private func apply(_ settings: ProcessSettings, to plan: inout SpawnPlan) {
+    private static func apply(_ settings: ProcessSettings, to plan: inout SpawnPlan) {
         plan.cgroup = settings.cgroup
         plan.oomScoreAdjust = settings.oomScoreAdjust.map { Int32($0) }
         plan.nice = settings.nice.map { Int32($0) }

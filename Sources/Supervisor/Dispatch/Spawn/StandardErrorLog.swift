@@ -12,7 +12,7 @@ final class StandardErrorLog: EventSource {
     private let loop: EventLoop
     private let events: EventLog
     private let ours: OwnedDescriptor
-    private let theirs: DescriptorBox
+    private var theirs: DescriptorBox
     private var registration: RegistrationID?
     private var buffer = [UInt8](repeating: 0, count: 4096)
     private var unfinished: [Int32: [UInt8]] = [:]
@@ -60,15 +60,12 @@ final class StandardErrorLog: EventSource {
         registration = try loop.watch(self.ours.borrowed, for: .readable, self)
     }
 
-    /// The end that handlers write to; a copy for one of them.
-    func writingEnd() throws(Errno) -> DescriptorBox {
-        guard let end = theirs.borrowed else { throw .badFileDescriptor }
-        return DescriptorBox(try end.duplicate())
-    }
+    /// The end that handlers write to, one for all of them: never to be taken out of its box. Nil after `retire`.
+    var writingEnd: DescriptorBox? { theirs.borrowed == nil ? nil : theirs }
 
-    /// No handler is given a copy any more: it ends when nobody has one.
+    /// No handler is given it any more: it ends when nobody has one, of those that are being started either.
     func retire() {
-        _ = theirs.take()
+        theirs = DescriptorBox()
     }
 
     private func close() {

@@ -1,0 +1,29 @@
+#ifndef CLINUX_SPAWN_CHILD_H
+#define CLINUX_SPAWN_CHILD_H
+
+#include "baton_spawn.h"
+#include "raw_call.h"
+
+/* All that a child needs between clone and exec. It lies in the parent's memory, which the child shares, and stays as
+ * it is until the child has executed its program or is gone. */
+struct child {
+    const struct baton_spawn_plan *plan;
+    char *bytes, **arguments, **environment;
+    struct baton_spawn_descriptor *descriptors;
+    const struct baton_spawn_limit *limits;
+    const uint32_t *groups, *processors;
+    struct baton_spawn_report *report;
+    int cgroup; /* the directory of the cgroup that the child has yet to enter, or -1 */
+};
+
+/* Takes the child, whose signals are all blocked, from clone to its program; its argument is a struct child. */
+int baton_run_child(void *child);
+
+void baton_set_signal_mask(uint64_t mask, uint64_t *old);
+
+static inline void baton_enter_stage(struct baton_spawn_report *report, uint32_t stage)
+{
+    __atomic_store_n(&report->stage, stage, __ATOMIC_RELEASE);
+}
+
+#endif

@@ -1,0 +1,77 @@
+internal import CLinux
+package import SystemPackage
+
+/// Spawns that are under way beside this process, each in a place of a report page.
+///
+/// For a launcher: all signals are blocked in it, what it spawns are its parent's children (CLONE_PARENT), and it
+/// waits for none that has executed its program.
+///
+/// Safe although it holds pointers: a slot stays where it is and is never given back, for its child may outlive us.
+@safe
+package struct SpawnSlots: ~Copyable {
+    private let page: SpawnReportPage
+    private let dispositions: SignalDispositions
+    private let slots: [OpaquePointer]
+    /// Places of those under way, the oldest first.
+    private var underWay: [Int] = []
+
+    /// - Parameter dispositions: What is not at its default in this process and must be in the children.
+    package init(_ page: SpawnReportPage, dispositions: SignalDispositions) throws(Errno) {
+        self.page = page
+        self.dispositions = dispositions
+        var slots: [OpaquePointer] = unsafe []
+        for index in 0..<page.count {
+            guard let slot = unsafe baton_spawn_slot_create(page.place(index)) else { throw .noMemory }
+            unsafe slots.append(slot)
+        }
+        unsafe self.slots = unsafe slots
+    }
+
+    package var isEmpty: Bool { underWay.isEmpty }
+    package var isFull: Bool { underWay.count == page.count }
+
+    /// Begins a spawn in a place that is free. What it is told is copied; descriptors may be closed.
+    ///
+    /// - Parameters:
+    ///   - bytes: What the image was read from, up to `count`.
+    ///   - descriptors: What the image's `.passed` ones stand for.
+    /// - Returns: False when the image names a descriptor that is none, and nothing was begun.
+    package mutating func begin(
+        _ image: inout SpawnImage, in bytes: [UInt8], count: Int, passing descriptors: [FileDescriptor], job: UInt64
+    ) -> Bool {
+        guard image.find(descriptors), let place = (0..<page.count).first(where: { !underWay.contains($0) }) else {
+            return false
+        }
+        image.plan.job = job
+        image.plan.reset_signals = dispositions.notDefault
+        image.plan.flags |= BATON_SPAWN_SIBLING | BATON_SPAWN_SIGNALS_BLOCKED
+        unsafe bytes.withUnsafeBytes { bytes in
+            unsafe baton_spawn_begin(
+                slots[place], &image.plan, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), count,
+                image.strings, image.descriptors, image.limits, image.groups, image.processors)
+        }
+        underWay.append(place)
+        return true
+    }
+
+    /// Those that have executed their program or ended since it was last asked, the oldest first.
+    package mutating func finished() -> [LaunchReply] {
+        var replies: [LaunchReply] = []
+        underWay.removeAll { place in
+            let now = page.snapshot(place)
+            guard !now.isUnderWay else { return false }
+            replies.append(LaunchReply(number: now.job, outcome: now.outcome))
+            return true
+        }
+        return replies
+    }
+
+    /// Waits until the oldest is no longer under way, or for a while: it may hang, and others not.
+    package func waitForOldest() {
+        guard let place = underWay.first else { return }
+        unsafe baton_spawn_wait(page.place(place), Self.patience)
+    }
+
+    /// Nanoseconds.
+    private static let patience = 2_000_000
+}
