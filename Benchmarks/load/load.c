@@ -27,6 +27,7 @@ struct load {
 static void begin_all(struct load *load)
 {
     for (unsigned index = 0; index < load->count; index++) {
+        load->clients[index].fd = -1;
         load->clients[index].epoll = load->epoll;
         client_begin(&load->clients[index], &load->run);
         load->open++;
@@ -38,7 +39,7 @@ static void look_at_the_clock(struct load *load, uint64_t time)
 {
     for (unsigned index = 0; index < load->count; index++) {
         struct client *client = &load->clients[index];
-        if (client->fd < 0 || time < client->begin + TIMEOUT_SECONDS * SECOND)
+        if (!client->is_open || time < client->begin + TIMEOUT_SECONDS * SECOND)
             continue;
         client_time_out(client, &load->run);
         load->open--;
@@ -46,9 +47,9 @@ static void look_at_the_clock(struct load *load, uint64_t time)
 }
 
 /* What is over makes room for the next. */
-static void go_on(struct load *load, struct client *client)
+static void go_on(struct load *load, struct client *client, uint32_t events)
 {
-    if (client->fd < 0 || !client_go_on(client, &load->run))
+    if (!client->is_open || !client_go_on(client, &load->run, events))
         return;
     if (now() < load->end)
         client_begin(client, &load->run);
@@ -64,7 +65,7 @@ static void run(struct load *load)
     while (load->open > 0) {
         int count = epoll_wait(load->epoll, events, EVENTS, 1000);
         for (int index = 0; index < count; index++)
-            go_on(load, events[index].data.ptr);
+            go_on(load, events[index].data.ptr, events[index].events);
         uint64_t time = now();
         if (time >= looked + SECOND) {
             look_at_the_clock(load, time);
