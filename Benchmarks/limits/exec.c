@@ -148,6 +148,7 @@ static void touch(size_t megabytes)
     char *bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED)
         err(71, "mmap");
+    madvise(bytes, size, MADV_NOHUGEPAGE); /* as what grew little by little */
     for (size_t at = 0; at < size; at += 4096)
         bytes[at] = 1;
 }

@@ -55,10 +55,9 @@ static struct header receive(struct inbox *inbox, int *fd)
     ssize_t size = recvmsg(inbox->channel, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
     if (size < 0 && errno == EAGAIN)
         return (struct header){0};
-    if (size <= 0) {
-        inbox->is_ending = 1;
-        return (struct header){0};
-    }
+    /* Whoever passed connections is gone: nobody asks for those that are left. */
+    if (size <= 0)
+        exit(0);
     if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (size_t)size < sizeof text.header)
         errx(71, "a message that is cut off");
     if (text.header.type != BATON)

@@ -1,0 +1,63 @@
+"""Cells, interleaved."""
+import json
+import subprocess
+
+from .contestant import BENCH
+
+# How far the reference may have moved between the first cell of a round and its last.
+STEADY = 0.15
+
+
+def load(address, concurrency, seconds):
+    command = [BENCH / 'load', str(concurrency), str(seconds), address]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def cell(contestant, concurrency, seconds):
+    before = contestant.run_time()
+    report = load(contestant.address, concurrency, seconds)
+    spent = contestant.run_time() - before
+    report['cpu_us'] = spent / 1000 / report['answered'] if report['answered'] else 0.0
+    return report
+
+
+def mean(first, second):
+    """Of two cells of one contestant: what was counted added up, what was measured in the middle."""
+    if isinstance(first, dict):
+        return {key: mean(first[key], second[key]) for key in first}
+    return first + second if isinstance(first, int) else (first + second) / 2
+
+
+class Round:
+    """All contestants once at one concurrency, in an order that turns, between two cells of the reference."""
+
+    def __init__(self, contestants, concurrency, seconds, turn):
+        reference, *others = contestants
+        turn %= max(1, len(others))
+        self.concurrency = concurrency
+        first = cell(reference, concurrency, seconds)
+        self.cells = {other.name: cell(other, concurrency, seconds) for other in others[turn:] + others[:turn]}
+        last = cell(reference, concurrency, seconds)
+        self.cells[reference.name] = mean(first, last)
+        self.drift = abs(first['rate'] - last['rate']) / max(first['rate'], last['rate'], 1)
+
+    def record(self):
+        return {'concurrency': self.concurrency, 'drift': round(self.drift, 3), 'cells': self.cells}
+
+
+def measure(contestants, levels, rounds, seconds, tell):
+    """{concurrency: the rounds}. A round in which the reference did not stay steady is done again, as often as there are
+    rounds; if there are too few steady ones then, the steadiest count. The contestants' own cells have no say."""
+    for contestant in contestants:
+        load(contestant.address, 16, 0.2)
+    done, dropped = {level: [] for level in levels}, []
+    for number in range(2 * rounds):
+        for level in levels:
+            if sum(each.drift <= STEADY for each in done[level]) < rounds:
+                done[level].append(Round(contestants, level, seconds, number))
+                tell(f'round {number + 1} at {level}: drift {done[level][-1].drift:.0%}')
+    for level in levels:
+        done[level].sort(key=lambda each: each.drift)
+        dropped += done[level][rounds:]
+        del done[level][rounds:]
+    return done, dropped
