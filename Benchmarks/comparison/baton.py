@@ -17,15 +17,16 @@ def handoff(directory, *worker_options):
     return table(directory, f'{{listen: "127.0.0.1:0", per_source: unlimited, handoff: {{exec: [{words}]}}}}')
 
 
-def execution(directory, idle=0):
-    return table(directory, f'{{listen: "127.0.0.1:0", exec: [{TINY}], {UNLIMITED}}}', idle)
+def execution(directory, idle=0, listeners=1):
+    return table(directory, f'{{listen: "127.0.0.1:0", exec: [{TINY}], {UNLIMITED}}}', idle, listeners)
 
 
-def table(directory, service, idle=0):
-    """A table with one service that is measured, and idle ones behind it."""
+def table(directory, service, idle=0, listeners=1):
+    """A table with one service that is measured, and so many idle ones of so many listeners behind it."""
     path = pathlib.Path(directory, 'baton.yaml')
+    addresses = ', '.join(f'"127.0.{1 + number}.1:0"' for number in range(listeners))
     path.write_text(f'services:\n  {MEASURED}: {service}\n' + ''.join(
-        f'  idle{number}: {{listen: "127.0.0.1:0", exec: [{TINY}]}}\n' for number in range(idle)))
+        f'  idle{number}: {{listen: [{addresses}], exec: [{TINY}]}}\n' for number in range(idle)))
     path.chmod(0o644)
     return path
 

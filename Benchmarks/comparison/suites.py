@@ -62,7 +62,7 @@ def burden(suite):
     suite.add('baton', lambda name, at: baton.Baton(name, baton.execution(at)))
     suite.add(f'baton, {MEGABYTES} MB', lambda name, at: baton.Baton(name, baton.execution(at), MEGABYTES))
     suite.add(f'baton, {MANY} listening sockets',
-              lambda name, at: baton.Baton(name, baton.execution(at, MANY)))
+              lambda name, at: baton.Baton(name, baton.execution(at, MANY // 100, listeners=100)))
     suite.add(f'limit, {MEGABYTES} MB', lambda name, _: limits.execution(name, '-m', MEGABYTES))
     suite.add(f'limit, {MANY} descriptors', lambda name, _: limits.execution(name, '-d', MANY))
     suite.add(f'limit: CLONE_FILES, {MANY} descriptors',
