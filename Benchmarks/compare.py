@@ -1,14 +1,15 @@
 #!/usr/bin/python3
 """Baton, its peers and the limit, measured in one run.
 
-Usage: Benchmarks/compare.py [--rounds 6] [--seconds 0.5] [--only WORD …] [--json FILE] [handoff|exec|idle|burden …]
+Usage: Benchmarks/compare.py [--rounds 4] [--seconds 0.5] [--only WORD,…] [--json FILE] [handoff|exec|idle|burden …]
 
 Suites: handoff, a connection reaches a process that runs; exec, a program is started for it; idle, the same beside
-1,000 idle services; burden, the same with memory and descriptors that a spawn must not copy. In each all contestants run
-side by side, and take turns: cells of half a second, at 1, 16 and 128 connections at once, the order rotated from round
-to round. Every round begins and ends with the limit, and what is printed are medians of the rounds, and of each round's
-ratio to its limit (`x`, for the rate with the range): the machine's noise falls on all alike, so only the ratios mean
-something. `CPU us` is the time of the supervisor's own processes for a connection, without what it starts for it.
+1,000 idle services; burden, the same with memory and descriptors that a spawn must not copy. In each all contestants
+run side by side, and take turns: cells of half a second, at 1, 16 and 128 connections at once, the order rotated from
+round to round. Every round begins and ends with the limit, and what is printed are medians of the rounds, and of each
+round's ratio to its limit (`x`, for the rate with the range): the machine's noise falls on all alike, so only the
+ratios mean something. `CPU us` is the time of the supervisor's own processes for a connection, without what it starts
+for it. A round in which the limit's two cells differ, or a cell found the machine busy, is done again.
 
 Times are from connect(2) to the last byte of the verified answer. A connection without the whole right answer is
 `lost`; fails when one of Baton's was. Peers that are not found are left out, and named: `make bench` fetches them.
@@ -27,13 +28,21 @@ from comparison.contestant import BENCH, ROOT
 from comparison.suites import SUITES, Suite
 
 
+def words(text):
+    return text.split(',')
+
+
+def numbers(text):
+    return list(map(int, words(text)))
+
+
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('suites', nargs='*', metavar='SUITE', help=', '.join(SUITES) + '; all when none is named')
-    parser.add_argument('--rounds', type=int, default=6)
+    parser.add_argument('--rounds', type=int, default=4)
     parser.add_argument('--seconds', type=float, default=0.5, help='of a cell')
-    parser.add_argument('--concurrency', type=int, nargs='+', default=[1, 16, 128], metavar='N')
-    parser.add_argument('--only', nargs='+', metavar='WORD', help='contestants with one of these in their names')
+    parser.add_argument('--concurrency', type=numbers, default=[1, 16, 128], metavar='N,…', help='1,16,128')
+    parser.add_argument('--only', type=words, metavar='WORD,…', help='contestants with one of these in their names')
     parser.add_argument('--json', type=pathlib.Path, metavar='FILE', help='everything that was measured')
     options = parser.parse_args()
     for suite in options.suites:
@@ -73,7 +82,7 @@ def run(name, options):
         if counts:
             print(f'{each}: ' + ', '.join(f'{count} {what}' for what, count in counts.items()))
     if dropped:
-        print(f'{len(dropped)} rounds in which the limit did not stay steady are left out')
+        print(f'{len(dropped)} rounds are left out: the limit did not stay steady, or the machine was busy')
     kept = {'summary': found, 'failures': faults, 'resident_kb': resident,
             'rounds': [each.record() for each in everything[:len(everything) - len(dropped)]],
             'unsteady_rounds': [each.record() for each in dropped]}

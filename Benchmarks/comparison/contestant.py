@@ -1,6 +1,7 @@
 """A program that serves the question of `load` at an address, and what it costs."""
 import os
 import pathlib
+import pwd
 import signal
 import socket
 import subprocess
@@ -31,6 +32,10 @@ def free_port():
     return int(address.rsplit(':', 1)[1])
 
 
+def user():
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
 def run_time(pid):
     """Nanoseconds that the threads of a process have run."""
     total = 0
@@ -51,13 +56,24 @@ class Contestant:
 
     is_baton = False
 
-    def __init__(self, name, command, address, *, log=os.devnull, **options):
+    def __init__(self, name, command, address, *, log=os.devnull, stdin=subprocess.DEVNULL, **options):
         self.name, self.address = name, address
         with open(log, 'ab') as output:
             self.process = subprocess.Popen(
-                list(map(str, command)), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                start_new_session=True, **options)
+                list(map(str, command)), stdin=stdin, stdout=output, stderr=output, start_new_session=True, **options)
+        self.pid = self.process.pid
         self.companions = []
+
+    def becomes_a_daemon(self, pidfile):
+        """It goes to the background; the file will say where it is then."""
+        self.process.wait(PATIENCE)
+        end = time.monotonic() + PATIENCE
+        while not (pidfile.exists() and pidfile.read_text().endswith('\n')):
+            if time.monotonic() > end:
+                raise Unavailable(f'it ended with status {self.process.returncode}')
+            time.sleep(0.01)
+        self.pid = int(pidfile.read_text())
+        return self
 
     def wait_until_it_listens(self):
         host, port = self.address.rsplit(':', 1)
@@ -68,7 +84,8 @@ class Contestant:
                 return self
             except ConnectionRefusedError:
                 pass
-            if self.process.poll() is not None:
+            if not pathlib.Path(f'/proc/{self.pid}/exe').exists():
+                self.stop()
                 raise Unavailable(f'it ended with status {self.process.returncode}')
             if time.monotonic() > end:
                 self.stop()
@@ -77,7 +94,7 @@ class Contestant:
 
     def supervisors(self):
         """The processes whose time is the supervisor's: not what they start for a connection."""
-        return [self.process.pid]
+        return [self.pid]
 
     def run_time(self):
         return sum(map(run_time, self.supervisors()))
@@ -94,11 +111,14 @@ class Contestant:
     def stop(self):
         for companion in self.companions:
             companion.stop()
+        # A group that has ended is no more; a daemon is nobody's child here.
+        for send in (lambda: os.killpg(self.process.pid, signal.SIGTERM), lambda: os.kill(self.pid, signal.SIGTERM)):
+            try:
+                send()
+            except ProcessLookupError:
+                pass
         try:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait(10)
-        except ProcessLookupError:
-            self.process.wait()
+            self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()

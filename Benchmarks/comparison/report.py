@@ -2,8 +2,8 @@
 import statistics
 
 COLUMNS = ('rate', 'p50_us', 'p90_us', 'p99_us', 'max_us', 'cpu_us')
-HEADER = (f'{"":44}{"conn/s":>8}{"x limit":>8}{"min-max":>12}{"p50 us":>9}{"x":>6}{"p90 us":>9}{"p99 us":>10}{"x":>6}'
-          f'{"max us":>10}{"CPU us":>8}{"x":>6}{"lost":>6}')
+HEADER = (f'{"":44}{"conn/s":>8}{"x limit":>8}{"min-max":>12}{"p50 us":>9}{"x":>9}{"p90 us":>9}{"p99 us":>9}{"x":>9}'
+          f'{"max us":>9}{"CPU us":>8}{"x":>7}{"lost":>6}')
 
 
 def ratios(rounds, name, reference, key):
@@ -42,11 +42,11 @@ def summary(rounds, names, reference):
 
 
 def row(name, found):
-    rate, to_limit = found['to_limit']['rate'], found['to_limit']
+    to_limit = found['to_limit']
+    rate, p50, p99, cpu = (to_limit[key] for key in ('rate', 'p50_us', 'p99_us', 'cpu_us'))
     return (f'{name:44}{found["rate"]:8.0f}{rate["median"]:8.2f}{rate["least"]:7.2f}-{rate["most"]:.2f}'
-            f'{found["p50_us"]:9.0f}{to_limit["p50_us"]["median"]:6.2f}{found["p90_us"]:9.0f}'
-            f'{found["p99_us"]:10.0f}{to_limit["p99_us"]["median"]:6.2f}{found["max_us"]:10.0f}'
-            f'{found["cpu_us"]:8.1f}{to_limit["cpu_us"]["median"]:6.2f}{sum(found["failures"].values()):6}')
+            f'{found["p50_us"]:9.0f}{p50["median"]:9.2f}{found["p90_us"]:9.0f}'
+            f'{found["p99_us"]:9.0f}{p99["median"]:9.2f}{found["max_us"]:9.0f}{found["cpu_us"]:8.1f}{cpu["median"]:7.2f}{sum(found["failures"].values()):6}')
 
 
 def show(done, names):
@@ -54,7 +54,10 @@ def show(done, names):
     reference, found = names[0], {}
     for level, rounds in done.items():
         found[level] = summary(rounds, names, reference)
-        print(f'\n{level} at once, {len(rounds)} rounds (drift up to {max(each.drift for each in rounds):.0%})\n{HEADER}')
+        drift = max(each.drift for each in rounds)
+        disturbed = sum(each.disturbed for each in rounds)
+        note = f'; {disturbed} cells while the machine was busy' if disturbed else ''
+        print(f'\n{level} at once, {len(rounds)} rounds (drift up to {drift:.0%}{note})\n{HEADER}')
         for name in names:
             print(row(name, found[level][name]))
     return found

@@ -3,7 +3,7 @@ import os
 import pathlib
 import tempfile
 
-from . import baton, limits
+from . import baton, limits, relays, superservers
 from .contestant import Unavailable
 
 IDLE = 1000
@@ -40,6 +40,8 @@ def handoff(suite):
     suite.add('baton, handler without DONE', lambda name, at: baton.Baton(name, baton.handoff(at)))
     suite.add('limit: handed over, closed at once', lambda name, _: limits.handoff_without_copy(name))
     suite.add('the worker accepts by itself', lambda name, _: limits.direct(name))
+    suite.add('haproxy, relaying to the worker', relays.haproxy)
+    suite.add('nginx, relaying to the worker', relays.nginx)
 
 
 def execution(suite):
@@ -47,6 +49,8 @@ def execution(suite):
     suite.add('limit: clone and exec', lambda name, _: limits.execution(name))
     suite.add('baton', lambda name, at: baton.Baton(name, baton.execution(at)))
     suite.add('limit: two spawning threads', lambda name, _: limits.execution(name, '-t', 2, '-s'))
+    for name, start in {**superservers.ONE_PROCESS, **superservers.ONE_SERVICE}.items():
+        suite.add(name, start)
 
 
 def idle(suite):
@@ -54,6 +58,8 @@ def idle(suite):
     suite.add('limit: CLONE_FILES', lambda name, _: limits.execution(name, '-s', '-l', IDLE))
     suite.add('baton', lambda name, at: baton.Baton(name, baton.execution(at, IDLE)))
     suite.add('limit: plain clone', lambda name, _: limits.execution(name, '-l', IDLE))
+    for name, start in superservers.ONE_PROCESS.items():
+        suite.add(name, lambda name, at, start=start: start(name, at, IDLE))
 
 
 def burden(suite):

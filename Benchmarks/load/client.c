@@ -80,6 +80,7 @@ static int ask(struct client *client, struct run *run)
 static int is_answered(struct client *client, struct run *run)
 {
     histogram_add(&run->tally.latency, client->end - client->begin);
+    run->tally.in_time += client->end <= run->end;
     return is_over(client, run, &run->tally.answered);
 }
 

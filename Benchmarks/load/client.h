@@ -24,6 +24,7 @@ struct client {
 struct run {
     struct target target;
     uint64_t nonce;
+    uint64_t end; /* no connection begins after it */
     struct tally tally;
 };
 
