@@ -46,7 +46,8 @@ def row(name, found):
     rate, p50, p99, cpu = (to_limit[key] for key in ('rate', 'p50_us', 'p99_us', 'cpu_us'))
     return (f'{name:44}{found["rate"]:8.0f}{rate["median"]:8.2f}{rate["least"]:7.2f}-{rate["most"]:.2f}'
             f'{found["p50_us"]:9.0f}{p50["median"]:9.2f}{found["p90_us"]:9.0f}'
-            f'{found["p99_us"]:9.0f}{p99["median"]:9.2f}{found["max_us"]:9.0f}{found["cpu_us"]:8.1f}{cpu["median"]:7.2f}{sum(found["failures"].values()):6}')
+            f'{found["p99_us"]:9.0f}{p99["median"]:9.2f}{found["max_us"]:9.0f}'
+            f'{found["cpu_us"]:8.1f}{cpu["median"]:7.2f}{sum(found["failures"].values()):6}')
 
 
 def show(done, names):
