@@ -48,7 +48,7 @@ lint:
 format:
 	@$(SWIFT) format --in-place --parallel --recursive $(swift_sources)
 
-# A quarter of an hour, on a machine that is quiet. The peers are fetched into the build directory and not installed;
+# Half an hour, on a machine that is quiet. The peers are fetched into the build directory and not installed;
 # without network those that are installed stand beside.
 bench: build
 	@scripts/install-missing bench

@@ -8,8 +8,9 @@ Suites: handoff, a connection reaches a process that runs; exec, a program is st
 run side by side, and take turns: cells of half a second, at 1, 16 and 128 connections at once, the order rotated from
 round to round. Every round begins and ends with the limit, and what is printed are medians of the rounds, and of each
 round's ratio to its limit (`x`, for the rate with the range): the machine's noise falls on all alike, so only the
-ratios mean something. `CPU us` is the time of the supervisor's own processes for a connection, without what it starts
-for it. A round in which the limit's two cells differ, or a cell found the machine busy, is done again.
+ratios mean something. A round in which the limit's two cells differ, or a cell found the machine busy, is done again.
+`CPU us` is the time of the supervisor's own processes for a connection, without what it starts for it; where the worker
+accepts by itself, the worker's.
 
 Times are from connect(2) to the last byte of the verified answer. A connection without the whole right answer is
 `lost`; fails when one of Baton's was. Peers that are not found are left out, and named: `make bench` fetches them.

@@ -29,10 +29,11 @@ def failures(rounds, name):
 
 
 def summary(rounds, names, reference):
-    """Contestant → medians, ratios to the reference with their range, and failures."""
+    """Contestant → medians (and the longest time of all), ratios to the reference with their range, and failures."""
     found = {}
     for name in names:
         medians = {key: middle(each.cells[name][key] for each in rounds) for key in COLUMNS}
+        medians['max_us'] = max(each.cells[name]['max_us'] for each in rounds)
         to_limit = {}
         for key in COLUMNS:
             values = ratios(rounds, name, reference, key) or [0.0]

@@ -78,8 +78,8 @@ class Round:
 
 def measure(contestants, levels, rounds, seconds, tell):
     """{concurrency: the rounds}, and those that do not count. A round that others disturbed, or in which the reference
-    did not stay steady, is done again, as often as there are rounds; if there are too few good ones then, the best
-    count. The contestants' own cells have no say."""
+    did not stay steady, is left out and done again, as often as there are rounds; if none was good then, the best one
+    counts. The contestants' own cells have no say."""
     for contestant in contestants:
         load(contestant.address, 16, 0.2)
     done, dropped = {level: [] for level in levels}, []
@@ -90,6 +90,7 @@ def measure(contestants, levels, rounds, seconds, tell):
                 tell(f'round {number + 1} at {level}: drift {done[level][-1].drift:.0%}')
     for level in levels:
         done[level].sort(key=lambda each: (each.disturbed, each.drift))
-        dropped += done[level][rounds:]
-        del done[level][rounds:]
+        good = max(1, sum(each.is_steady for each in done[level]))
+        dropped += done[level][good:]
+        del done[level][good:]
     return done, dropped
