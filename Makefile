@@ -48,10 +48,13 @@ lint:
 format:
 	@$(SWIFT) format --in-place --parallel --recursive $(swift_sources)
 
-# Some minutes, on a machine that is quiet. Where socat, xinetd and tcpsvd are installed, they stand beside.
+# Half an hour, on a machine that is quiet. The peers are fetched into the build directory and not installed;
+# without network those that are installed stand beside.
 bench: build
+	@scripts/install-missing bench
+	@scripts/fetch-peers $(BUILD_DIR)/bench/peers
 	@$(SWIFT) build $(release) --product baton-example-handler
-	@for each in idle storm flood relay bridge handoff courier pool reload upgrade; do \
+	@for each in compare idle storm flood relay bridge handoff courier pool reload upgrade; do \
 	    echo; echo "$$each:"; Benchmarks/$$each.py || exit; \
 	done
 

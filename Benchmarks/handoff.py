@@ -6,15 +6,12 @@ Usage: Benchmarks/handoff.py [ROUNDS [SECONDS]]   (6 and 0.5; a quiet machine, a
 One source (handoff/answer.c) is the persistent handler and the inetd program. Each cell is a load of SECONDS at 1, 16
 or 128 connections at once; a round goes through all contestants, so that the machine's noise falls on all alike.
 Printed are the medians of the rounds, and how many times as fast the pool of threads was in each. Latency is from
-connect(2) to the last byte of the verified answer. Fails when an answer was wrong or missing. xinetd and tcpsvd
-(package ipsvd) with the same inetd program stand beside where they are installed.
+connect(2) to the last byte of the verified answer. Fails when an answer was wrong or missing. compare.py says what
+the supervisor costs, beside its peers and the limit; this says what a handler gains by staying.
 """
 import json
 import os
 import pathlib
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -30,30 +27,11 @@ services:
   static: {{listen: "127.0.0.1:0", exec: [{bench}/answer-inetd-static], per_source: unlimited}}
   dynamic: {{listen: "127.0.0.1:0", exec: [{bench}/answer-inetd], per_source: unlimited}}
 """
-XINETD = """
-service answer
-{{
-    type = UNLISTED
-    socket_type = stream
-    protocol = tcp
-    wait = no
-    user = {user}
-    bind = 127.0.0.1
-    port = {port}
-    server = {bench}/answer-inetd-static
-    instances = UNLIMITED
-    per_source = UNLIMITED
-    cps = 1000000 1
-    log_type = FILE /dev/null
-}}
-"""
 NAMES = {
     'pool': 'handed to a handler with 64 threads',
     'serial': 'handed to one that serves one at a time',
     'static': 'exec of it for each, linked statically',
     'dynamic': 'exec of it for each, linked dynamically',
-    'xinetd': 'xinetd, exec, statically linked',
-    'tcpsvd': 'tcpsvd, exec, statically linked',
 }
 
 
@@ -81,34 +59,6 @@ class Baton:
 
     def addresses(self):
         return {name: service['listeners'][0]['address'] for name, service in self.status().items()}
-
-
-def free_port():
-    with socket.create_server(('127.0.0.1', 0)) as listener:
-        return listener.getsockname()[1]
-
-
-def peer(name, directory):
-    """A super-server of other people's at an address of its own, or None where it is not installed."""
-    path = shutil.which(name, path=os.environ.get('PATH', '') + ':/usr/sbin')
-    if path is None:
-        print(f'{name} is not installed: left out')
-        return None
-    port = free_port()
-    if name == 'xinetd':
-        table = pathlib.Path(directory, 'xinetd.conf')
-        table.write_text(XINETD.format(user=os.environ.get('USER', 'root'), port=port, bench=BENCH))
-        command = [path, '-dontfork', '-f', table, '-pidfile', f'{directory}/xinetd.pid']
-    else:
-        # -l: without it each connection waits for a look-up of this machine's own name.
-        program = BENCH / 'answer-inetd-static'
-        command = [path, '-c', '1000', '-b', '4096', '-l', 'localhost', '127.0.0.1', str(port), program]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    address = f'127.0.0.1:{port}'
-    while load(address, 1, 0.01)['lost']['refused']:
-        if process.poll() is not None:
-            sys.exit(f'{name} ended with status {process.returncode}')
-    return process, address
 
 
 def load(address, concurrency, seconds):
@@ -165,19 +115,12 @@ def main():
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 0.5
     subprocess.run(['make', '-s', '-C', ROOT / 'Benchmarks', f'BUILD={BENCH}'], check=True)
     with tempfile.TemporaryDirectory() as directory:
-        baton, peers = Baton(directory), []
+        baton = Baton(directory)
         try:
             addresses = baton.addresses()
-            for name in ('xinetd', 'tcpsvd'):
-                if found := peer(name, directory):
-                    peers.append(found[0])
-                    addresses[name] = found[1]
             cells = measure(addresses, rounds, seconds)
             services = baton.status()
         finally:
-            for process in peers:
-                os.killpg(process.pid, signal.SIGTERM)
-                process.wait()
             baton.process.terminate()
             baton.process.wait()
     show(addresses, cells)

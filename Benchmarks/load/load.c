@@ -21,12 +21,14 @@ struct load {
     struct client *clients;
     unsigned count, open;
     int epoll;
-    uint64_t begin, end; /* no connection begins after `end` */
+    uint64_t begin;
+    double seconds;
 };
 
 static void begin_all(struct load *load)
 {
     for (unsigned index = 0; index < load->count; index++) {
+        load->clients[index].fd = -1;
         load->clients[index].epoll = load->epoll;
         client_begin(&load->clients[index], &load->run);
         load->open++;
@@ -38,7 +40,7 @@ static void look_at_the_clock(struct load *load, uint64_t time)
 {
     for (unsigned index = 0; index < load->count; index++) {
         struct client *client = &load->clients[index];
-        if (client->fd < 0 || time < client->begin + TIMEOUT_SECONDS * SECOND)
+        if (!client->is_open || time < client->begin + TIMEOUT_SECONDS * SECOND)
             continue;
         client_time_out(client, &load->run);
         load->open--;
@@ -46,11 +48,11 @@ static void look_at_the_clock(struct load *load, uint64_t time)
 }
 
 /* What is over makes room for the next. */
-static void go_on(struct load *load, struct client *client)
+static void go_on(struct load *load, struct client *client, uint32_t events)
 {
-    if (client->fd < 0 || !client_go_on(client, &load->run))
+    if (!client->is_open || !client_go_on(client, &load->run, events))
         return;
-    if (now() < load->end)
+    if (now() < load->run.end)
         client_begin(client, &load->run);
     else
         load->open--;
@@ -64,7 +66,7 @@ static void run(struct load *load)
     while (load->open > 0) {
         int count = epoll_wait(load->epoll, events, EVENTS, 1000);
         for (int index = 0; index < count; index++)
-            go_on(load, events[index].data.ptr);
+            go_on(load, events[index].data.ptr, events[index].events);
         uint64_t time = now();
         if (time >= looked + SECOND) {
             look_at_the_clock(load, time);
@@ -73,12 +75,13 @@ static void run(struct load *load)
     }
 }
 
-static void report(const struct load *load, double seconds)
+/* The rate is that of the seconds that were asked for: who lets one client wait for long shows it in the latency. */
+static void report(const struct load *load)
 {
     const struct tally *tally = &load->run.tally;
     const struct histogram *latency = &tally->latency;
-    printf("{\"connections\":%" PRIu64 ",\"seconds\":%.4f,\"rate\":%.1f,", tally->begun, seconds,
-           (double)tally->answered / seconds);
+    printf("{\"connections\":%" PRIu64 ",\"seconds\":%.4f,\"rate\":%.1f,", tally->begun,
+           (double)(now() - load->begin) / (double)SECOND, (double)tally->in_time / load->seconds);
     printf("\"p50_us\":%.1f,\"p90_us\":%.1f,\"p99_us\":%.1f,\"max_us\":%.1f,",
            (double)histogram_quantile(latency, 0.50) / 1e3, (double)histogram_quantile(latency, 0.90) / 1e3,
            (double)histogram_quantile(latency, 0.99) / 1e3, (double)latency->longest / 1e3);
@@ -99,8 +102,8 @@ int main(int count, char **arguments)
     if (count != 4 || target_parse(arguments[3], &load.run.target) != 0)
         usage();
     unsigned long clients = strtoul(arguments[1], NULL, 10);
-    double seconds = strtod(arguments[2], NULL);
-    if (clients == 0 || clients > MOST_CLIENTS || !(seconds > 0 && seconds < 86400))
+    load.seconds = strtod(arguments[2], NULL);
+    if (clients == 0 || clients > MOST_CLIENTS || !(load.seconds > 0 && load.seconds < 86400))
         usage();
     load.count = (unsigned)clients;
     load.clients = calloc(clients, sizeof *load.clients);
@@ -108,10 +111,10 @@ int main(int count, char **arguments)
     if (!load.clients || load.epoll < 0)
         err(71, "load");
     load.begin = now();
-    load.end = load.begin + (uint64_t)(seconds * (double)SECOND);
+    load.run.end = load.begin + (uint64_t)(load.seconds * (double)SECOND);
     load.run.nonce = load.begin ^ (uint64_t)getpid() << 48;
     run(&load);
-    report(&load, (double)(now() - load.begin) / (double)SECOND);
+    report(&load);
     free(load.clients);
     close(load.epoll);
     return 0;

@@ -9,6 +9,7 @@
 struct tally {
     uint64_t begun;
     uint64_t answered;  /* the whole right answer, and the end of the stream behind it */
+    uint64_t in_time;   /* of these, before the run's end */
     uint64_t refused;   /* not connected, or closed before the question */
     uint64_t reset;     /* broken before the whole answer */
     uint64_t short_;    /* an end before the whole answer */

@@ -1,0 +1,1 @@
+"""Who is measured against whom by compare.py, and how."""
