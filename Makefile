@@ -1,4 +1,4 @@
-# make build | run | test | lint | format | bench | install | deps | clean
+# make build | run | test | lint | format | bench | bench-check | install | deps | clean
 #
 # Each target installs the Debian packages it needs and misses, and asks nothing.
 
@@ -17,7 +17,7 @@ c_library      = $(MAKE) --no-print-directory -C Libraries/c BUILD=$(abspath $(B
 
 swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
 
-.PHONY: build run test lint format bench install deps clean
+.PHONY: build run test lint format bench bench-check install deps clean
 .DEFAULT_GOAL := build
 
 build:
@@ -58,6 +58,12 @@ bench: build
 	    echo; echo "$$each:"; Benchmarks/$$each.py || exit; \
 	done
 
+# Whether a connection costs more instructions than it did: seconds after a build, on a busy machine too.
+bench-check:
+	@scripts/install-missing build bench_check
+	@$(SWIFT) build $(release) --product batond
+	@Benchmarks/instructions.py
+
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton
 	@$(c_library) install
@@ -72,7 +78,7 @@ $(release_dir)/baton:
 	@$(MAKE) --no-print-directory build
 
 deps:
-	@scripts/install-missing build lint run test
+	@scripts/install-missing build lint run test bench_check
 
 clean:
 	@rm -rf $(BUILD_DIR)
