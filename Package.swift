@@ -12,6 +12,10 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// The supervisor has one thread, and tests run it with all checks. Checked at run time, exclusive access to its objects was a
+/// fifth of the instructions that a connection took (docs/decisions/exclusive-access.md).
+let supervising = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+
 /// Tests talk to the kernel without wrappers; they keep all rules but the spelling of `unsafe`.
 let testing: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
@@ -71,7 +75,7 @@ let package = Package(
             dependencies: [
                 "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem", system, deque, heap,
             ],
-            swiftSettings: strict),
+            swiftSettings: supervising),
         .target(name: "Launcher", dependencies: ["LinuxSystem", system], swiftSettings: strict),
         .target(
             name: "MetricsEndpoint", dependencies: ["ControlProtocol", "LinuxSystem", system], swiftSettings: strict),

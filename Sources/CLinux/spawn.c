@@ -94,7 +94,7 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes, const uint32_
     alignas(16) char stack[STACK];
     char **environment = fill(vectors, bytes, strings, plan->argument_count);
     fill(environment, bytes, strings + plan->argument_count, plan->environment_count);
-    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, processors, report, -1};
+    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, processors, report, -1, 1};
     if (!spawn(&child, stack, CLONE_VFORK)) return;
     int runs = report->error == 0 && report->stage == BATON_STAGE_EXEC;
     if (runs || plan->flags & BATON_SPAWN_SIBLING) return;

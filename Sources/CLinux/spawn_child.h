@@ -14,6 +14,7 @@ struct child {
     const uint32_t *groups, *processors;
     struct baton_spawn_report *report;
     int cgroup; /* the directory of the cgroup that the child has yet to enter, or -1 */
+    int parent_waits; /* errno is the child's meanwhile */
 };
 
 /* Takes the child, whose signals are all blocked, from clone to its program; its argument is a struct child. */
