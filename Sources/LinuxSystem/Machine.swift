@@ -18,9 +18,9 @@ package enum Machine {
 }
 
 extension CurrentProcess {
-    /// Lets go of the pages of code that only the start needed: the kernel maps them around every first call, 64 KiB at
-    /// a time, and they count as resident for as long as the process lives (madvise(2), MADV_DONTNEED). Costs a minor
-    /// fault for each that is needed again.
+    /// Lets go of what only the start needed: pages of code and constants, the libraries' too, and freed memory. The
+    /// kernel maps 64 KiB around every first call, and they count as resident for as long as the process lives
+    /// (madvise(2), MADV_DONTNEED). Costs a minor fault for each that is needed again. Only where there is one thread.
     package static func letCodeGo() {
         baton_let_code_go()
     }

@@ -63,7 +63,8 @@ struct baton_tcp_counts {
 };
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 
-/* Unmaps the pages of this program's code; those that are executed again come back by themselves. */
+/* Unmaps the pages of the program and its libraries that are as they are in their files, and gives back free memory.
+ * What is needed again comes back by itself. Nobody else may write to this memory meanwhile: no thread, no child. */
 void baton_let_code_go(void);
 long baton_load_average(void); /* of the last minute, in hundredths; sysinfo(2) */
 
