@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
@@ -16,6 +17,11 @@ long baton_load_average(void)
 
 /* Set by the linker: where the file's code is mapped. */
 extern const char __executable_start[], etext[];
+
+void baton_let_memory_go(void)
+{
+    malloc_trim(0);
+}
 
 void baton_let_code_go(void)
 {

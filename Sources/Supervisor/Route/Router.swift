@@ -40,7 +40,7 @@ enum Router {
             let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
             let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)
             if someoneServes { return .handOff }
-            if handoff.fallback != nil { return .spawn }
+            if handoff.wrappedValue.fallback != nil { return .spawn }
             // Without a handler of our own, one may still come and register: the queue waits for it.
             return available.isFailed ? .refuse(.noHandler) : .handOff
         }

@@ -7,10 +7,13 @@ internal import SystemPackage
 struct HandlerEnvironment {
     private var variables: [(name: String, value: String)] = []
 
+    /// Variables that a process for a connection has.
+    private static let usual = 24
     private static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
     /// What all handlers of a service share.
     init(service: Service, inherited: [String: String]) {
+        variables.reserveCapacity(Self.usual)
         set("PATH", Self.defaultPath)
         if let user = service.process.credentials?.user {
             set("HOME", user.home)

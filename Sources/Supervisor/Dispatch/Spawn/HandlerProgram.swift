@@ -7,7 +7,7 @@ internal import ServiceTable
 struct HandlerProgram {
     let service: Service
     let program: Program
-    private let environment: HandlerEnvironment
+    private let inherited: [String: String]
     let standardError: StandardErrorLog?
 
     /// How the handler gets its sockets.
@@ -22,7 +22,7 @@ struct HandlerProgram {
         self.service = service
         self.program = program
         self.standardError = standardError
-        environment = HandlerEnvironment(service: service, inherited: inherited)
+        self.inherited = inherited
     }
 
     /// A plan, and the descriptors that go with it.
@@ -44,7 +44,7 @@ struct HandlerProgram {
         _ layout: Layout, sockets: [DescriptorBox], announcing names: [String]? = nil,
         describe: (inout HandlerEnvironment) -> Void
     ) -> Start {
-        var environment = environment
+        var environment = HandlerEnvironment(service: service, inherited: inherited)
         describe(&environment)
         if let names { environment.describeListenDescriptors(names: names) }
         var passing = sockets
