@@ -51,6 +51,11 @@ static int let_segments_go(struct dl_phdr_info *object, size_t size, void *pagem
     return 0;
 }
 
+void baton_let_memory_go(void)
+{
+    malloc_trim(0);
+}
+
 void baton_let_code_go(void)
 {
     int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);

@@ -60,7 +60,13 @@ extension ServiceTable: Coded {
         coder.optional(&limits.instances)
         coder.optional(&limits.openFiles)
         coder.value(&limits.stopTimeout)
-        coder.array(&services)
+        var previous = Service()
+        coder.list(&services, blank: Service()) { service, coder in
+            service.code(with: &coder)
+            // Most of ten thousand are alike but for their name and address.
+            service.merge(with: previous)
+            previous = service
+        }
     }
 }
 
@@ -77,6 +83,11 @@ extension ConfigurationFault: Coded {
 }
 
 extension Service: Coded {
+    init() { self.init(name: "") }
+    mutating func code(with coder: inout FieldCoder) { coder.value(&content) }
+}
+
+extension Service.Content: Coded {
     mutating func code(with coder: inout FieldCoder) {
         coder.text(&name)
         coder.flag(&enabled)
@@ -125,7 +136,7 @@ extension Dispatch: Coded {
             case .route: 5
             }
         let blanks: [Dispatch] = [
-            .exec(Program()), .handoff(Handoff()), .internal(.discard), .redirect(Redirect()), .tcpmux,
+            .exec(Program()), .handoff(Shared(Handoff())), .internal(.discard), .redirect(Redirect()), .tcpmux,
             .route(Route()),
         ]
         coder.choice(&self, number: number, of: blanks)
@@ -134,7 +145,7 @@ extension Dispatch: Coded {
             coder.value(&program)
             self = .exec(program)
         case .handoff(var handoff):
-            coder.value(&handoff)
+            coder.value(&handoff.wrappedValue)
             self = .handoff(handoff)
         case .internal(var service):
             coder.enumeration(&service)

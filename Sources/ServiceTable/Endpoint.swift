@@ -12,7 +12,7 @@ package struct Endpoint: Hashable, Sendable {
     /// The endpoint named no address family (`8080`, `tcp://*:80`): where the kernel has no IPv6, the IPv4
     /// wildcard is bound instead.
     package var anyFamily = false
-    package var options = SocketOptions()
+    @Shared package var options = SocketOptions()
 
     package enum Kind: String, Hashable, Sendable, CaseIterable {
         case tcp, udp
@@ -24,5 +24,12 @@ package struct Endpoint: Hashable, Sendable {
         package var isDatagram: Bool { self == .udp || self == .unixDatagram }
         /// In the file system or the abstract namespace.
         package var isUnix: Bool { self == .unixStream || self == .unixDatagram || self == .unixSequencedPacket }
+    }
+}
+
+extension Endpoint {
+    /// Shares with `other` whatever both say.
+    mutating func merge(with other: Endpoint) {
+        _options.merge(with: other._options)
     }
 }

@@ -80,20 +80,33 @@ package struct FieldCoder {
     }
 
     package mutating func integer<Number: FixedWidthInteger>(_ value: inout Number) {
-        var bits = writes ? UInt64(bitPattern: Int64(truncatingIfNeeded: value)) : 0
+        if writes { return append(UInt64(bitPattern: Int64(truncatingIfNeeded: value))) }
         let start = position
-        for shift in stride(from: 0, to: 64, by: 8) {
-            var byte = UInt8(truncatingIfNeeded: bits >> shift)
-            octet(&byte)
-            if !writes { bits |= UInt64(byte) << shift }
-        }
-        guard !writes, failure == nil else { return }
+        guard let bits = nextWord() else { return }
         let number = Number.isSigned ? Number(exactly: Int64(bitPattern: bits)) : Number(exactly: bits)
         guard let number else {
             failure = .badValue(offset: start)
             return
         }
         value = number
+    }
+
+    private static let wordSize = 8
+
+    private mutating func append(_ word: UInt64) {
+        for place in 0..<Self.wordSize { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * place))) }
+    }
+
+    private mutating func nextWord() -> UInt64? {
+        guard failure == nil else { return nil }
+        guard bytes.count - position >= Self.wordSize else {
+            failure = .truncated(offset: bytes.count)
+            return nil
+        }
+        var word: UInt64 = 0
+        for place in 0..<Self.wordSize { word |= UInt64(bytes[position + place]) << UInt64(8 * place) }
+        position += Self.wordSize
+        return word
     }
 
     package mutating func text(_ value: inout String) {

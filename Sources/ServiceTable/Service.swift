@@ -1,39 +1,146 @@
 /// One service of the table: what is bound, and what happens with a connection. Resolved: users,
 /// groups, programs, ports and names have become numbers, paths and addresses.
+///
+/// What it says is in memory once, however many stages keep a copy, for a table may have ten thousand services.
 package struct Service: Hashable, Sendable {
-    package var name = ""
-    package var enabled = true
-    /// In table order. Empty for a service that only `route`, `tcpmux` or PASS can reach.
-    package var endpoints: [Endpoint] = []
-    package var dispatch = Dispatch.internal(.discard)
-    /// Its name for clients of `internal: tcpmux`.
-    package var tcpmux: TCPMuxName?
-    package var style = Style.inetd
-    /// The handler gets the listening or datagram socket itself (inetd's `wait`).
-    package var wait = false
-    /// exec: processes at once; internal: connections at once. Nil is unlimited.
-    package var instances: Int? = 256
-    package var admission = AdmissionSettings()
-    package var triggerLimit = TriggerLimit()
-    /// A `wait` handler says WATCHDOG=1 at least so often (sd_notify(3)). Nil: it need not.
-    package var heartbeat: Duration?
-    /// What becomes of a `wait` handler that does not.
-    package var unresponsive = Handoff.Unresponsive.kill
-    package var process = ProcessSettings()
-    /// What becomes of running processes when the supervisor stops.
-    package var onStop = OnStop.end
-    /// What a connection is told once it is admitted; empty is nothing.
-    package var banner: [UInt8] = []
-    /// The lines that it writes to the log; nil is all that the log's level lets through.
-    package var logOn: Set<LogLine>?
-    /// Its program is given the metrics of the moment as descriptor 3 (`metrics.listen`).
-    package var servesMetrics = false
+    @Shared var content: Content
+
+    init(_ content: Content) {
+        _content = Shared(wrappedValue: content)
+    }
+
+    package init(name: String = "") {
+        self.init(Content(name: name))
+    }
+
+    /// All that the table says of a service.
+    struct Content: Hashable, Sendable {
+        var name = ""
+        var enabled = true
+        /// In table order. Empty for a service that only `route`, `tcpmux` or PASS can reach.
+        var endpoints: [Endpoint] = []
+        var dispatch = Dispatch.internal(.discard)
+        /// Its name for clients of `internal: tcpmux`.
+        var tcpmux: TCPMuxName?
+        var style = Style.inetd
+        /// The handler gets the listening or datagram socket itself (inetd's `wait`).
+        var wait = false
+        /// exec: processes at once; internal: connections at once. Nil is unlimited.
+        var instances: Int? = 256
+        @Shared var admission = AdmissionSettings()
+        var triggerLimit = TriggerLimit()
+        /// A `wait` handler says WATCHDOG=1 at least so often (sd_notify(3)). Nil: it need not.
+        var heartbeat: Duration?
+        /// What becomes of a `wait` handler that does not.
+        var unresponsive = Handoff.Unresponsive.kill
+        @Shared var process = ProcessSettings()
+        /// What becomes of running processes when the supervisor stops.
+        var onStop = OnStop.end
+        /// What a connection is told once it is admitted; empty is nothing.
+        var banner: [UInt8] = []
+        /// The lines that it writes to the log; nil is all that the log's level lets through.
+        var logOn: Set<LogLine>?
+        /// Its program is given the metrics of the moment as descriptor 3 (`metrics.listen`).
+        var servesMetrics = false
+    }
 }
 
-/// The way of a connection: exactly one of the table's dispatch keys.
-package enum Dispatch: Hashable, Sendable {
+// Field by field, so that reading one copies no other.
+extension Service {
+    package var name: String {
+        get { content.name }
+        set { content.name = newValue }
+    }
+    package var enabled: Bool {
+        get { content.enabled }
+        set { content.enabled = newValue }
+    }
+    package var endpoints: [Endpoint] {
+        get { content.endpoints }
+        set { content.endpoints = newValue }
+    }
+    package var dispatch: Dispatch {
+        get { content.dispatch }
+        set { content.dispatch = newValue }
+    }
+    package var tcpmux: TCPMuxName? {
+        get { content.tcpmux }
+        set { content.tcpmux = newValue }
+    }
+    package var style: Style {
+        get { content.style }
+        set { content.style = newValue }
+    }
+    package var wait: Bool {
+        get { content.wait }
+        set { content.wait = newValue }
+    }
+    package var instances: Int? {
+        get { content.instances }
+        set { content.instances = newValue }
+    }
+    package var admission: AdmissionSettings {
+        get { content.admission }
+        set { content.admission = newValue }
+    }
+    package var triggerLimit: TriggerLimit {
+        get { content.triggerLimit }
+        set { content.triggerLimit = newValue }
+    }
+    package var heartbeat: Duration? {
+        get { content.heartbeat }
+        set { content.heartbeat = newValue }
+    }
+    package var unresponsive: Handoff.Unresponsive {
+        get { content.unresponsive }
+        set { content.unresponsive = newValue }
+    }
+    package var process: ProcessSettings {
+        get { content.process }
+        set { content.process = newValue }
+    }
+    package var onStop: OnStop {
+        get { content.onStop }
+        set { content.onStop = newValue }
+    }
+    package var banner: [UInt8] {
+        get { content.banner }
+        set { content.banner = newValue }
+    }
+    package var logOn: Set<LogLine>? {
+        get { content.logOn }
+        set { content.logOn = newValue }
+    }
+    package var servesMetrics: Bool {
+        get { content.servesMetrics }
+        set { content.servesMetrics = newValue }
+    }
+}
+
+extension Service {
+    /// What its dispatch says, if it is `handoff`.
+    package var handoff: Handoff? { if case .handoff(let settings) = dispatch { settings.wrappedValue } else { nil } }
+
+    /// Shares with `other` whatever both say.
+    mutating func merge(with other: Service) {
+        if self == other { self = other } else { content.merge(with: other.content) }
+    }
+}
+
+extension Service.Content {
+    fileprivate mutating func merge(with other: Service.Content) {
+        if dispatch == other.dispatch { dispatch = other.dispatch }
+        _admission.merge(with: other._admission)
+        _process.merge(with: other._process)
+        guard let model = other.endpoints.first else { return }
+        for place in endpoints.indices { endpoints[place].merge(with: model) }
+    }
+}
+
+/// The way of a connection: exactly one of the table's dispatch keys. What it says is shared by all copies.
+package indirect enum Dispatch: Hashable, Sendable {
     case exec(Program)
-    case handoff(Handoff)
+    case handoff(Shared<Handoff>)
     case `internal`(InternalService)
     case redirect(Redirect)
     /// `internal: tcpmux`: to the service that the client names.

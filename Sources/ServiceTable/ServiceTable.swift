@@ -12,6 +12,14 @@ package struct ServiceTable: Hashable, Sendable {
     package var services: [Service] = []
 
     package init() {}
+
+    /// Shares with `other`, the table before this one, whatever both say of a service.
+    package mutating func merge(with other: ServiceTable) {
+        let before = Dictionary(other.services.map { ($0.name, $0) }) { first, _ in first }
+        for place in services.indices {
+            if let same = before[services[place].name] { services[place].merge(with: same) }
+        }
+    }
 }
 
 package struct LogSettings: Hashable, Sendable {

@@ -113,7 +113,7 @@ struct TableCheck {
 
     private func checkTargets(_ services: [PlacedService]) {
         guard reading.namesAreComplete else { return }
-        let names = reading.serviceNames.sorted()
+        lazy var names = reading.serviceNames.sorted()
         for target in services.flatMap(\.targets) where !reading.serviceNames.contains(target.value) && !reading.isFull
         {
             let near = Words.nearest(to: target.value, among: names)

@@ -58,9 +58,7 @@ final class ActiveService {
 
     /// Starts what is to be there before anybody asks.
     func wake() {
-        if case .handoff(let settings) = definition.dispatch, settings.start == .eager {
-            dispatcher.handoff?.supply.wake()
-        }
+        if definition.handoff?.start == .eager { dispatcher.handoff?.supply.wake() }
     }
 
     /// However much ends or leaves in one round, it is looked at once.

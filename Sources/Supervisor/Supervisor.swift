@@ -213,7 +213,7 @@ package final class Supervisor {
         _ = beginning.run()
         runtime.listenerStore.finishAdopting()
         services = beginning.services
-        for service in services { service.stopped = { [unowned self] in serviceStopped() } }
+        listenToStops()
         watchHosts()
         let listeners = services.flatMap(\.listeners)
         let missing = listeners.filter { $0.descriptor == nil }.count
@@ -227,8 +227,16 @@ package final class Supervisor {
                 after: Clock.now() - began))
         runtime.notifier?.ready()
         Readiness.announce(descriptor: options.readyDescriptor)
-        loop.afterThisRound { CurrentProcess.letCodeGo() }
+        loop.afterThisRound {
+            CurrentProcess.letMemoryGo()
+            CurrentProcess.letCodeGo()
+        }
         reloader.open()
+    }
+
+    func listenToStops() {
+        let stopped = { [unowned self] in serviceStopped() }
+        for service in services + leaving { service.stopped = stopped }
     }
 
     func watchHosts() {

@@ -86,7 +86,7 @@ struct DifferenceTests {
             var bare = Service(name: service.name)
             // Of the same way, so that what it says about it is compared as well.
             switch service.dispatch {
-            case .handoff: bare.dispatch = .handoff(Handoff())
+            case .handoff: bare.dispatch = .handoff(Shared(Handoff()))
             case .redirect: bare.dispatch = .redirect(Redirect())
             case .exec, .internal, .tcpmux, .route: break
             }

@@ -7,7 +7,9 @@ import Testing
 struct FieldCoderTests {
     /// A table in which no field has its default.
     static let everything: LoadedTable = {
-        var exec = Service(name: "exec", enabled: false, style: .systemd, wait: true, instances: 7, onStop: .leave)
+        var exec = Service(
+            Service.Content(
+                name: "exec", enabled: false, style: .systemd, wait: true, instances: 7, onStop: .leave))
         exec.triggerLimit = TriggerLimit(
             burst: 3, interval: .milliseconds(1500), backoff: Backoff(first: .seconds(2), longest: .seconds(4)))
         exec.heartbeat = .seconds(6)
@@ -43,18 +45,19 @@ struct FieldCoderTests {
         }
         var handoff = Service(name: "handoff")
         handoff.dispatch = .handoff(
-            Handoff(
-                program: Program(path: "/p", arguments: ["p"]), fallback: Program(path: "/f", arguments: ["f"]),
-                start: .eager, pool: Handoff.Pool(least: 2, most: nil, idle: .seconds(7)), capacity: 5,
-                balance: .source, register: .only(users: [1], groups: [2, 3]), queueSize: nil,
-                queueTimeout: nil, maxDeliveries: nil, hold: .done, drain: nil,
-                heartbeat: Handoff.Heartbeat(interval: .seconds(1), timeout: .seconds(2)), unresponsive: .wait,
-                startTimeout: nil, stopGrace: .seconds(3),
-                restart: Handoff.Restart(
-                    policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(2)), burst: nil,
-                    interval: .seconds(3)), idleExit: .seconds(8), passTo: ["app", "b"]))
+            Shared(
+                Handoff(
+                    program: Program(path: "/p", arguments: ["p"]), fallback: Program(path: "/f", arguments: ["f"]),
+                    start: .eager, pool: Handoff.Pool(least: 2, most: nil, idle: .seconds(7)), capacity: 5,
+                    balance: .source, register: .only(users: [1], groups: [2, 3]), queueSize: nil,
+                    queueTimeout: nil, maxDeliveries: nil, hold: .done, drain: nil,
+                    heartbeat: Handoff.Heartbeat(interval: .seconds(1), timeout: .seconds(2)), unresponsive: .wait,
+                    startTimeout: nil, stopGrace: .seconds(3),
+                    restart: Handoff.Restart(
+                        policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(2)), burst: nil,
+                        interval: .seconds(3)), idleExit: .seconds(8), passTo: ["app", "b"])))
         var plain = Service(name: "plain")
-        plain.dispatch = .handoff(Handoff(register: .nobody, heartbeat: nil))
+        plain.dispatch = .handoff(Shared(Handoff(register: .nobody, heartbeat: nil)))
         var echo = Service(name: "echo")
         echo.dispatch = .internal(.qotd)
         echo.instances = nil

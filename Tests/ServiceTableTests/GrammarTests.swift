@@ -48,7 +48,7 @@ struct GrammarTests {
         expected.dispatch = .exec(Program(path: "/bin/cat", arguments: ["/bin/cat"]))
         #expect(plain == expected)
         let handed = try service("{listen: 1, handoff: {}}")
-        #expect(handed.dispatch == .handoff(Handoff()))
+        #expect(handed.dispatch == .handoff(Shared(Handoff())))
     }
 
     @Test("every key of the process")
@@ -109,9 +109,9 @@ struct GrammarTests {
         expected.restart = Handoff.Restart(
             policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(60)), burst: 5,
             interval: .seconds(120))
-        #expect(read.dispatch == .handoff(expected))
+        #expect(read.dispatch == .handoff(Shared(expected)))
         let refused = try service("{listen: 1, handoff: {register: false, heartbeat: false}}")
-        #expect(refused.dispatch == .handoff(Handoff(register: .nobody, heartbeat: nil)))
+        #expect(refused.dispatch == .handoff(Shared(Handoff(register: .nobody, heartbeat: nil))))
     }
 
     @Test(
@@ -125,7 +125,7 @@ struct GrammarTests {
         ])
     func handlers(text: String, expected: Handoff.Pool) throws {
         let read = try service("{listen: 1, handoff: {handlers: \(text), idle_exit: never}}")
-        #expect(read.dispatch == .handoff(Handoff(pool: expected)))
+        #expect(read.dispatch == .handoff(Shared(Handoff(pool: expected))))
     }
 
     @Test("the keys of the top")

@@ -40,4 +40,59 @@ import Testing
         try loop.run()
         #expect(told == 2)
     }
+
+    @Test("as many are told in a round as there is room for, and the next ones when these have left it")
+    func occupancyInTurn() throws {
+        let loop = try EventLoop()
+        let occupancy = Occupancy(loop: loop)
+        occupancy.limit = 1
+        var taken: Place? = occupancy.take()
+        var told: [Int] = []
+        var second: Place?
+        occupancy.wait { told.append(0) }  // nobody waits there any more
+        occupancy.wait {
+            told.append(1)
+            second = occupancy.take()
+        }
+        occupancy.wait { told.append(2) }
+        taken = nil
+        _ = taken
+        var rounds: [[Int]] = []
+        func look() {
+            rounds.append(told)
+            if rounds.count < 5 { loop.afterThisRound(look) } else { loop.stop() }
+        }
+        loop.afterThisRound(look)
+        try loop.run()
+        #expect(rounds == [[0], [0, 1], [0, 1], [0, 1], [0, 1]])
+        second = nil
+        _ = second
+        loop.afterThisRound { loop.stop() }
+        try loop.run()
+        #expect(told == [0, 1, 2])
+    }
+
+    @Test("who waits again, though there is room, is not told again before more is given back")
+    func occupancyWithoutUse() throws {
+        let loop = try EventLoop()
+        let occupancy = Occupancy(loop: loop)
+        occupancy.limit = 1
+        var taken: Place? = occupancy.take()
+        var told = 0
+        func again() {
+            told += 1
+            occupancy.wait(again)
+        }
+        occupancy.wait(again)
+        taken = nil
+        _ = taken
+        var rounds = 0
+        func look() {
+            rounds += 1
+            if rounds < 10 { loop.afterThisRound(look) } else { loop.stop() }
+        }
+        loop.afterThisRound(look)
+        try loop.run()
+        #expect(told == 1, "else the loop would never wait")
+    }
 }

@@ -79,7 +79,7 @@ import Testing
 
     @Test("the processes of persistent handlers are not the service's connections")
     func handlers() throws {
-        let choice = try choice([], .handoff(Handoff()))
+        let choice = try choice([], .handoff(Shared(Handoff())))
         #expect(choice.shown(event(spawned, connection: nil)) != nil)
         #expect(choice.shown(event(spawned, connection: 7)) == nil)
         #expect(choice.shown(event(.connection(.handedOff(handler: "h", pid: 1, again: false)))) == nil)

@@ -8,7 +8,7 @@ struct RouterTests {
     private func handoff(fallback: Bool = false) -> Dispatch {
         var settings = Handoff()
         settings.fallback = fallback ? Program(path: "/bin/true", arguments: ["true"]) : nil
-        return .handoff(settings)
+        return .handoff(Shared(settings))
     }
 
     private func available(kept: Bool = false, registered: Bool = false, failed: Bool = false) -> HandlerAvailability {

@@ -37,7 +37,8 @@ import Testing
                 refuser: Refuser(reply: nil, record: record, runtime: runtime), record: record, runtime: runtime,
                 lineTimeout: lineTimeout
             ) {}
-            runtime.services.add(target, named: "late", tcpmux: TCPMuxName(name: "late", answers: true))
+            runtime.services["late"] = target
+            runtime.services.multiplexed.add(TCPMuxName(name: "late", answers: true), service: "late")
         }
 
         func connect(saying text: String) throws -> BenchClient {

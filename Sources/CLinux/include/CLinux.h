@@ -66,6 +66,9 @@ int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 /* Unmaps the pages of the program and its libraries that are as they are in their files, and gives back free memory.
  * What is needed again comes back by itself. Nobody else may write to this memory meanwhile: no thread, no child. */
 void baton_let_code_go(void);
+
+/* Gives free memory back to the kernel, also between what is in use (malloc_trim(3)). */
+void baton_let_memory_go(void);
 long baton_load_average(void); /* of the last minute, in hundredths; sysinfo(2) */
 
 /* A nonblocking socket on which the kernel tells of addresses that come and go (rtnetlink(7)). */

@@ -13,7 +13,7 @@ package struct JSONLimits: Hashable, Sendable {
     /// A line from a client.
     package static let request = JSONLimits(depth: 16, bytes: 64 << 10)
     /// A line from the supervisor, which may list thousands of handlers and processes.
-    package static let reply = JSONLimits(depth: 16, bytes: 16 << 20)
+    package static let reply = JSONLimits(depth: 16, bytes: 64 << 20)
 }
 
 /// Why a text is no JSON, and at which byte (from 0).

@@ -12,7 +12,8 @@ extension JSON {
         return output
     }
 
-    private func write(to output: inout [UInt8]) {
+    /// Appends the same to `output`.
+    package func write(to output: inout [UInt8]) {
         switch self {
         case .null: output.append(contentsOf: "null".utf8)
         case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
@@ -40,6 +41,12 @@ extension JSON {
 
     private static func write(_ string: String, to output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
+        escape(string, to: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    /// What stands between the quotes of a string.
+    package static func escape(_ string: String, to output: inout [UInt8]) {
         for scalar in string.unicodeScalars {
             switch scalar {
             case "\"": output.append(contentsOf: "\\\"".utf8)
@@ -53,6 +60,5 @@ extension JSON {
             default: output.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
             }
         }
-        output.append(UInt8(ascii: "\""))
     }
 }

@@ -10,6 +10,13 @@ package struct ControlReply: Hashable, Sendable {
     }
 }
 
+extension ControlReply {
+    /// The line of a reply, but for its result, which is written bit by bit.
+    package static func frame(id: JSON?) -> (before: [UInt8], after: [UInt8]) {
+        (Array("{\"result\":".utf8), Array(((id.map { ",\"id\":\($0.text)" } ?? "") + "}\n").utf8))
+    }
+}
+
 extension ControlReply: JSONConvertible {
     package var json: JSON {
         var object = JSONObject()

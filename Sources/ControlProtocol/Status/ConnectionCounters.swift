@@ -27,6 +27,9 @@ package struct ConnectionCounters: Hashable, Sendable {
 
     package init() {}
 
+    /// Those that are here now.
+    package var present: Int { active + queued }
+
     /// Every connection is in exactly one place: false is a bug, in the counting at least.
     package var isBalanced: Bool {
         accepted == active + queued + refused.total + ended + cut + abandoned + lost

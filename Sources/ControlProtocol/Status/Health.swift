@@ -9,7 +9,7 @@ extension SupervisorStatus {
     package var verdict: String {
         let health = isHealthy ? "healthy" : "not healthy"
         let handlers = services.reduce(0) { $0 + $1.handlers.count + $1.processes.count }
-        let connections = services.reduce(0) { $0 + $1.connections.active + $1.connections.queued }
+        let connections = services.reduce(0) { $0 + $1.connections.present }
         let paused = services.count { $0.state == .paused }
         var parts = [counted(services.count, "service")]
         if paused > 0 { parts[0] += " (\(paused) paused)" }

@@ -34,15 +34,25 @@ package struct SupervisorStatus: Hashable, Sendable {
 
 extension SupervisorStatus: JSONConvertible {
     package var json: JSON {
+        .object(head + ["services": JSON(services)])
+    }
+
+    private var head: JSONObject {
         var object: JSONObject = [
             "version": .string(version), "pid": .integer(Int64(pid)), "uptime_seconds": .number(uptime.seconds),
             "table": .string(table), "state": .string(state.rawValue),
             "limits": ["open_files": .integer(Int64(openFiles))],
-            "services": JSON(services),
         ]
         object.append(
             "notifications_dropped", notificationsDropped > 0 ? .integer(Int64(notificationsDropped)) : nil)
-        return .object(object)
+        return object
+    }
+
+    /// The text of `json` around its services, for those who write them one by one.
+    package var frame: (before: [UInt8], after: [UInt8]) {
+        var before: [UInt8] = []
+        JSON.object(head).write(to: &before)
+        return (before.dropLast() + ",\"services\":[".utf8, Array("]}".utf8))
     }
 
     package init(json: JSON) throws(JSONShapeError) {

@@ -50,7 +50,7 @@ extension Dispatch {
 
     fileprivate func changedKeys(to new: Dispatch) -> [String] {
         switch (self, new) {
-        case (.handoff(let old), .handoff(let new)): old.changedKeys(to: new)
+        case (.handoff(let old), .handoff(let new)): old.wrappedValue.changedKeys(to: new.wrappedValue)
         case (.redirect(let old), .redirect(let new)): old.changedKeys(to: new)
         case _ where self == new: []
         default: [key, new.key]
@@ -159,6 +159,7 @@ extension ProcessSettings {
 
 extension SocketOptions {
     func changedKeys(to new: SocketOptions) -> [String] {
+        guard self != new else { return [] }
         var keys = KeyComparison(self, new)
         keys.compare("socket.backlog", \.backlog)
         keys.compare("socket.reuse_port", \.reusePort)

@@ -8,10 +8,10 @@ package struct ServiceTableDifference: Hashable, Sendable {
     package init(from old: ServiceTable, to new: ServiceTable) {
         keys = old.changedKeys(to: new)
         let olds = Dictionary(old.services.map { ($0.name, $0) }) { first, _ in first }
-        let names = Set(new.services.map(\.name))
+        let names = Set(new.services.map { $0.name })
         services = new.services.map { ServiceDifference(from: olds[$0.name], to: $0) }
         services += old.services.filter { !names.contains($0.name) }.map { ServiceDifference(removing: $0) }
-        var matching = ListenerMatching(old.services, new.services)
+        var matching = ListenerMatching(olds, new.services)
         matching.match(&services)
     }
 
@@ -35,6 +35,8 @@ package struct ServiceDifference: Hashable, Sendable {
     package var origins: [ListenerPlace?] = []
     /// The places of the old listeners that nobody goes on with.
     package var closed: [Int] = []
+    /// Both tables say the same, also of what names stand for: nothing is to be done.
+    package private(set) var isSame = false
 
     package enum Kind: String, Hashable, Sendable {
         case added, removed, changed, unchanged
@@ -54,6 +56,12 @@ package struct ServiceDifference: Hashable, Sendable {
         name = new.name
         guard let old else {
             kind = .added
+            return
+        }
+        guard old != new else {
+            kind = .unchanged
+            isSame = true
+            origins = new.boundEndpoints.indices.map { ListenerPlace(service: new.name, index: $0) }
             return
         }
         keys = old.changedKeys(to: new)
@@ -92,10 +100,8 @@ extension Service {
 
     fileprivate func handlers(after old: Service) -> ServiceDifference.Handlers {
         guard continues(old) else { return .draining }
-        guard case .handoff(let before) = old.dispatch, case .handoff(let now) = dispatch, before.program != nil else {
-            return .kept
-        }
-        guard now.program != nil else { return .draining }
-        return now.program == before.program && process.startsLike(old.process) ? .kept : .rolling
+        guard let before = old.handoff?.program, let settings = handoff else { return .kept }
+        guard let now = settings.program else { return .draining }
+        return now == before && process.startsLike(old.process) ? .kept : .rolling
     }
 }

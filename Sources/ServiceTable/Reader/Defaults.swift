@@ -65,6 +65,7 @@ enum ListChange {
 
     /// The pairs of a service with its changes carried out: each changed list becomes one `key: […]`.
     static func resolve(_ cursor: Cursor, _ pairs: [YAMLPair], defaults: Defaults) -> [YAMLPair] {
+        guard pairs.contains(where: { parse($0.key) != nil }) else { return pairs }
         var result = pairs.filter { parse($0.key) == nil || ServiceDraft.section[$0.key] != nil }
         let own = Set(result.map(\.key))
         var changed: [String: YAMLPair] = [:]

@@ -129,7 +129,7 @@ enum EndpointReader {
 
     /// An option of the service's own `socket` that none of its endpoints takes.
     private static func unused(_ cursor: Cursor, _ endpoints: [Endpoint]) {
-        guard cursor.path.hasPrefix("services.") else { return }
+        guard cursor.trail.first == "services" else { return }
         for pair in cursor.node.pairs ?? [] {
             guard let fit = fits[pair.key] else { continue }
             if !endpoints.contains(where: fit.takes) {

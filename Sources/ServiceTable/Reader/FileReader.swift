@@ -56,11 +56,11 @@ struct FileReader {
         guard let root = document.root, let pairs = root.pairs else {
             reading.namesAreComplete = false
             if let root = document.root, root.content != .broken {
-                Cursor(node: root, path: "", reading: reading).unexpected("a mapping with services")
+                Cursor(node: root, trail: .root, reading: reading).unexpected("a mapping with services")
             }
             return
         }
-        let cursor = Cursor(node: root, path: "", reading: reading)
+        let cursor = Cursor(node: root, trail: .root, reading: reading)
         var file = File(name: name, draft: FileDraft(), cursor: cursor)
         let given = readKeys(pairs, of: &file, isTop: number == 0)
         if file.draft.services == nil, given["include"] == nil, !given.unknown, document.faults.isEmpty {

@@ -11,16 +11,16 @@ struct HandoffDraft: Sendable {
 struct Placed<Value: Sendable>: Sendable {
     var value: Value
     var node: YAMLNode
-    var path: String
+    private let trail: Trail
 
     init(_ value: Value, _ cursor: Cursor) {
         self.value = value
         node = cursor.node
-        path = cursor.path
+        trail = cursor.trail
     }
 
     func cursor(_ reading: Reading) -> Cursor {
-        Cursor(node: node, path: path, reading: reading)
+        Cursor(node: node, trail: trail, reading: reading)
     }
 }
 

@@ -94,7 +94,7 @@ struct ProgramFinder {
         }
         let directories = path.split(separator: ":").filter { $0.hasPrefix("/") }
         let candidates = directories.map { "\($0)/\(name)" }
-        if let found = candidates.first(where: isProgram) { return Program(path: found, arguments: arguments) }
+        if let found = candidates.first(where: { cursor.reading.isProgram($0, in: chroot) }) { return Program(path: found, arguments: arguments) }
         guard cursor.reading.resolving else {
             return Program(path: candidates.first ?? "/\(name)", arguments: arguments)
         }
@@ -104,15 +104,9 @@ struct ProgramFinder {
 
     private var inside: String { chroot.map { " inside \($0.quotable)" } ?? "" }
 
-    private func isProgram(_ path: String) -> Bool {
-        let full = (chroot ?? "") + path
-        // A link inside another root leads elsewhere than it seems from here.
-        if chroot != nil, FileSystem.isLink(full) { return true }
-        return FileSystem.entry(at: full) == .file(executable: true)
-    }
-
     private func check(_ path: String, at cursor: Cursor) -> Bool {
-        guard cursor.reading.resolving, !isProgram(path) else { return true }
+        let reading = cursor.reading
+        guard reading.resolving, !reading.isProgram(path, in: chroot) else { return true }
         let trouble =
             switch FileSystem.entry(at: (chroot ?? "") + path) {
             case nil: "does not exist"

@@ -22,6 +22,7 @@ final class Reading {
     private var hosts: [String: (addresses: [SocketAddress], reason: String)] = [:]
     private var users: [String: UserAccount?] = [:]
     private var groups: [String: UInt32?] = [:]
+    private var programs: [String: Bool] = [:]
 
     private struct Seen: Hashable {
         var place: YAMLPlace
@@ -109,6 +110,16 @@ final class Reading {
         return found
     }
 
+    /// Whether there is a program at `path`, as whoever has `root` for its root sees it.
+    func isProgram(_ path: String, in root: String?) -> Bool {
+        let full = (root ?? "") + path
+        if let known = programs[full] { return known }
+        // A link inside another root leads elsewhere than it seems from here.
+        let isProgram = root != nil && FileSystem.isLink(full) || FileSystem.entry(at: full) == .file(executable: true)
+        programs[full] = isProgram
+        return isProgram
+    }
+
     func group(named name: String) -> UInt32? {
         if let known = groups[name] { return known }
         let gid = Accounts.group(named: name)
@@ -117,12 +128,38 @@ final class Reading {
     }
 }
 
+/// The keys that lead to a value; words are made of them for a fault only.
+indirect enum Trail: Sendable {
+    case root
+    case key(String, of: Trail)
+
+    /// `services.web.listen`
+    var text: String {
+        switch self {
+        case .root: ""
+        case .key(let key, .root): key.quotable
+        case .key(let key, let trail): "\(trail.text).\(key.quotable)"
+        }
+    }
+
+    /// The first key; nil at the root.
+    var first: String? {
+        switch self {
+        case .root: nil
+        case .key(let key, .root): key
+        case .key(_, let trail): trail.first
+        }
+    }
+}
+
 /// A value of the table on its way through the reader: the node, what it is called, and where faults go.
 struct Cursor {
     var node: YAMLNode
-    /// `services.web.listen`
-    var path: String
+    let trail: Trail
     let reading: Reading
+
+    /// `services.web.listen`
+    var path: String { trail.text }
 
     func fault(_ message: String) {
         reading.report(message, at: node.place, key: path)
@@ -138,13 +175,12 @@ struct Cursor {
     }
 
     func at(_ node: YAMLNode) -> Cursor {
-        Cursor(node: node, path: path, reading: reading)
+        Cursor(node: node, trail: trail, reading: reading)
     }
 
     /// The value of a key of this mapping.
     func at(_ pair: YAMLPair) -> Cursor {
-        let path = path.isEmpty ? pair.key.quotable : "\(path).\(pair.key.quotable)"
-        return Cursor(node: pair.value, path: path, reading: reading)
+        Cursor(node: pair.value, trail: .key(pair.key, of: trail), reading: reading)
     }
 
     /// The key itself, for what is wrong with its name or its standing here.

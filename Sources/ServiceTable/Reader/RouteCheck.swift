@@ -4,6 +4,7 @@ struct RouteCheck {
 
     /// Whom a way leads to can be given a connection, and no route leads back to itself. (PASS may: it is counted.)
     func check(_ services: [PlacedService]) {
+        guard services.contains(where: { !$0.targets.isEmpty }) else { return }
         let byName = Dictionary(services.map { ($0.service.name, $0) }) { first, _ in first }
         for service in services {
             for target in service.targets {

@@ -76,23 +76,33 @@ struct Section<Target>: Sendable {
 
 /// Which keys stood in a mapping, and which of them could be read.
 struct Given {
-    private var cursors: [String: Cursor] = [:]
-    private var faulty: Set<String> = []
+    /// So few that looking through them takes less than a hash does.
+    private var entries: [Entry] = []
     /// A key that nobody knows stood there; it may be one of the known ones, misspelt.
     var unknown = false
 
+    private struct Entry {
+        let key: String
+        var cursor: Cursor
+        var isSound: Bool
+    }
+
     mutating func note(_ key: String, _ cursor: Cursor, sound: Bool) {
-        cursors[key] = cursor
-        if sound { faulty.remove(key) } else { faulty.insert(key) }
+        let entry = Entry(key: key, cursor: cursor, isSound: sound)
+        if let place = entries.firstIndex(where: { $0.key == key }) {
+            entries[place] = entry
+        } else {
+            entries.append(entry)
+        }
     }
 
     /// The value of a key that was given.
-    subscript(key: String) -> Cursor? { cursors[key] }
+    subscript(key: String) -> Cursor? { entries.first { $0.key == key }?.cursor }
 
     /// None of these keys was given in a way that could not be read.
-    func sound(_ keys: String...) -> Bool { faulty.isDisjoint(with: keys) }
+    func sound(_ keys: String...) -> Bool { entries.allSatisfy { $0.isSound || !keys.contains($0.key) } }
 
-    var isSound: Bool { faulty.isEmpty && !unknown }
+    var isSound: Bool { entries.allSatisfy(\.isSound) && !unknown }
 }
 
 /// Words for people.

@@ -87,14 +87,14 @@ struct ServiceReader {
         for endpoint in endpoints { check(endpoint) }
         AdmissionCheck(draft: draft, given: given, own: own, endpoints: endpoints).check()
         checkEffects()
-        let service = Service(
+        let content = Service.Content(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
             tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
             admission: draft.admission, triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
             unresponsive: draft.unresponsive, process: process, onStop: draft.onStop, banner: draft.banner,
             logOn: draft.logOn)
         return PlacedService(
-            service: service, cursor: nameCursor, endpoints: endpoints,
+            service: Service(content), cursor: nameCursor, endpoints: endpoints,
             targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
             tcpmux: given["tcpmux"])
     }
@@ -137,7 +137,7 @@ struct ServiceReader {
             var handoff = draftHandoff.handoff
             handoff.program = find(handed?.value, argv0: draft.argv0, at: handed?.cursor(cursor.reading))
             handoff.fallback = program
-            return .handoff(handoff)
+            return .handoff(Shared(handoff))
         }
         if let program { return .exec(program) }
         if let redirect = draft.redirect {

@@ -4,10 +4,9 @@ struct TCPMuxCheck {
 
     /// A name leads to one service, and some service asks for it.
     func check(_ services: [PlacedService]) {
-        let enabled = services.filter(\.service.enabled)
-        let multiplexers = enabled.filter { $0.service.dispatch == .tcpmux }
+        let multiplexers = services.filter { $0.service.enabled && $0.service.dispatch == .tcpmux }
         var taken: [String: PlacedService] = [:]
-        for service in enabled {
+        for service in services where service.service.enabled {
             guard let name = service.service.tcpmux, let cursor = service.tcpmux else { continue }
             if multiplexers.isEmpty {
                 cursor.warn("nothing reaches the service by this name: there is no internal: tcpmux")

@@ -9,7 +9,7 @@ internal import ServiceTable
 /// rate of all. What is refused has taken no token and no place. (The room before accept and the PROXY header come
 /// before this.)
 struct Admission {
-    private var settings: AdmissionSettings
+    private(set) var settings: AdmissionSettings
     private var list: SourceList
     private var census = SourceCensus()
     private var bucket = TokenBucket()

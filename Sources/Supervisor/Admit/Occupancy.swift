@@ -1,10 +1,15 @@
+internal import DequeModule
+
 /// What all services together have running: `limits.instances`.
 ///
-/// Services that wait for room there are told when some is given back, all of them, after the round in which it
-/// happened: then each looks for itself.
+/// Services that wait for room there are told when some is given back, in the order in which they came, as many in a
+/// round as there is room for: then each looks for itself. The next ones are told once these have had a round to take
+/// it, so that a place costs the same however many wait.
 final class Occupancy {
     private let loop: EventLoop
-    private var waiting: [() -> Void] = []
+    private var waiting: Deque<() -> Void> = []
+    /// Those of them that waited already when room was last given back.
+    private var untold = 0
     private var isTelling = false
     /// Nil is unlimited.
     var limit: Int? {
@@ -35,13 +40,19 @@ final class Occupancy {
     }
 
     private func tell() {
-        guard !waiting.isEmpty, !isTelling else { return }
+        untold = waiting.count
+        tellNext()
+    }
+
+    private func tellNext() {
+        guard untold > 0, room > 0, !isTelling else { return }
         isTelling = true
         loop.afterThisRound { [self] in
             isTelling = false
-            let told = waiting
-            waiting = []
+            let told = (0..<min(room, untold)).compactMap { _ in waiting.popFirst() }
+            untold -= told.count
             for again in told { again() }
+            tellNext()
         }
     }
 }

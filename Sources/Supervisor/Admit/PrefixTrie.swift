@@ -5,7 +5,9 @@ internal import ServiceTable
 /// Paths without a branch are one step (a Patricia trie): at most two nodes for each prefix, and an answer takes no more
 /// steps than prefixes are nested, at most as many as the address has bits.
 struct PrefixTrie {
-    private var nodes = [Node(AddressBlock(isIPv4: true)), Node(AddressBlock(isIPv4: false))]
+    private var nodes = Self.roots
+    /// What an empty trie is, in memory once for all of them.
+    private static let roots = [Node(AddressBlock(isIPv4: true)), Node(AddressBlock(isIPv4: false))]
 
     /// Of each family the root: the two have no prefix in common.
     private static let (rootOfFour, rootOfSix) = (0, 1)

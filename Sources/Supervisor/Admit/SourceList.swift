@@ -59,7 +59,8 @@ struct SourceList {
 
     /// The hosts whose addresses may change.
     var hosts: Set<String> {
-        Set(((onlyFrom ?? []) + noAccess).compactMap { if case .host(let name, _) = $0 { name } else { nil } })
+        if onlyFrom == nil, noAccess.isEmpty { return [] }
+        return Set(((onlyFrom ?? []) + noAccess).compactMap { if case .host(let name, _) = $0 { name } else { nil } })
     }
 
     /// What a host stands for here.

@@ -20,7 +20,7 @@ struct ConnectionCensus {
     static func list(_ services: [ActiveService]) -> ConnectionList {
         guard let now = services.first?.runtime.loop.now else { return ConnectionList(connections: [], omitted: 0) }
         var census = ConnectionCensus(at: now)
-        for service in services {
+        for service in services where service.record.connections.present > 0 {
             census.service = service.definition.name
             service.intake.list(in: &census)
             service.dispatcher.list(in: &census)

@@ -33,6 +33,8 @@ final class ControlConnection: EventSource {
         case asked([UInt8])
         /// It was asked of the supervisor, which has not answered.
         case waiting(ControlRequest)
+        /// Its reply is made as it takes it.
+        case telling(LongReply)
         /// `isQueued`: it waits for its turn.
         case streaming(EventStream, isQueued: Bool)
     }
@@ -55,7 +57,7 @@ final class ControlConnection: EventSource {
             switch state {
             case .reading: unsent.isEmpty ? .idle : .following
             case .streaming: .following
-            case .asked, .waiting: .waiting
+            case .asked, .waiting, .telling: .waiting
             }
         return ControlPlaces.Client(uid: credentials.uid, isGuest: isGuest, occupation: occupation, lastUse: lastUse)
     }
@@ -76,6 +78,8 @@ final class ControlConnection: EventSource {
 
     /// The program is about to be another, which knows nothing of this client.
     func leave() {
+        // A line that is cut off says nothing more.
+        if case .telling = state { return close() }
         if case .waiting(let request) = state {
             let error = ControlError(.failed, "another program has taken over; what was asked for goes on")
             unsent += ControlReply(.failure(error), id: request.id).json.line
@@ -126,6 +130,7 @@ final class ControlConnection: EventSource {
         switch state {
         case .asked(let line):
             serve(line)
+        case .telling(let reply): tell(reply)
         case .streaming(let stream, _): tell(stream)
         case .reading, .waiting: break
         }
@@ -143,9 +148,25 @@ final class ControlConnection: EventSource {
                 return answer(ControlReply(.failure(error), id: request.id))
             }
             server?.perform(request.method, for: credentials) { [weak self] in
-                self?.answer(ControlReply($0, id: request.id), to: request.method)
+                self?.answer($0, to: request)
             }
         }
+    }
+
+    private func answer(_ outcome: ControlOutcome, to request: ControlRequest) {
+        switch outcome {
+        case .done(let result): answer(ControlReply(result, id: request.id), to: request.method)
+        case .long(let reply): if registration != nil { tell(reply.answering(request.id)) }
+        }
+    }
+
+    /// The next bit.
+    private func tell(_ reply: LongReply) {
+        var reply = reply
+        let piece = reply.take()
+        state = piece.isLast ? .reading : .telling(reply)
+        unsent += piece.bytes
+        send()
     }
 
     func answer(_ reply: ControlReply, to method: ControlRequest.Method? = nil) {
@@ -178,6 +199,7 @@ final class ControlConnection: EventSource {
         slow = nil
         listen(for: [])
         if case .streaming = state { return eventsCame() }
+        if case .telling = state { return server?.wantsTurn(self) ?? () }
         runtime.loop.afterThisRound { [weak self] in self?.readNext() }
     }
 

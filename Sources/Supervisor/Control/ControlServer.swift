@@ -6,7 +6,14 @@ internal import SystemPackage
 /// Who does what clients of the control socket ask for.
 protocol ControlTarget: AnyObject {
     /// `answer` is called once, now or later.
-    func perform(_ method: ControlRequest.Method, answer: @escaping (Result<JSON, ControlError>) -> Void)
+    func perform(_ method: ControlRequest.Method, answer: @escaping (ControlOutcome) -> Void)
+}
+
+/// What comes of a request.
+enum ControlOutcome {
+    case done(Result<JSON, ControlError>)
+    /// A result that is made bit by bit.
+    case long(LongReply)
 }
 
 /// The control socket: accepts clients, by the kernel's word on who they are, and bounds them.
@@ -142,7 +149,7 @@ final class ControlServer: EventSource {
 
     func perform(
         _ method: ControlRequest.Method, for client: PeerCredentials,
-        answer: @escaping (Result<JSON, ControlError>) -> Void
+        answer: @escaping (ControlOutcome) -> Void
     ) {
         if !method.onlyLooks {
             report(.requested(method, uid: client.uid, pid: Int(client.pid)))

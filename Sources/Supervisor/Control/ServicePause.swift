@@ -106,7 +106,7 @@ extension Service {
         guard enabled else { return false }
         return switch dispatch {
         case .route(let route): route.standard == name || route.rules.contains { $0.target == name }
-        case .handoff(let settings): settings.passTo.contains(name)
+        case .handoff(let settings): settings.wrappedValue.passTo.contains(name)
         case .tcpmux: isMultiplexed
         case .exec, .internal, .redirect: false
         }

@@ -20,10 +20,11 @@ extension Supervisor: SignalTarget {
 }
 
 extension Supervisor: ControlTarget {
-    func perform(_ method: ControlRequest.Method, answer: @escaping (Result<JSON, ControlError>) -> Void) {
+    func perform(_ method: ControlRequest.Method, answer reply: @escaping (ControlOutcome) -> Void) {
+        let answer = { reply(.done($0)) }
         do {
             switch method {
-            case .status(let names): answer(.success(status(of: try services(named: names)).json))
+            case .status(let names): reply(.long(.status(status, of: try services(named: names))))
             case .connections(let names): answer(.success(ConnectionCensus.list(try services(named: names)).json))
             case .events(let query):
                 _ = try services(named: method.services)
@@ -36,7 +37,7 @@ extension Supervisor: ControlTarget {
             case .pause(let names): answer(.success(try ServicePause.pause(services(named: names), among: services)))
             case .resume(let names): answer(.success(ServicePause.resume(try services(named: names))))
             case .upgrade: upgrade(answer: answer)
-            case .metrics: runtime.metrics.render { answer(.success(["text": .string($0.string)])) }
+            case .metrics: runtime.metrics.render { reply(.long(.metrics($0))) }
             }
         } catch {
             answer(.failure(error))
@@ -45,18 +46,20 @@ extension Supervisor: ControlTarget {
 
     private func services(named names: [String]) throws(ControlError) -> [ActiveService] {
         let all = services + leaving
+        if names.isEmpty { return all }
         let chosen = Set(names)
         if let stranger = chosen.subtracting(all.map(\.definition.name)).min() {
             throw ControlError(.noSuchService, "there is no service \(stranger.printable())")
         }
-        return names.isEmpty ? all : all.filter { chosen.contains($0.definition.name) }
+        return all.filter { chosen.contains($0.definition.name) }
     }
 
-    private func status(of services: [ActiveService]) -> SupervisorStatus {
+    /// Of the supervisor as a whole, without its services.
+    private var status: SupervisorStatus {
         var status = SupervisorStatus(
             version: BatonVersion.text, pid: Int(CurrentProcess.pid), uptime: loop.now - began, table: table.file,
             state: stopBegan == nil ? .running : .stopping,
-            openFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0), services: services.map(\.status))
+            openFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0), services: [])
         status.notificationsDropped = runtime.notifications?.dropped ?? 0
         return status
     }

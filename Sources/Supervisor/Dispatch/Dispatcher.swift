@@ -53,9 +53,9 @@ final class Dispatcher {
             if !definition.wait { exec = makeExec(program) }
             if definition.servesMetrics { metrics = exec.map(makeMetrics) }
         case .handoff(let settings):
-            exec = settings.fallback.map(makeExec)
+            exec = settings.wrappedValue.fallback.map(makeExec)
             let supply = HandlerSupply(
-                settings: settings, start: makeStart(settings), record: record, runtime: runtime)
+                settings: settings.wrappedValue, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
             ) { [weak self] in self?.changed() }
@@ -83,9 +83,9 @@ final class Dispatcher {
         _ service: String, _ saved: SavedStandardError?, _ runtime: Runtime
     ) -> StandardErrorLog? {
         if let saved {
-            try? StandardErrorLog(saved, service: service, loop: runtime.loop, events: runtime.events)
+            try? StandardErrorLog(saved, service: service, runtime: runtime)
         } else {
-            try? StandardErrorLog(service: service, loop: runtime.loop, events: runtime.events)
+            StandardErrorLog(service: service, runtime: runtime)
         }
     }
 
@@ -94,8 +94,8 @@ final class Dispatcher {
             service: definition, program: program, standardError: standardError, inherited: runtime.environment)
     }
 
-    func makeStart(_ settings: Handoff) -> HandlerStart? {
-        settings.program.map { program in
+    func makeStart(_ settings: Shared<Handoff>) -> HandlerStart? {
+        settings.wrappedValue.program.map { program in
             HandlerStart(program: makeProgram(program), settings: settings, record: record, runtime: runtime)
         }
     }

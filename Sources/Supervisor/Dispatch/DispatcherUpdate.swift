@@ -15,9 +15,9 @@ extension Dispatcher {
         switch new.dispatch {
         case .exec(let program): exec?.program = makeProgram(program)
         case .handoff(let settings):
-            updateFallback(settings.fallback)
-            handoff?.update(
-                settings, start: makeStart(settings), rolls: rolls, fallback: settings.fallback == nil ? nil : exec)
+            let fallback = settings.wrappedValue.fallback
+            updateFallback(fallback)
+            handoff?.update(settings, start: makeStart(settings), rolls: rolls, fallback: fallback == nil ? nil : exec)
         case .internal(let service):
             inside?.service = service
             datagrams?.service = service

@@ -11,7 +11,7 @@ final class Intake {
     private var dispatcher: Dispatcher
     private let refuser: Refuser
     private let arrivals = Arrivals()
-    private var settings: AdmissionSettings
+    private var settings: AdmissionSettings { admission.settings }
     private var admission: Admission
     private var isStopping = false
     /// Told when a connection that was waited for has been decided on.
@@ -25,8 +25,7 @@ final class Intake {
         self.refuser = refuser
         self.record = record
         self.runtime = runtime
-        settings = Self.settings(of: definition)
-        admission = Admission(settings)
+        admission = Admission(Self.settings(of: definition))
     }
 
     private static func settings(of definition: Service) -> AdmissionSettings {
@@ -40,8 +39,7 @@ final class Intake {
     func update(_ new: Service, dispatcher: Dispatcher) {
         self.dispatcher = dispatcher
         definition = new
-        settings = Self.settings(of: new)
-        admission.update(settings, at: runtime.loop.now)
+        admission.update(Self.settings(of: new), at: runtime.loop.now)
         isStopping = false
     }
 

@@ -25,22 +25,15 @@ protocol ConnectionTarget: AnyObject {
 final class ServiceDirectory {
     private var entries: [String: Entry] = [:]
     /// By what clients of tcpmux call them.
-    private(set) var multiplexed = TCPMuxNames()
+    var multiplexed = TCPMuxNames()
 
     private struct Entry {
         weak var target: (any ConnectionTarget)?
     }
 
-    func add(_ target: any ConnectionTarget, named name: String, tcpmux: TCPMuxName?) {
-        entries[name] = Entry(target: target)
-        if let tcpmux { multiplexed.add(tcpmux, service: name) }
-    }
-
-    func removeAll() {
-        entries = [:]
-        multiplexed = TCPMuxNames()
-    }
-
     /// Nil when there is none of this name, or it is disabled.
-    subscript(name: String) -> (any ConnectionTarget)? { entries[name]?.target }
+    subscript(name: String) -> (any ConnectionTarget)? {
+        get { entries[name]?.target }
+        set { entries[name] = newValue.map { Entry(target: $0) } }
+    }
 }

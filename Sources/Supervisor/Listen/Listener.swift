@@ -75,8 +75,11 @@ final class Listener: EventSource {
 
     /// Where it is bound, with the port that the kernel gave; before that, where it is to be.
     var address: SocketAddress {
-        guard let descriptor, let bound = try? Socket.localAddress(of: descriptor) else { return endpoint.address }
-        return bound
+        socket == nil ? endpoint.address : lastAddress ?? boundAddressNow
+    }
+
+    private var boundAddressNow: SocketAddress {
+        descriptor.flatMap { try? Socket.localAddress(of: $0) } ?? endpoint.address
     }
 
     /// Tries to bind; on failure it is tried again with backoff, and as soon as a missing address has appeared.
@@ -123,7 +126,7 @@ final class Listener: EventSource {
     private func bind() throws(SocketBinding.Failure) {
         try make()
         isOpen = true
-        lastAddress = address
+        lastAddress = boundAddressNow
         settled()
         updatePolling()
         owner?.listenerChanged(self, .bound(address))

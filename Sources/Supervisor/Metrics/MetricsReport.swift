@@ -67,14 +67,12 @@ final class MetricsReport {
 
 /// The metrics of one moment.
 final class MetricsPage {
-    private let text: [UInt8]
+    let text: [UInt8]
     private var file: DescriptorBox?
 
     init(_ text: [UInt8]) {
         self.text = text
     }
-
-    var string: String { String(decoding: text, as: UTF8.self) }
 
     /// The text in a sealed file, which everybody who asks shares; nil when there is no descriptor or memory for it.
     func sealed() -> DescriptorBox? {

@@ -3,59 +3,59 @@ internal import ServiceTable
 
 /// What a reload would do, as far as it can be known before: the differences of the tables, and what runs.
 struct Outlook {
-    private let old: ServiceTable
-    private let new: ServiceTable
     private let services: [String: ActiveService]
 
-    init(from old: ServiceTable, to new: ServiceTable, services: [ActiveService]) {
-        self.old = old
-        self.new = new
+    init(_ services: [ActiveService]) {
         self.services = Dictionary(services.map { ($0.record.name, $0) }) { first, _ in first }
     }
 
-    func report(_ difference: ServiceTableDifference) -> ReloadReport {
+    /// - Parameter table: The one that `difference` leads to.
+    func report(_ difference: ServiceTableDifference, to table: ServiceTable) -> ReloadReport {
         var report = ReloadReport()
         report.keys = difference.keys
-        report.added = difference.services(.added).map(\.name)
-        report.removed = difference.services(.removed).map(\.name)
-        report.unchanged = difference.services(.unchanged).count
-        report.changed = difference.services(.changed).compactMap(change)
-        for change in difference.services(.removed) {
-            report.notes += notes(change).map { "\(change.name): \($0)" }
+        for (place, service) in difference.services.enumerated() {
+            let definition = table.services.indices.contains(place) ? table.services[place] : nil
+            switch service.kind {
+            case .added: report.added.append(service.name)
+            case .unchanged: report.unchanged += 1
+            case .changed: if let change = change(service, to: definition) { report.changed.append(change) }
+            case .removed:
+                report.removed.append(service.name)
+                report.notes += notes(service, to: nil).map { "\(service.name): \($0)" }
+            }
         }
         return report
     }
 
-    private func change(_ difference: ServiceDifference) -> ReloadReport.Change? {
+    private func change(_ difference: ServiceDifference, to new: Service?) -> ReloadReport.Change? {
         guard let handlers = ReloadReport.Handlers(difference) else { return nil }
         var change = ReloadReport.Change(service: difference.name, keys: difference.keys, handlers: handlers)
-        change.listeners = listeners(difference)
-        change.notes = notes(difference)
+        change.listeners = listeners(difference, to: new)
+        change.notes = notes(difference, to: new)
         return change
     }
 
-    private func listeners(_ difference: ServiceDifference) -> [ReloadReport.Listener] {
-        let endpoints = new.services.first { $0.name == difference.name }?.boundEndpoints ?? []
+    private func listeners(_ difference: ServiceDifference, to new: Service?) -> [ReloadReport.Listener] {
+        let endpoints = new?.boundEndpoints ?? []
         let coming = zip(endpoints, difference.origins).compactMap { endpoint, origin -> ReloadReport.Listener? in
             guard let origin else { return ReloadReport.Listener(endpoint, .added) }
             guard origin.service != difference.name else { return nil }
             return ReloadReport.Listener(endpoint, .takenOver, from: origin.service)
         }
-        let before = old.services.first { $0.name == difference.name }?.boundEndpoints ?? []
+        let before = services[difference.name]?.definition.boundEndpoints ?? []
         return coming + difference.closed.map { ReloadReport.Listener(before[$0], .removed) }
     }
 
     // MARK: Notes
 
-    private func notes(_ difference: ServiceDifference) -> [String] {
+    private func notes(_ difference: ServiceDifference, to new: Service?) -> [String] {
         guard let service = services[difference.name] else { return [] }
-        let definition = new.services.first { $0.name == difference.name }
         var notes: [String] = []
-        if service.isStopping, definition?.enabled == true, service.definition.enabled {
+        if service.isStopping, new?.enabled == true, service.definition.enabled {
             notes.append("it was stopped, and is started again")
         }
         for process in service.dispatcher.waits.compactMap(\.process) {
-            notes += note(onHandler: process.pid, of: service, definition).map { [$0] } ?? []
+            notes += note(onHandler: process.pid, of: service, new).map { [$0] } ?? []
         }
         return notes
     }

@@ -1,4 +1,5 @@
 internal import ControlProtocol
+internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
 
@@ -107,8 +108,11 @@ final class Reloader {
             return end(.failure(failure(faults)), nil)
         }
         let warnings = faults.map(\.description)
-        var outlook = target.outlook(on: table)
-        outlook.notes += warnings
+        var outlook: ReloadReport?
+        if batch.answers.contains(where: \.dryRun) {
+            outlook = target.outlook(on: table)
+            outlook?.notes += warnings
+        }
         guard batch.takes else { return end(nil, outlook) }
         do {
             var report = try target.take(table)
@@ -133,6 +137,7 @@ final class Reloader {
         if batch.takes { runtime.notifier?.ready() }
         if let deadline { runtime.loop.cancel(deadline) }
         (deadline, loader) = (nil, nil)
+        runtime.loop.afterThisRound { CurrentProcess.letMemoryGo() }
         if batch.takes, let outcome { log(outcome) }
         for (dryRun, answer) in batch.answers {
             if dryRun, let outlook {

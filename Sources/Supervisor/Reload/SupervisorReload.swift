@@ -23,7 +23,7 @@ extension Supervisor: ReloadTarget {
     }
 
     private func report(_ difference: ServiceTableDifference, _ new: ServiceTable) -> ReloadReport {
-        var report = Outlook(from: table, to: new, services: services).report(difference)
+        var report = Outlook(services).report(difference, to: new)
         if let level = options.logLevel, difference.keys.contains("log.level") {
             report.notes.append("log.level has no effect: --log-level \(level.rawValue) counts")
         }
@@ -31,6 +31,8 @@ extension Supervisor: ReloadTarget {
     }
 
     func take(_ new: ServiceTable) throws(ConfigurationFault) -> ReloadReport {
+        var new = new
+        new.merge(with: table)
         let difference = ServiceTableDifference(from: table, to: new)
         if new.log != table.log { try moveLog(new) }
         var report = report(difference, new)
@@ -42,7 +44,7 @@ extension Supervisor: ReloadTarget {
         services = change.services
         leaving.removeAll { service in services.contains { $0 === service } }
         leaving += change.removed
-        for service in services + leaving { service.stopped = { [unowned self] in serviceStopped() } }
+        listenToStops()
         watchHosts()
         serviceStopped()
         return report

@@ -5,6 +5,10 @@ internal import ServiceTable
 /// all of it is done. What is bound stays bound, what runs goes on.
 struct TableSwitch {
     private let runtime: Runtime
+    private let table: ServiceTable
+    /// Those of the new table, in its order.
+    private(set) var services: [ActiveService] = []
+    /// Those to which something is done, of both tables.
     private var parts: [Part] = []
     private var notes: [Note] = []
 
@@ -37,13 +41,16 @@ struct TableSwitch {
         leaving: [ActiveService], runtime: Runtime
     ) {
         self.runtime = runtime
-        let known = Dictionary((services + leaving).map { ($0.record.name, $0) }) { first, _ in first }
+        self.table = table
         let old = Dictionary(services.map { ($0.record.name, $0) }) { first, _ in first }
+        let known = old.merging(leaving.map { ($0.record.name, $0) }) { first, _ in first }
         for (place, change) in difference.services.enumerated() {
             let definition = table.services.indices.contains(place) ? table.services[place] : nil
             guard let service = known[change.name] ?? definition.map({ ActiveService($0, runtime: runtime) }) else {
                 continue
             }
+            if definition != nil { self.services.append(service) }
+            if change.isSame { continue }
             var part = Part(change: change, service: service, definition: definition)
             if let definition, part.isTouched {
                 part.listeners = zip(definition.boundEndpoints, change.origins).map { endpoint, origin in
@@ -55,8 +62,6 @@ struct TableSwitch {
         }
     }
 
-    /// Those of the new table, in its order.
-    var services: [ActiveService] { parts.filter { $0.definition != nil }.map(\.service) }
     /// Those that the new table has no longer.
     var removed: [ActiveService] { parts.filter { $0.definition == nil }.map(\.service) }
 
@@ -71,7 +76,9 @@ struct TableSwitch {
         for part in parts where part.isTouched { goOn(part) }
         enterDirectory()
         for part in parts { update(part) }
-        for listener in services.flatMap(\.listeners) { listener.open() }
+        for service in services {
+            for listener in service.listeners { listener.open() }
+        }
         settle()
         return notes
     }
@@ -112,11 +119,11 @@ struct TableSwitch {
     // MARK: Services
 
     private func enterDirectory() {
-        runtime.services.removeAll()
         for part in parts {
-            guard let definition = part.definition, definition.enabled else { continue }
-            runtime.services.add(part.service.intake, named: definition.name, tcpmux: definition.tcpmux)
+            let isOpen = part.definition?.enabled ?? false
+            runtime.services[part.service.record.name] = isOpen ? part.service.intake : nil
         }
+        runtime.services.multiplexed = TCPMuxNames(of: table.services)
     }
 
     private func update(_ part: Part) {

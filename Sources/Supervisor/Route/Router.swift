@@ -45,7 +45,7 @@ struct Router {
             case .route: .route
             case .handoff: nil
             }
-        hasFallback = if case .handoff(let settings) = dispatch { settings.fallback != nil } else { false }
+        hasFallback = if case .handoff(let settings) = dispatch { settings.wrappedValue.fallback != nil } else { false }
     }
 
     func way(_ availability: HandlerAvailability?) -> Way {

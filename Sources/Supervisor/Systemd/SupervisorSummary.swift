@@ -37,7 +37,7 @@ extension ActiveService {
         summary.services += 1
         summary.listeners += listeners.count
         summary.unbound += listeners.filter { $0.descriptor == nil }.count
-        summary.connections += record.connections.active + record.connections.queued
+        summary.connections += record.connections.present
         if let handoff = dispatcher.handoff, handoff.supply.isFailed, !handoff.hasReadyHandler {
             summary.failed.append(definition.name)
         }

@@ -43,7 +43,8 @@ extension ActiveService {
         listeners = definition.boundEndpoints.map { makeListener($0, of: definition) }
         for (listener, socket) in zip(listeners, saved.listeners) { listener.resume(socket) }
         dispatcher.arrangeWaits(listeners)
-        runtime.services.add(intake, named: definition.name, tcpmux: definition.tcpmux)
+        runtime.services[definition.name] = intake
+        if let name = definition.tcpmux { runtime.services.multiplexed.add(name, service: definition.name) }
         for listener in listeners {
             guard let bound = listener.boundAddress, listener.endpoint.kind == .udp, dispatcher.datagrams != nil else {
                 continue

@@ -125,8 +125,8 @@ extension Supervisor: UpgradeTarget {
             leaving.append(ActiveService(definition, runtime: runtime, saved: state))
             parts.append((leaving[leaving.count - 1], state))
         }
+        listenToStops()
         for (service, state) in parts {
-            service.stopped = { [unowned self] in serviceStopped() }
             if let state { service.resumeListeners(state) }
         }
         let listeners = services.flatMap(\.listeners)

@@ -30,6 +30,18 @@ import Testing
         }
     }
 
+    @Test("a service that nobody has come to costs one descriptor, its listener")
+    func descriptors() throws {
+        func count(_ services: Int) throws -> Int {
+            let kinds = ["exec: [/bin/cat]", "handoff: {exec: [/bin/cat]}", "internal: echo"]
+            let lines = (0..<services).map { "  s\($0): {listen: \"127.0.0.1:0\", \(kinds[$0 % 3])}\n" }
+            var count = 0
+            try withSupervisor("services:\n" + lines.joined()) { count = $0.view.descriptors.count }
+            return count
+        }
+        #expect(try count(33) - count(3) == 30)
+    }
+
     @Test("with a registered handler it wakes up for heartbeats alone")
     func heartbeatsOnly() throws {
         let table = """

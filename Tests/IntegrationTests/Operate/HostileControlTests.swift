@@ -84,11 +84,12 @@ import Testing
     func crowd() throws {
         // The service that is stopped takes its listener with it.
         try withSupervisor(Self.table, leakCheck: false) { supervisor in
-            let before = supervisor.view.descriptors.count
             let port = try supervisor.port("cat")
             let working = try TestSocket.tcp(port: port)
             try working.send("a")
             _ = try working.receive(exactly: 1)
+            // With the sockets through which cat's programs write to the log.
+            let before = supervisor.view.descriptors.count
             // One that waits for an answer, one that follows, one that is quiet.
             let waiting = try connect(supervisor)
             try waiting.send(#"{"method":"stop","params":{"services":["cat"],"drain":"10m"},"id":7}"# + "\n")

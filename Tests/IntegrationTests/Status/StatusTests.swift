@@ -47,6 +47,22 @@ import Testing
         }
     }
 
+    @Test("a long table has its status and metrics told bit by bit, each service once and in order")
+    func manyServices() throws {
+        let names = (0..<250).map { "s\($0)" }
+        let lines = names.map { "  \($0): {listen: \"127.0.0.1:0\", internal: echo}\n" }
+        try withSupervisor("services:\n" + lines.joined()) { supervisor in
+            #expect(try supervisor.status().services.map(\.name) == names)
+            let chosen = ["services": ["s7", "s249"]]
+            let some = try supervisor.control().result("status", params: chosen) as? [String: Any]
+            #expect((some?["services"] as? [[String: Any]])?.compactMap { $0["name"] as? String } == ["s7", "s249"])
+            let metrics = try supervisor.baton("metrics").standardOutput
+            #expect(metrics.hasSuffix("# EOF\n"))
+            let told = metrics.split(separator: "\n").filter { $0.hasPrefix("baton_service_healthy{") }
+            #expect(told == names.map { "baton_service_healthy{service=\"\($0)\"} 1" })
+        }
+    }
+
     @Test("connections are counted: accepted = active + queued + refused + ended + cut + abandoned + lost")
     func counters() throws {
         try withSupervisor(Self.table) { supervisor in

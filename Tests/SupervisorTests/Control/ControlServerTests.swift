@@ -9,6 +9,8 @@ import Testing
 private final class ControlBench: ControlTarget {
     let bench: InternalBench
     private var server: ControlServer?
+    /// Bits of long replies that were made.
+    private(set) var made = 0
     private let address: SocketAddress
 
     var runtime: Runtime { bench.runtime }
@@ -23,12 +25,24 @@ private final class ControlBench: ControlTarget {
             socket, admitsGroup: false, runtime: bench.runtime, target: self, limits: limits)
     }
 
-    func perform(_ method: ControlRequest.Method, answer: @escaping (Result<JSON, ControlError>) -> Void) {
+    func perform(_ method: ControlRequest.Method, answer reply: @escaping (ControlOutcome) -> Void) {
+        let answer = { reply(.done($0)) }
         switch method {
         case .restart: break  // never answered
+        case .metrics: reply(.long(hundredBits))
         case .connections: answer(.success(.string(String(repeating: "x", count: 4 << 20))))
         case .events(let query): answer(.success(["follow": .bool(query.follows)]))
         default: answer(.success(["services": .array(method.services.map { .string($0) })]))
+        }
+    }
+
+    /// 6.4 MB.
+    private var hundredBits: LongReply {
+        var count = 0
+        return LongReply(before: Array("[".utf8), after: Array("]".utf8)) { [self] bytes in
+            (count, made) = (count + 1, made + 1)
+            bytes += "\(count > 1 ? "," : "")\"\(String(repeating: "x", count: 1 << 16))\"".utf8
+            return count < 100
         }
     }
 
@@ -177,6 +191,39 @@ private final class ControlPeer {
         #expect(!quiet.isEnded)
         bench.runtime.events.report(.connection(.refused(.source)), service: "a")
         try bench.run { quiet.has(2) }
+    }
+
+    @Test("a long reply is one line, made as it is taken; others are answered meanwhile")
+    func longReply() throws {
+        let bench = try ControlBench()
+        let client = try bench.connect()
+        try client.send(#"{"method":"metrics","id":1}"# + "\n" + #"{"method":"status","id":2}"# + "\n")
+        let other = try bench.connect()
+        try other.send(#"{"method":"status"}"# + "\n")
+        try bench.run { other.has(1) }
+        #expect(bench.made < 100, "the socket takes only so much")
+        try bench.run { client.has(2) }
+        #expect(bench.made == 100)
+        let limits = JSONLimits(depth: 8, bytes: 16 << 20)
+        let reply = try ControlReply(json: JSON(parsing: Array(client.lines[0].utf8), limits: limits))
+        #expect(reply.id == 1)
+        #expect(try reply.outcome.get().array?.count == 100)
+        #expect(client.lines[1].hasSuffix(#""id":2}"#))
+    }
+
+    @Test("a long reply that nobody takes is not made to its end, and is held for a while only")
+    func longReplyUnread() throws {
+        let bench = try ControlBench(ControlLimits(patience: .milliseconds(100)))
+        let client = try bench.connect()
+        try client.send(#"{"method":"metrics"}"# + "\n")
+        var passed = false
+        _ = bench.runtime.loop.schedule(after: .milliseconds(300)) { passed = true }
+        try bench.run { passed }
+        try bench.run {
+            client.take()
+            return client.isEnded
+        }
+        #expect(bench.made < 100 && client.lines.isEmpty)
     }
 
     @Test("a reply that nobody takes is held for a while only")

@@ -7,7 +7,7 @@ internal import SystemPackage
 /// Starts handlers of one service: a channel, a process at its other end.
 struct HandlerStart {
     let program: HandlerProgram
-    private let settings: Handoff
+    @Shared private var settings: Handoff
     private let record: ServiceRecord
     private let runtime: Runtime
 
@@ -16,9 +16,9 @@ struct HandlerStart {
     /// Descriptors that a handler gets beyond its connections.
     private static let spareDescriptors: UInt64 = 64
 
-    init(program: HandlerProgram, settings: Handoff, record: ServiceRecord, runtime: Runtime) {
+    init(program: HandlerProgram, settings: Shared<Handoff>, record: ServiceRecord, runtime: Runtime) {
         self.program = program
-        self.settings = settings
+        _settings = settings
         self.record = record
         self.runtime = runtime
     }

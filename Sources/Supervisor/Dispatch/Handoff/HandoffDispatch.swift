@@ -5,7 +5,7 @@ internal import SystemPackage
 
 /// Hands connections to persistent handlers, and keeps what no handler has acknowledged.
 final class HandoffDispatch {
-    private(set) var settings: Handoff
+    @Shared private(set) var settings: Handoff
     let record: ServiceRecord
     let runtime: Runtime
     let supply: HandlerSupply
@@ -31,11 +31,11 @@ final class HandoffDispatch {
     private static let shortDelay = Duration.milliseconds(20)
 
     init(
-        settings: Handoff, supply: HandlerSupply, fallback: ExecDispatch?, refuser: Refuser, record: ServiceRecord,
-        runtime: Runtime, changed: @escaping () -> Void
+        settings: Shared<Handoff>, supply: HandlerSupply, fallback: ExecDispatch?, refuser: Refuser,
+        record: ServiceRecord, runtime: Runtime, changed: @escaping () -> Void
     ) {
-        self.settings = settings
-        balance = BalancePolicy(settings.balance)
+        _settings = settings
+        balance = BalancePolicy(settings.wrappedValue.balance)
         self.supply = supply
         self.fallback = fallback
         self.refuser = refuser
@@ -240,10 +240,11 @@ final class HandoffDispatch {
     ///   - start: Starts handlers from now on; nil: they register by themselves only.
     ///   - rolls: Those that run are to be replaced by what it starts.
     ///   - fallback: The service's own `exec`.
-    func update(_ new: Handoff, start: HandlerStart?, rolls: Bool, fallback: ExecDispatch?) {
+    func update(_ shared: Shared<Handoff>, start: HandlerStart?, rolls: Bool, fallback: ExecDispatch?) {
+        let new = shared.wrappedValue
         if new.balance != settings.balance { balance = BalancePolicy(new.balance) }
         let wakes = new.start == .eager && (settings.start != .eager || supply.start == nil)
-        settings = new
+        _settings = shared
         self.fallback = fallback
         for handler in handlers { handler.update(new, stopSignal: start?.program.service.process.stopSignal) }
         supply.update(new, start: start, wakes: wakes, rolls: rolls)

@@ -7,9 +7,8 @@ internal import ServiceTable
 final class HandlerProgram {
     let service: Service
     let program: Program
-    private let environment: HandlerEnvironment
-    /// All of it that is the same each time.
-    private let plan: SpawnPlan
+    private let inherited: [String: String]
+    private var prepared: Prepared?
     let standardError: StandardErrorLog?
 
     /// How the handler gets its sockets.
@@ -24,10 +23,27 @@ final class HandlerProgram {
         self.service = service
         self.program = program
         self.standardError = standardError
-        environment = HandlerEnvironment(service: service, inherited: inherited)
+        self.inherited = inherited
+    }
+
+    /// All that is the same each time, from the first start on: an idle service does without.
+    private final class Prepared {
+        let environment: HandlerEnvironment
+        let plan: SpawnPlan
+
+        init(environment: HandlerEnvironment, plan: SpawnPlan) {
+            self.environment = environment
+            self.plan = plan
+        }
+    }
+
+    private func prepare() -> Prepared {
+        if let prepared { return prepared }
         var plan = SpawnPlan(path: program.path, arguments: program.arguments, descriptors: [])
         Self.apply(service.process, to: &plan)
-        self.plan = plan
+        let made = Prepared(environment: HandlerEnvironment(service: service, inherited: inherited), plan: plan)
+        prepared = made
+        return made
     }
 
     /// A plan, and the descriptors that go with it.
@@ -49,11 +65,12 @@ final class HandlerProgram {
         _ layout: Layout, sockets: [DescriptorBox], announcing names: [String]? = nil,
         describe: (inout HandlerEnvironment) -> Void
     ) -> Start {
-        var environment = environment.copy()
+        let prepared = prepare()
+        var environment = prepared.environment.copy()
         describe(&environment)
         if let names { environment.describeListenDescriptors(names: names) }
         var passing = sockets
-        var plan = plan
+        var plan = prepared.plan
         plan.descriptors = descriptors(layout, count: sockets.count, passing: &passing)
         plan.environment = environment.variables
         plan.announcesListenPID = names != nil
@@ -77,7 +94,7 @@ final class HandlerProgram {
         case .path(let path): return .file(path)
         case .log:
             // Without a descriptor for the log, the handler still runs.
-            guard let end = standardError?.writingEnd else { return .null }
+            guard let end = try? standardError?.writingEnd() else { return .null }
             passing.append(end)
             return .passed(passing.count - 1)
         }

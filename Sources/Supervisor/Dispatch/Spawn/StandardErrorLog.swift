@@ -4,17 +4,16 @@ internal import SystemPackage
 
 /// What the handlers of one service write to their standard error, line by line into the log.
 ///
-/// One stream socket serves them all; SO_PASSCRED tells whose each piece is. The writing end is
-/// nonblocking, so a flood costs its writer lines and never time. Over 100 lines a second, and what is
+/// One stream socket serves them all, from the first of them on; SO_PASSCRED tells whose each piece is. The writing end
+/// is nonblocking, so a flood costs its writer lines and never time. Over 100 lines a second, and what is
 /// longer than 1 KiB in a line, is dropped and counted.
 final class StandardErrorLog: EventSource {
     private let service: String
-    private let loop: EventLoop
-    private let events: EventLog
-    private let ours: OwnedDescriptor
-    private var theirs: DescriptorBox
+    private let runtime: Runtime
+    private var ours: OwnedDescriptor?
+    private var theirs: DescriptorBox?
+    private var isRetired = false
     private var registration: RegistrationID?
-    private var buffer = [UInt8](repeating: 0, count: 4096)
     private var unfinished: [Int32: [UInt8]] = [:]
     private var second = Duration.zero
     private var linesInSecond = 0
@@ -27,59 +26,67 @@ final class StandardErrorLog: EventSource {
     /// Pieces read in one round of the loop.
     private static let budget = 32
 
-    convenience init(service: String, loop: EventLoop, events: EventLog) throws(Errno) {
-        let pair = try Socket.pair(.stream, nonblocking: true)
-        try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
-        Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
-        try self.init(ours: pair.ours, theirs: DescriptorBox(pair.theirs), service: service, loop: loop, events: events)
+    init(service: String, runtime: Runtime) {
+        self.service = service
+        self.runtime = runtime
     }
 
     /// Goes on with the socket that handlers of the program before write to.
-    convenience init(_ saved: SavedStandardError, service: String, loop: EventLoop, events: EventLog) throws(Errno) {
-        try self.init(
-            ours: saved.ours.adopt(), theirs: saved.theirs?.adoptBox() ?? DescriptorBox(), service: service, loop: loop,
-            events: events)
+    init(_ saved: SavedStandardError, service: String, runtime: Runtime) throws(Errno) {
+        self.service = service
+        self.runtime = runtime
+        theirs = saved.theirs?.adoptBox()
         unfinished = Dictionary(saved.lines.map { ($0.pid, $0.bytes) }) { $1 }
+        try listen(on: saved.ours.adopt())
     }
 
-    var saved: SavedStandardError {
-        SavedStandardError(
-            ours: SavedDescriptor(ours.borrowed), theirs: theirs.saved,
+    /// Nil where nobody has been given a writing end.
+    var saved: SavedStandardError? {
+        guard let ours = ours?.borrowed else { return nil }
+        return SavedStandardError(
+            ours: SavedDescriptor(ours), theirs: theirs?.saved,
             lines: unfinished.map { SavedStandardError.Line(pid: $0.key, bytes: $0.value) })
     }
 
-    private init(
-        ours: consuming OwnedDescriptor, theirs: DescriptorBox, service: String, loop: EventLoop,
-        events: EventLog
-    ) throws(Errno) {
-        self.service = service
-        self.loop = loop
-        self.events = events
-        self.ours = ours
-        self.theirs = theirs
-        registration = try loop.watch(self.ours.borrowed, for: .readable, self)
+    private func open() throws(Errno) {
+        let pair = try Socket.pair(.stream, nonblocking: true)
+        try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
+        Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
+        try listen(on: pair.ours)
+        theirs = DescriptorBox(pair.theirs)
+    }
+
+    private func listen(on socket: consuming OwnedDescriptor) throws(Errno) {
+        registration = try runtime.loop.watch(socket.borrowed, for: .readable, self)
+        ours = consume socket
     }
 
     /// The end that handlers write to, one for all of them: never to be taken out of its box. Nil after `retire`.
-    var writingEnd: DescriptorBox? { theirs.borrowed == nil ? nil : theirs }
+    func writingEnd() throws(Errno) -> DescriptorBox? {
+        if ours == nil, !isRetired { try open() }
+        return theirs
+    }
 
     /// No handler is given it any more: it ends when nobody has one, of those that are being started either.
     func retire() {
-        theirs = DescriptorBox()
+        isRetired = true
+        theirs = nil
     }
 
     private func close() {
-        if let registration { loop.forget(registration) }
+        if let registration { runtime.loop.forget(registration) }
         registration = nil
     }
 
     func ready(_ interest: Epoll.Interest) {
+        guard let ours = ours?.borrowed else { return }
         for _ in 0..<Self.budget {
             guard
-                let piece = try? DescriptorPassing.receive(into: &buffer, room: 0, withPID: true, on: ours.borrowed)
+                let piece = try? DescriptorPassing.receive(
+                    into: &runtime.packets.bytes, room: 0, withPID: true, on: ours)
             else { return }
             guard piece.count > 0 else { return close() }
-            take(buffer[..<piece.count], from: piece.pid)
+            take(runtime.packets.bytes[..<piece.count], from: piece.pid)
         }
     }
 
@@ -110,8 +117,8 @@ final class StandardErrorLog: EventSource {
         // sshd and others end their lines as for a terminal.
         let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...]
         guard !line.isEmpty else { return }
-        if loop.now - second >= .seconds(1) {
-            second = loop.now
+        if runtime.loop.now - second >= .seconds(1) {
+            second = runtime.loop.now
             linesInSecond = 0
         }
         linesInSecond += 1
@@ -122,7 +129,7 @@ final class StandardErrorLog: EventSource {
     private func drop() {
         dropped += 1
         guard summary == nil else { return }
-        summary = loop.schedule(after: .seconds(1)) { [weak self] in
+        summary = runtime.loop.schedule(after: .seconds(1)) { [weak self] in
             guard let self else { return }
             summary = nil
             report(.standardErrorDropped(lines: dropped))
@@ -131,6 +138,6 @@ final class StandardErrorLog: EventSource {
     }
 
     private func report(_ event: ProcessEvent) {
-        events.report(.process(event), service: service)
+        runtime.events.report(.process(event), service: service)
     }
 }

@@ -12,6 +12,13 @@ struct TCPMuxNames {
         let answers: Bool
     }
 
+    /// Those of services that are not disabled.
+    init(of services: [Service] = []) {
+        for service in services where service.enabled {
+            if let name = service.tcpmux { add(name, service: service.name) }
+        }
+    }
+
     mutating func add(_ name: TCPMuxName, service: String) {
         entries[name.folded] = Entry(service: service, answers: name.answers)
         order.append(name.name)

@@ -43,7 +43,7 @@ extension ActiveService {
     /// Who may join, or pass a connection here. For a service without handlers the rule is the standard one.
     var outsiders: RegistrationPolicy {
         let supervisor = CurrentProcess.uid
-        guard case .handoff(let settings) = definition.dispatch else {
+        guard let settings = definition.handoff else {
             return RegistrationPolicy(
                 .standard, serviceUser: nil, supervisor: supervisor, overflow: runtime.overflowUID)
         }
@@ -56,7 +56,7 @@ extension ActiveService {
     func join(
         _ registration: HandlerMessage.Registration, _ credentials: PeerCredentials, channel: Channel
     ) -> String? {
-        guard case .handoff(let settings) = definition.dispatch, let handoff = dispatcher.handoff, !isStopping else {
+        guard let settings = definition.handoff, let handoff = dispatcher.handoff, !isStopping else {
             return "\(definition.name) takes no handlers now"
         }
         guard handoff.handlers.lazy.filter({ $0.machineKind == .registered }).count < Self.mostRegistered else {
