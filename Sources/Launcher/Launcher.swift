@@ -25,6 +25,7 @@ package struct Launcher: ~Copyable {
                 attaching: OwnedDescriptor(adopting: report), places: LaunchJob.mostUnderWay),
             let slots = try? SpawnSlots(page, dispositions: dispositions)
         else { return 71 }
+        CurrentProcess.letCodeGo()
         var launcher = Launcher(channel: OwnedDescriptor(adopting: channel), slots: slots)
         return launcher.serve() ? 0 : 71
     }

@@ -16,7 +16,7 @@ package struct Shared<Value> {
 
     @inlinable
     package var wrappedValue: Value {
-        get { content[0] }
+        _read { yield content[0] }
         _modify { yield &content[0] }
     }
 }

@@ -11,7 +11,8 @@ final class Intake {
     private var dispatcher: Dispatcher
     private let refuser: Refuser
     private let arrivals = Arrivals()
-    private var settings: AdmissionSettings { admission.settings }
+    /// Lent, not copied.
+    private var settings: AdmissionSettings { _read { yield admission.settings } }
     private var admission: Admission
     private var isStopping = false
     /// Told when a connection that was waited for has been decided on.

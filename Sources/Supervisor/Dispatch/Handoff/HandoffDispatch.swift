@@ -5,7 +5,8 @@ internal import SystemPackage
 
 /// Hands connections to persistent handlers, and keeps what no handler has acknowledged.
 final class HandoffDispatch {
-    @Shared private(set) var settings: Handoff
+    /// A copy of its own: each connection asks for it several times.
+    private(set) var settings: Handoff
     let record: ServiceRecord
     let runtime: Runtime
     let supply: HandlerSupply
@@ -34,7 +35,7 @@ final class HandoffDispatch {
         settings: Shared<Handoff>, supply: HandlerSupply, fallback: ExecDispatch?, refuser: Refuser,
         record: ServiceRecord, runtime: Runtime, changed: @escaping () -> Void
     ) {
-        _settings = settings
+        self.settings = settings.wrappedValue
         balance = BalancePolicy(settings.wrappedValue.balance)
         self.supply = supply
         self.fallback = fallback
@@ -244,7 +245,7 @@ final class HandoffDispatch {
         let new = shared.wrappedValue
         if new.balance != settings.balance { balance = BalancePolicy(new.balance) }
         let wakes = new.start == .eager && (settings.start != .eager || supply.start == nil)
-        _settings = shared
+        settings = new
         self.fallback = fallback
         for handler in handlers { handler.update(new, stopSignal: start?.program.service.process.stopSignal) }
         supply.update(new, start: start, wakes: wakes, rolls: rolls)
