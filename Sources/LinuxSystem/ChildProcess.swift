@@ -30,10 +30,15 @@ extension ExitStatus: CustomStringConvertible {
 
 /// Our own children. A child keeps its pid until it is reaped, so signals to it are race-free.
 package enum ChildProcess {
-    /// Collects one child that has ended; nil when none has (or there is none at all).
-    package static func reap() -> (pid: Int32, status: ExitStatus)? {
+    /// Collects one child that has ended; nil when none has (or there is none at all). The kernel looks at all that run,
+    /// one after the other.
+    ///
+    /// - Parameter child: This one and no other, which takes no look at the others.
+    package static func reap(_ child: Int32? = nil) -> (pid: Int32, status: ExitStatus)? {
         var status: Int32 = 0
-        guard let pid = try? SystemCall.value({ unsafe waitpid(-1, &status, WNOHANG) }), pid > 0 else { return nil }
+        guard let pid = try? SystemCall.value({ unsafe waitpid(child ?? -1, &status, WNOHANG) }), pid > 0 else {
+            return nil
+        }
         return (pid, ExitStatus(waited: status))
     }
 

@@ -18,12 +18,19 @@ package struct SignalDescriptor: ~Copyable {
 
     package var borrowed: FileDescriptor { descriptor.borrowed }
 
+    package struct Signal {
+        package let number: Int32
+        /// Who sent it; of SIGCHLD, the child.
+        package let pid: Int32
+    }
+
     /// The next signal that has come; nil when there is none.
-    package func next() -> Int32? {
+    package func next() -> Signal? {
         var info = signalfd_siginfo()
         let size = MemoryLayout<signalfd_siginfo>.size
         let count = try? SystemCall.value { unsafe read(descriptor.rawValue, &info, size) }
-        return count == size ? Int32(info.ssi_signo) : nil
+        guard count == size else { return nil }
+        return Signal(number: Int32(info.ssi_signo), pid: Int32(bitPattern: info.ssi_pid))
     }
 
     /// Lets writes to a closed pipe fail with EPIPE instead of a signal.

@@ -94,7 +94,9 @@ struct ProgramFinder {
         }
         let directories = path.split(separator: ":").filter { $0.hasPrefix("/") }
         let candidates = directories.map { "\($0)/\(name)" }
-        if let found = candidates.first(where: { cursor.reading.isProgram($0, in: chroot) }) { return Program(path: found, arguments: arguments) }
+        if let found = candidates.first(where: { cursor.reading.isProgram($0, in: chroot) }) {
+            return Program(path: found, arguments: arguments)
+        }
         guard cursor.reading.resolving else {
             return Program(path: candidates.first ?? "/\(name)", arguments: arguments)
         }

@@ -6,11 +6,11 @@ internal import ServiceTable
 // What signals and clients of the control socket ask the supervisor for.
 
 extension Supervisor: SignalTarget {
-    func received(_ signal: Int32) {
-        switch signal {
-        case SIGCHLD: runtime.instances.reap()
+    func received(_ signal: SignalDescriptor.Signal) {
+        switch signal.number {
+        case SIGCHLD: runtime.instances.reap(signal.pid)
         case SIGTERM, SIGINT:
-            if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal))") } else { end(firmly: true) }
+            if stopBegan == nil { stop(why: "SIG\(SignalName.of(signal.number))") } else { end(firmly: true) }
         case SIGHUP: reloader.reload(why: "SIGHUP")
         case SIGUSR1: runtime.events.reopen()
         case SIGUSR2: upgrade { _ in }

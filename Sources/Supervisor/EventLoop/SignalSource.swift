@@ -4,7 +4,7 @@ internal import SystemPackage
 
 /// Who is told of signals.
 protocol SignalTarget: AnyObject {
-    func received(_ signal: Int32)
+    func received(_ signal: SignalDescriptor.Signal)
 }
 
 /// The supervisor's signals, as events of the loop.

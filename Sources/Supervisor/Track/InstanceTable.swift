@@ -17,6 +17,13 @@ final class InstanceTable {
     private var own: Set<Int32> = []
     private var ownEnded: (() -> Void)?
     private let loop: EventLoop
+    private var look: TimerID?
+
+    /// Up to so many are looked at whenever one of them ends.
+    private static let few = 64
+    /// Beyond, the time from an end to the next look, for each of them: to look at one takes a hundredth of it.
+    private static let pause = Duration.microseconds(10)
+
     /// What `collected` was when the oldest spawn that is under way was asked for; nil when there is none.
     var oldestSpawn: () -> UInt64? = { nil }
 
@@ -64,16 +71,33 @@ final class InstanceTable {
         _ = loop.schedule(after: patience) { [self] in ownEnded.take()?() }
     }
 
-    /// Collects every child that has ended; strangers (orphans of ours, when we are pid 1) as well.
-    func reap() {
+    /// `pid` has ended, and perhaps others: while the kernel has not told of one, it tells of no second.
+    ///
+    /// Of ten thousand children that one is collected at once, and the others are looked for after a while: what the end
+    /// of one costs must not grow with those that live on.
+    func reap(_ pid: Int32) {
+        guard watchers.count > Self.few else { return reapAll() }
         forgetStrangers()
-        while let (pid, status) = ChildProcess.reap() {
-            collected += 1
-            if let ended = watchers.removeValue(forKey: pid) {
-                ended(status)
-            } else if expectsMore() {
-                early[pid] = (status, collected)
-            }
+        if let exit = ChildProcess.reap(pid) { collect(exit.pid, exit.status) }
+        guard look == nil else { return }
+        look = loop.schedule(after: Self.pause * watchers.count) { [self] in
+            look = nil
+            reapAll()
+        }
+    }
+
+    /// Collects every child that has ended; strangers (orphans of ours, when we are pid 1) as well.
+    func reapAll() {
+        forgetStrangers()
+        while let (pid, status) = ChildProcess.reap() { collect(pid, status) }
+    }
+
+    private func collect(_ pid: Int32, _ status: ExitStatus) {
+        collected += 1
+        if let ended = watchers.removeValue(forKey: pid) {
+            ended(status)
+        } else if expectsMore() {
+            early[pid] = (status, collected)
         }
     }
 

@@ -109,7 +109,8 @@ extension Supervisor: UpgradeTarget {
         watchHosts()
         reloader.open()
         loop.afterThisRound { [self] in
-            runtime.instances.reap()
+            runtime.instances.reapAll()
+            CurrentProcess.letMemoryGo()
             CurrentProcess.letCodeGo()
         }
     }

@@ -60,7 +60,7 @@ final class TopSession {
             for index in 0..<ready {
                 switch Token(rawValue: epoll.event(index).token) {
                 case .keys: readKeys()
-                case .signals: while let signal = signals.next() { try take(signal) }
+                case .signals: while let signal = signals.next() { try take(signal.number) }
                 case .feed: try listen()
                 case nil: break
                 }

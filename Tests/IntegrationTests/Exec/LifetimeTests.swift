@@ -153,4 +153,27 @@ import Testing
         client.close()
         #expect(eventually { !handler.isAlive })
     }
+
+    @Test("of many processes those that end at once are all collected, at once or soon after, and the others live on")
+    func manyEnds() throws {
+        let table = """
+            services:
+              cat: {listen: "127.0.0.1:0", exec: [/bin/cat], per_source: unlimited}
+            """
+        try withSupervisor(table) { supervisor in
+            let port = try supervisor.port("cat")
+            var clients = try (0..<150).map { _ in try TestSocket.tcp(port: port) }
+            try supervisor.waitForService("cat", "all there") { $0.connections.spawned == 150 }
+            let handlers = supervisor.handlers()
+            #expect(handlers.count == 150)
+            // Every other one: while the supervisor has not read of the first, it is told of no second.
+            try supervisor.process.signal(SIGSTOP)
+            for handler in handlers.enumerated() where handler.offset % 2 == 0 { kill(handler.element.pid, SIGKILL) }
+            try supervisor.process.signal(SIGCONT)
+            let counts = try supervisor.waitForService("cat", "half gone") { $0.connections.ended == 75 }.connections
+            #expect(counts.active == 75)
+            clients.removeAll()
+            try supervisor.waitForService("cat", "all gone") { $0.connections.ended == 150 }
+        }
+    }
 }
