@@ -29,6 +29,8 @@ final class LauncherProcess: EventSource {
     private var message: [UInt8] = []
     private var replies = [UInt8](repeating: 0, count: 4 * LaunchJob.mostUnderWay * LaunchReply.bytes)
     private var ended = false
+    /// Nothing can be sent to it any more; its answers may still be there.
+    private var isBroken = false
 
     /// Jobs in the channel: enough to bridge a round of the loop, few enough that the other launcher gets its
     /// share. The longest messages fill the channel sooner.
@@ -64,7 +66,7 @@ final class LauncherProcess: EventSource {
     /// What it has had for the longest time.
     var oldest: LaunchRequest? { jobs.first?.request }
     var load: Int { jobs.count }
-    var hasRoom: Bool { !ended && jobs.count < Self.window }
+    var hasRoom: Bool { !ended && !isBroken && jobs.count < Self.window }
 
     enum Sent {
         case sent
@@ -87,8 +89,8 @@ final class LauncherProcess: EventSource {
         } catch .resourceTemporarilyUnavailable, .tooManyReferences, .noBufferSpace, .noMemory {
             return .full
         } catch .brokenPipe, .connectionReset {
-            // The loop is about to hear of it.
-            ended = true
+            // The loop is about to hear of it, behind what it has answered.
+            isBroken = true
             return .full
         } catch {
             return .impossible(error)
@@ -142,6 +144,8 @@ extension LauncherProcess {
                 for reply in answers where !ended { answered(reply) }
             } catch .resourceTemporarilyUnavailable {
                 return
+            } catch .connectionReset {
+                continue  // told once, when it died with jobs unread; what it answered before is still there
             } catch {
                 ended = true
             }
