@@ -62,9 +62,7 @@ extension ServiceTable: Coded {
         coder.value(&limits.stopTimeout)
         var previous = Service()
         coder.list(&services, blank: Service()) { service, coder in
-            service.code(with: &coder)
-            // Most of ten thousand are alike but for their name and address.
-            service.merge(with: previous)
+            service.content.code(with: &coder, after: previous.content)
             previous = service
         }
     }
@@ -82,28 +80,28 @@ extension ConfigurationFault: Coded {
     }
 }
 
-extension Service: Coded {
-    init() { self.init(name: "") }
-    mutating func code(with coder: inout FieldCoder) { coder.value(&content) }
-}
-
-extension Service.Content: Coded {
-    mutating func code(with coder: inout FieldCoder) {
+extension Service.Content {
+    /// - Parameter previous: The service before: most of ten thousand are alike but for their name and address.
+    mutating func code(with coder: inout FieldCoder, after previous: Service.Content) {
         coder.text(&name)
         coder.flag(&enabled)
-        coder.array(&endpoints)
-        coder.value(&dispatch)
+        var model = previous.endpoints.first ?? Endpoint()
+        coder.list(&endpoints, blank: Endpoint()) { endpoint, coder in
+            endpoint.code(with: &coder, after: model)
+            model = endpoint
+        }
+        coder.repeated(&dispatch, after: previous.dispatch)
         coder.optional(&tcpmux)
         coder.enumeration(&style)
         coder.flag(&wait)
         coder.optional(&instances)
-        coder.value(&admission)
+        codeAdmission(with: &coder, after: previous)
         coder.optional(&triggerLimit.burst)
         coder.value(&triggerLimit.interval)
         coder.value(&triggerLimit.backoff)
         coder.optional(&heartbeat)
         coder.enumeration(&unresponsive)
-        coder.value(&process)
+        codeProcess(with: &coder, after: previous)
         coder.enumeration(&onStop)
         coder.array(&banner)
         var chooses = logOn != nil
@@ -124,6 +122,11 @@ extension Backoff: Coded {
 }
 
 extension Dispatch: Coded {
+    private static let blanks: [Dispatch] = [
+        .exec(Program()), .handoff(Shared(Handoff())), .internal(.discard), .redirect(Redirect()), .tcpmux,
+        .route(Route()),
+    ]
+
     init() { self = .internal(.discard) }
     mutating func code(with coder: inout FieldCoder) {
         let number =
@@ -135,11 +138,7 @@ extension Dispatch: Coded {
             case .tcpmux: 4
             case .route: 5
             }
-        let blanks: [Dispatch] = [
-            .exec(Program()), .handoff(Shared(Handoff())), .internal(.discard), .redirect(Redirect()), .tcpmux,
-            .route(Route()),
-        ]
-        coder.choice(&self, number: number, of: blanks)
+        coder.choice(&self, number: number, of: Self.blanks)
         switch self {
         case .exec(var program):
             coder.value(&program)
@@ -306,24 +305,25 @@ extension StandardError: Coded {
     }
 }
 
-extension Endpoint: Coded {
-    mutating func code(with coder: inout FieldCoder) {
+extension Endpoint {
+    mutating func code(with coder: inout FieldCoder, after previous: Endpoint) {
         coder.text(&name)
         coder.enumeration(&kind)
         coder.value(&address)
         coder.flag(&ipv6Only)
         coder.flag(&anyFamily)
-        coder.value(&options)
+        codeOptions(with: &coder, after: previous)
     }
 }
 
 extension SocketAddress: Coded {
+    private static let blanks: [SocketAddress] = [
+        .ipv4(.any, port: 0), .ipv6(.any, port: 0, scope: 0), .unix(path: ""), .abstract(name: ""),
+        .vsock(cid: 0, port: 0),
+    ]
+
     init() { self = .ipv4(.any, port: 0) }
     mutating func code(with coder: inout FieldCoder) {
-        let blanks: [SocketAddress] = [
-            .ipv4(.any, port: 0), .ipv6(.any, port: 0, scope: 0), .unix(path: ""), .abstract(name: ""),
-            .vsock(cid: 0, port: 0),
-        ]
         let number =
             switch self {
             case .ipv4: 0
@@ -332,7 +332,7 @@ extension SocketAddress: Coded {
             case .abstract: 3
             case .vsock: 4
             }
-        coder.choice(&self, number: number, of: blanks)
+        coder.choice(&self, number: number, of: Self.blanks)
         switch self {
         case .ipv4(var address, var port):
             coder.integer(&address.bits)

@@ -28,8 +28,8 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension Endpoint {
-    /// Shares with `other` whatever both say.
-    mutating func merge(with other: Endpoint) {
-        _options.merge(with: other._options)
+    /// What endpoints have in common is shared by them.
+    mutating func codeOptions(with coder: inout FieldCoder, after previous: Endpoint) {
+        coder.repeated(&_options, after: previous._options)
     }
 }

@@ -130,6 +130,13 @@ package struct FieldCoder {
         maybe(&value, blank: Wrapped()) { $0.code(with: &$1) }
     }
 
+    /// Whether it is what `previous` was, which it then shares with it, or the value.
+    mutating func repeated<Value: Coded & Equatable>(_ value: inout Value, after previous: Value) {
+        var isSame = writes && value == previous
+        since(2) { $0.flag(&isSame) }
+        if isSame { value = previous } else { self.value(&value) }
+    }
+
     /// A length, and so many elements.
     package mutating func list<Element>(
         _ value: inout [Element], blank: @autoclosure () -> Element, _ code: (inout Element, inout FieldCoder) -> Void

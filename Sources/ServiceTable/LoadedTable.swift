@@ -11,7 +11,8 @@ package struct LoadedTable: Hashable, Sendable {
     }
 
     /// Of the bytes. A change of the fields is a new version; the last one is read, too.
-    private static let version = 1
+    private static let version = 2
+    private static let oldestVersion = 1
 
     /// The bytes for the pipe from the loader, and for the program that takes over.
     package func encoded() -> [UInt8] {
@@ -38,7 +39,7 @@ package struct LoadedTable: Hashable, Sendable {
 
     private mutating func code(with coder: inout FieldCoder) {
         coder.magic("baton table\n")
-        coder.version(known: Self.version...Self.version)
+        coder.version(known: Self.oldestVersion...Self.version)
         coder.optional(&table)
         coder.array(&faults)
     }

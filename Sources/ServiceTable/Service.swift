@@ -120,20 +120,16 @@ extension Service {
 extension Service {
     /// What its dispatch says, if it is `handoff`.
     package var handoff: Handoff? { if case .handoff(let settings) = dispatch { settings.wrappedValue } else { nil } }
-
-    /// Shares with `other` whatever both say.
-    mutating func merge(with other: Service) {
-        if self == other { self = other } else { content.merge(with: other.content) }
-    }
 }
 
+// What services have in common is shared by them.
 extension Service.Content {
-    fileprivate mutating func merge(with other: Service.Content) {
-        if dispatch == other.dispatch { dispatch = other.dispatch }
-        _admission.merge(with: other._admission)
-        _process.merge(with: other._process)
-        guard let model = other.endpoints.first else { return }
-        for place in endpoints.indices { endpoints[place].merge(with: model) }
+    mutating func codeAdmission(with coder: inout FieldCoder, after previous: Service.Content) {
+        coder.repeated(&_admission, after: previous._admission)
+    }
+
+    mutating func codeProcess(with coder: inout FieldCoder, after previous: Service.Content) {
+        coder.repeated(&_process, after: previous._process)
     }
 }
 

@@ -13,11 +13,11 @@ package struct ServiceTable: Hashable, Sendable {
 
     package init() {}
 
-    /// Shares with `other`, the table before this one, whatever both say of a service.
+    /// Shares with `other`, the table before this one, the services that are the same in both.
     package mutating func merge(with other: ServiceTable) {
         let before = Dictionary(other.services.map { ($0.name, $0) }) { first, _ in first }
         for place in services.indices {
-            if let same = before[services[place].name] { services[place].merge(with: same) }
+            if let same = before[services[place].name], same == services[place] { services[place] = same }
         }
     }
 }

@@ -25,9 +25,7 @@ extension Shared: Equatable where Value: Equatable {}
 extension Shared: Hashable where Value: Hashable {}
 extension Shared: Sendable where Value: Sendable {}
 
-extension Shared where Value: Equatable {
-    /// Where both say the same, this becomes a copy of `other`.
-    mutating func merge(with other: Shared) {
-        if self == other { self = other }
-    }
+extension Shared: Coded where Value: Coded {
+    init() { self.init(Value()) }
+    mutating func code(with coder: inout FieldCoder) { coder.value(&wrappedValue) }
 }

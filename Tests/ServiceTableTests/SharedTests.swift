@@ -39,6 +39,18 @@ import Testing
         #expect(changed.services[1].process.environment.count == 1 && changed.services[3].handoff?.capacity == 7)
     }
 
+    @Test("what a service says like the one before crosses once")
+    func bytes() throws {
+        func size(_ services: Int) throws -> Int {
+            let lines = (1...services).map { "  s\($0): {listen: \($0), handoff: {exec: /bin/cat}, env: {A: b}}\n" }
+            let read = load("services:\n" + lines.joined())
+            let bytes = read.encoded()
+            #expect(try LoadedTable(decoding: bytes) == read)
+            return bytes.count
+        }
+        #expect(try size(9) - size(8) < size(1) / 3)
+    }
+
     @Test("a table that is merged with the one before says what it said")
     func merged() throws {
         let before = try #require(load(Self.text).table)
