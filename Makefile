@@ -54,7 +54,7 @@ bench: build
 	@scripts/install-missing bench
 	@scripts/fetch-peers $(BUILD_DIR)/bench/peers
 	@$(SWIFT) build $(release) --product baton-example-handler
-	@for each in compare idle storm flood relay bridge handoff courier pool reload upgrade; do \
+	@for each in compare scale idle storm flood relay bridge handoff courier pool reload upgrade; do \
 	    echo; echo "$$each:"; Benchmarks/$$each.py || exit; \
 	done
 
