@@ -10,7 +10,7 @@ Then what is under way: 10,000 processes of exec at once; 50,000 connections wit
 datagrams, by 127.0.0.0/8. What the last thousand cost is held against the first, and in each state a status, a reload
 and an upgrade must work. Exits with 1 when something is not as it must be, whatever it costs.
 
-Needs root's right to nothing, but 20,000 descriptors (ulimit -Hn).
+Needs 20,000 descriptors (ulimit -Hn).
 """
 import argparse
 import json

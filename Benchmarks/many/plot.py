@@ -49,15 +49,16 @@ class Panel:
         if self.limit:
             y = self.up(self.limit)
             yield f'<line class="limit" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        ends = []
-        for color, (name, line) in zip('abc', self.lines.items()):
+        for color, line in zip('abc', self.lines.values()):
             points = ' '.join(f'{self.across(size):.1f},{self.up(value):.1f}' for size, value in sorted(line.items()))
             yield f'<polyline class="line {color}" points="{points}"/>'
-            y = self.up(line[max(line)]) + 4
-            while any(abs(y - other) < 13 for other in ends):
-                y += 13 if y >= min(ends) else -13
-            ends.append(y)
-            yield f'<text class="{color}" x="{WIDTH - RIGHT + 8}" y="{y:.1f}">{name}</text>'
+        # Each name at the end of its line, and none on another.
+        ends = sorted(
+            (self.up(line[max(line)]) + 4, color, name) for color, (name, line) in zip('abc', self.lines.items()))
+        last = 0
+        for y, color, name in ends:
+            last = max(y, last + 14)
+            yield f'<text class="{color}" x="{WIDTH - RIGHT + 8}" y="{last:.1f}">{name}</text>'
 
 
 def draw(panels):

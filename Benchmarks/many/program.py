@@ -1,4 +1,5 @@
 """The supervisor, what it costs, and how long its loop is held."""
+import atexit
 import json
 import mmap
 import os
@@ -26,6 +27,7 @@ class Program:
         self.process = subprocess.Popen(
             [products / 'baton', 'run', '--runtime-directory', self.runtime, '--ready-fd', str(theirs), table],
             pass_fds=[theirs], stderr=open(self.log, 'wb'), env=environment)
+        atexit.register(self.process.kill)
         os.close(theirs)
         if os.read(ready, 1) != b'\n':
             sys.exit(f'not ready: {pathlib.Path(self.log).read_text()[-2000:]}')

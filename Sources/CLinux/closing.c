@@ -12,15 +12,22 @@
 /* As fork: memory is copied, for the child may outlive any stack that we could lend it. */
 static int fork_with(unsigned long flags) { return (int)syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL); }
 
-int32_t baton_close_by_exit(int socket)
+/* Until nobody has the other end any more. */
+static void read_to_end(int end)
+{
+    char byte;
+    while (syscall(SYS_read, end, &byte, 1) > 0) {}
+}
+
+int32_t baton_close_by_exit(int socket, int gate)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
     int pid = fork_with(CLONE_PARENT);
     if (pid == 0) {
-        char byte;
         syscall(SYS_close, ends[1]);
-        syscall(SYS_read, ends[0], &byte, 1); /* until the parent has closed the other end */
+        read_to_end(ends[0]); /* the parent has closed its copy */
+        if (gate >= 0) read_to_end(gate);
         syscall(SYS_exit_group, 0);
     }
     int error = errno;

@@ -105,7 +105,8 @@ package struct Launcher: ~Copyable {
                 return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
             }
             // Without a child the launcher waits in close itself; the supervisor replaces it if that takes long.
-            guard let pid = Spawn.closeByExit(socket) else {
+            let gate = received.descriptors.dropFirst().first?.borrowed
+            guard let pid = Spawn.closeByExit(socket, gate: gate) else {
                 return .failed(pid: nil, stage: .clone, error: .resourceTemporarilyUnavailable)
             }
             return .running(pid: pid)

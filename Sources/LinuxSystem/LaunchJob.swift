@@ -26,7 +26,8 @@ package enum LaunchJob {
         try plan.encode(into: &bytes)
     }
 
-    /// Fills `bytes` with the job to close the descriptors that go with the message.
+    /// Fills `bytes` with the job to close the socket that goes with the message, and, if a second descriptor does, not
+    /// before nobody has the other end of that: then the sender has closed its copy.
     package static func encode(closeNumber number: UInt64, into bytes: inout [UInt8]) {
         begin(closeKind, number, in: &bytes)
     }

@@ -50,10 +50,13 @@ package enum Spawn {
     /// Closes a socket without waiting for its SO_LINGER: a child holds it until we have closed it and then ends,
     /// and what is closed by exit lingers in the background (socket(7)).
     ///
+    /// - Parameter gate: The child ends only when nobody has the other end of this any more: until then somebody else is about
+    ///   to close a copy, which must not be the last. It stays the caller's.
     /// - Returns: The child, this process's sibling; nil where there can be none now (EAGAIN, EMFILE): the socket
     ///   was closed here, and that may have taken its time.
-    package static func closeByExit(_ socket: consuming OwnedDescriptor) -> Int32? {
-        guard let pid = try? SystemCall.value({ baton_close_by_exit(socket.rawValue) }) else { return nil }
+    package static func closeByExit(_ socket: consuming OwnedDescriptor, gate: FileDescriptor? = nil) -> Int32? {
+        let number = gate?.rawValue ?? -1
+        guard let pid = try? SystemCall.value({ baton_close_by_exit(socket.rawValue, number) }) else { return nil }
         _ = socket.release()
         return pid
     }

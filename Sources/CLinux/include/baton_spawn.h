@@ -121,8 +121,9 @@ void baton_report_unmap(struct baton_spawn_report *page, size_t count);
  * descriptor is still the caller's. */
 
 /* For sockets. The child, the caller's sibling, holds a copy until the caller has closed the number, and
- * ends: a socket closed by exit(2) lingers in the background (socket(7)), so nobody waits at all. */
-int32_t baton_close_by_exit(int socket);
+ * ends: a socket closed by exit(2) lingers in the background (socket(7)), so nobody waits at all. It ends when
+ * `gate`, if that is not -1, reads as ended too: when whoever else is about to close a copy has done so. */
+int32_t baton_close_by_exit(int socket, int gate);
 /* For files, each close of which may ask their file system. The child shares the table of descriptors and
  * closes the number, which is now its own; the caller must not use it again. */
 int32_t baton_close_in_child(int file);

@@ -31,6 +31,8 @@ final class ControlServer: EventSource {
     private var isTurnDue = false
     private var time = TimeShare()
     private var pause: TimerID?
+    /// The place of the client that comes when there is no other descriptor left: it may ask why.
+    private var spare: DescriptorBox?
     /// When a refusal was last reported, by uid.
     private var reported: [UInt32: Duration] = [:]
 
@@ -47,17 +49,32 @@ final class ControlServer: EventSource {
         self.target = target
         self.limits = limits
         registration = try runtime.loop.watch(self.socket.borrowed, for: .readable, self)
+        keepSpare()
     }
 
     func ready(_ interest: Epoll.Interest) {
         for _ in 0..<Self.acceptBudget {
             do {
-                admit(try Socket.accept(socket.borrowed))
+                admit(try accept())
             } catch {
                 if error == .tooManyOpenFiles || error == .tooManyOpenFilesInSystem { rest() }
                 return
             }
         }
+    }
+
+    private func accept() throws(Errno) -> AcceptedSocket {
+        do {
+            return try Socket.accept(socket.borrowed)
+        } catch {
+            guard error == .tooManyOpenFiles, spare.take() != nil else { throw error }
+            return try Socket.accept(socket.borrowed)
+        }
+    }
+
+    private func keepSpare() {
+        guard spare == nil, let descriptor = try? OwnedDescriptor.placeholder() else { return }
+        spare = DescriptorBox(descriptor)
     }
 
     /// Out of descriptors: out of the poll set for a while, so that it does not spin.
@@ -66,6 +83,7 @@ final class ControlServer: EventSource {
         registration = nil
         pause = runtime.loop.schedule(after: Self.retryDelay) { [weak self] in
             guard let self else { return }
+            keepSpare()
             registration = try? runtime.loop.watch(socket.borrowed, for: .readable, self)
         }
     }
@@ -92,6 +110,8 @@ final class ControlServer: EventSource {
     func forget(_ client: ControlConnection) {
         clients.removeAll { $0 === client }
         turns.removeAll { $0 === client }
+        // Its descriptor goes with it, at the end of the round.
+        runtime.loop.afterThisRound { [weak self] in self?.keepSpare() }
     }
 
     // MARK: Upgrade

@@ -4,8 +4,8 @@ internal import LinuxSystem
 final class LaunchRequest {
     enum Task {
         case spawn(SpawnPlan)
-        /// The one descriptor that goes with it.
-        case close
+        /// The first descriptor that goes with it. The second is a gate, whose other end is here.
+        case close(gate: DescriptorBox?)
     }
 
     let task: Task
@@ -25,11 +25,13 @@ final class LaunchRequest {
         self.done = done
     }
 
-    /// The message went out. What is to be closed is the launcher's alone now: a copy of ours would be the
-    /// last one, and its close might wait. (This close does not: the copy in the channel is still there.)
+    /// The message went out. What is to be closed is the launcher's alone now. Our own copy must not be the last one,
+    /// whose close might wait: whoever closes that waits at the gate until this one is closed.
     func wasSent() {
         attempts += 1
-        if case .close = task { passing.forEach { _ = $0.take() } }
+        guard case .close(let gate) = task else { return }
+        passing.forEach { _ = $0.take() }
+        _ = gate?.take()
     }
 
     /// Once begun, or given away, or tried too often, it cannot be sent again.

@@ -87,8 +87,15 @@ final class LauncherPool {
             files.append(box)
             return closeFiles()
         }
+        var passing = [box]
+        var gate: DescriptorBox?
+        // Without descriptors for a gate it is left to luck whose close is the last.
+        if let pair = try? Socket.pair(.stream) {
+            passing.append(DescriptorBox(pair.theirs))
+            gate = DescriptorBox(pair.ours)
+        }
         submit(
-            LaunchRequest(.close, passing: [box], mark: instances.collected) { [self] outcome in
+            LaunchRequest(.close(gate: gate), passing: passing, mark: instances.collected) { [self] outcome in
                 // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
                 if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
             })

@@ -10,6 +10,15 @@ import Testing
     private static let trueProgram = SpawnPlan(
         path: "/bin/true", arguments: ["true"], descriptors: [.null, .null, .null])
 
+    /// Waits for a reader of its standard error before its exec.
+    private static func hanging(in directory: TemporaryDirectory) throws -> SpawnPlan {
+        let fifo = directory.path("fifo")
+        try check("mkfifo") { mkfifo(fifo, 0o600) }
+        var plan = trueProgram
+        plan.descriptors[2] = .file(fifo)
+        return plan
+    }
+
     private func running(_ outcome: SpawnOutcome?) throws -> Int32 {
         guard case .running(let pid)? = outcome else { throw TestFailure("\(String(describing: outcome))") }
         return pid
@@ -111,12 +120,8 @@ import Testing
     @Test("a child that hangs before its exec holds up no other, and can be killed by what the report says")
     func hung() throws {
         let directory = try TemporaryDirectory()
-        let fifo = directory.path("fifo")
-        try check("mkfifo") { mkfifo(fifo, 0o600) }
         let launcher = try RunningLauncher()
-        var plan = Self.trueProgram
-        plan.descriptors[2] = .file(fifo)
-        let number = try launcher.send(plan)
+        let number = try launcher.send(Self.hanging(in: directory))
         // More than have a place beside it.
         for _ in 0..<20 {
             let other = try launcher.send(Self.trueProgram)
@@ -136,11 +141,8 @@ import Testing
     @Test("when every place is taken by one that hangs, jobs wait until one of them goes")
     func full() throws {
         let directory = try TemporaryDirectory()
-        let fifo = directory.path("fifo")
-        try check("mkfifo") { mkfifo(fifo, 0o600) }
         let launcher = try RunningLauncher()
-        var plan = Self.trueProgram
-        plan.descriptors[2] = .file(fifo)
+        let plan = try Self.hanging(in: directory)
         let hanging = try (0..<LaunchJob.mostUnderWay).map { _ in try launcher.send(plan) }
         let next = try launcher.send(Self.trueProgram)
         #expect(eventually { hanging.allSatisfy { launcher.report.snapshot(ofJob: $0)?.stage == .stderr } })
@@ -159,6 +161,24 @@ import Testing
             kill(pid, SIGKILL)
             _ = try collect(pid)
         }
+    }
+
+    @Test("regression: a socket is closed by the launcher's child last, however late the sender closes its own copy")
+    func closedLast() throws {
+        let launcher = try RunningLauncher()
+        let (socket, gate) = (try TestSocket.pair(TestSocket.stream), try TestSocket.pair(TestSocket.stream))
+        let copies = try [socket.0, gate.1].map { socket in
+            DescriptorBox(OwnedDescriptor(adopting: try check("dup") { fcntl(socket.descriptor, F_DUPFD_CLOEXEC, 3) }))
+        }
+        try launcher.sendClose(copies[0], gate: copies[1])
+        let closer = try running(launcher.reply()?.outcome)
+        for copy in copies { _ = copy.take() }
+        gate.1.close()
+        let isGone = eventually(within: Deadline(seconds: 0.3)) { waitpid(closer, nil, WNOHANG) != 0 }
+        #expect(!isGone, "it has gone before us")
+        socket.0.close()
+        gate.0.close()
+        #expect(try collect(closer) == 0)
     }
 
     @Test("the most descriptors that a message can carry arrive")

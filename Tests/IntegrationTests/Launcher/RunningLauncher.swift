@@ -44,10 +44,10 @@ final class RunningLauncher {
         return lastNumber
     }
 
-    func sendClose(_ box: DescriptorBox) throws {
+    func sendClose(_ box: DescriptorBox, gate: DescriptorBox? = nil) throws {
         lastNumber += 1
         LaunchJob.encode(closeNumber: lastNumber, into: &message)
-        try sendBytes(message, passing: [box])
+        try sendBytes(message, passing: [box] + (gate.map { [$0] } ?? []))
     }
 
     func sendBytes(_ bytes: [UInt8], passing boxes: [DescriptorBox] = []) throws {

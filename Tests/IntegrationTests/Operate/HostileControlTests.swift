@@ -1,4 +1,5 @@
 import Foundation
+import LinuxSystem
 import TestSupport
 import Testing
 
@@ -85,11 +86,10 @@ import Testing
         // The service that is stopped takes its listener with it.
         try withSupervisor(Self.table, leakCheck: false) { supervisor in
             let port = try supervisor.port("cat")
+            let before = supervisor.view.descriptors.count
             let working = try TestSocket.tcp(port: port)
             try working.send("a")
             _ = try working.receive(exactly: 1)
-            // With the sockets through which cat's programs write to the log.
-            let before = supervisor.view.descriptors.count
             // One that waits for an answer, one that follows, one that is quiet.
             let waiting = try connect(supervisor)
             try waiting.send(#"{"method":"stop","params":{"services":["cat"],"drain":"10m"},"id":7}"# + "\n")
@@ -138,7 +138,29 @@ import Testing
             }
             for client in [waiting, quiet] { client.close() }
             try following.finish()
-            #expect(eventually { supervisor.view.descriptors.count == before - 1 })
+            // cat's listener has gone; the two sockets through which its programs write to the log have come.
+            #expect(eventually { supervisor.view.descriptors.count == before + 1 })
+        }
+    }
+
+    @Test("regression: with no descriptor left the supervisor still tells its own people how it is")
+    func noDescriptors() throws {
+        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: /bin/cat}}") { supervisor in
+            let pid = supervisor.process.pid
+            let limit = try ResourceLimits.openFiles(of: pid)
+            let most = supervisor.view.descriptors.keys.max() ?? 0
+            // Clients that say nothing take the numbers that are free below.
+            var others: [TestSocket] = []
+            while let free = (0...most).first(where: { supervisor.view.descriptors[$0] == nil }) {
+                others.append(try TestSocket.unix("\(supervisor.runtimeDirectory)/control.sock"))
+                #expect(eventually { supervisor.view.descriptors[free] != nil })
+            }
+            try ResourceLimits.setOpenFiles(.init(soft: UInt64(most) + 1, hard: limit.hard), of: pid)
+            for _ in 0..<3 { #expect(try supervisor.baton("status").status == .exited(0)) }
+            try ResourceLimits.setOpenFiles(limit, of: pid)
+            let client = try TestSocket.tcp(port: supervisor.port("cat"))
+            try client.send("x")
+            #expect(try client.receive(exactly: 1) == Array("x".utf8))
         }
     }
 
