@@ -31,10 +31,16 @@ final class LauncherProcess: EventSource {
     private var ended = false
     /// Nothing can be sent to it any more; its answers may still be there.
     private var isBroken = false
+    /// The job whose child hung, and was killed for it.
+    private var hung: UInt64?
+    /// It was killed for not answering.
+    private var isCondemned = false
 
     /// Jobs in the channel: enough to bridge a round of the loop, few enough that the other launcher gets its
     /// share. The longest messages fill the channel sooner.
     private static let window = 16
+    /// What a killed launcher needs to be gone, unless it hangs in the kernel.
+    private static let dying = Duration.seconds(1)
     /// Messages of replies read in one round of the loop.
     private static let budget = 32
 
@@ -103,13 +109,13 @@ final class LauncherProcess: EventSource {
 
     func ready(_ interest: Epoll.Interest) {
         readAnswers(budget: Self.budget)
-        if ended { lose(error: .canceled) }
+        if ended { lose() }
     }
 
     /// The process has been collected: what it answered before is still to be read.
     func wasCollected() {
         readAnswers(budget: .max)
-        settleBegun(error: .canceled)
+        settleBegun()
         close()
     }
 
@@ -123,7 +129,7 @@ final class LauncherProcess: EventSource {
     func kill() {
         ChildProcess.signal(pid, SIGKILL)
         readAnswers(budget: .max)
-        settleBegun(error: .canceled)
+        settleBegun()
         jobs.removeAll()
         close()
     }
@@ -160,7 +166,7 @@ extension LauncherProcess {
         }
         let request = jobs.remove(at: place).request
         if place == 0 { expectAnswer() }
-        settle(request, reply.outcome)
+        settle(request, reply.number == hung ? reply.outcome.timedOut : reply.outcome)
         delegate?.launcherAnswered(self)
     }
 
@@ -181,32 +187,51 @@ extension LauncherProcess {
 
     private func timeIsUp() {
         overdue = nil
+        if isCondemned { return lose() }
         guard !jobs.isEmpty else { return }
         let due = waitingSince + answerTimeout
         guard loop.now >= due else { return lookAgain(at: due) }
         // This process may have been stopped itself; then the answers are there.
         let number = jobs.first?.number
         readAnswers(budget: .max)
-        guard ended || jobs.first?.number == number else { return }
-        lose(error: .timedOut)
+        if ended { return lose() }
+        guard let number, jobs.first?.number == number else { return }
+        if endChild(of: number) { expectAnswer() } else { condemn() }
     }
 
-    /// First the launcher, then its children that are on their way. While SIGKILL is pending the kernel lets nobody
-    /// clone, so what the launcher has not begun by now it never will.
-    private func lose(error: Errno) {
+    /// Kills the child of a job that is on its way; the launcher tells how it ended, and goes on with the others.
+    ///
+    /// - Returns: False when there is none, or that was done before and did not help.
+    private func endChild(of number: UInt64) -> Bool {
+        guard hung != number, let report = report.snapshot(ofJob: number), report.isUnderWay, let child = report.pid
+        else { return false }
+        hung = number
+        ChildProcess.signal(child, SIGKILL)
+        return true
+    }
+
+    /// Kills the launcher. It may be within a clone, so that what it has begun is known only when it is gone, which is at
+    /// once, or in a while: where it hangs in the kernel it begins nothing.
+    private func condemn() {
+        (isCondemned, isBroken) = (true, true)
         ChildProcess.signal(pid, SIGKILL)
-        settleBegun(error: error)
+        lookAgain(at: loop.now + Self.dying)
+    }
+
+    /// It is gone, or can do nothing more.
+    private func lose() {
+        ChildProcess.signal(pid, SIGKILL)
+        settleBegun()
         close()
         delegate?.launcherLost(self)
     }
 
-    /// Answers in the launcher's place what it has begun, and what cannot be sent to another.
-    ///
-    /// - Parameter error: What is wrong with the first; the others have done nothing.
-    private func settleBegun(error: Errno) {
+    /// Answers in the launcher's place what it has begun, and what cannot be sent to another. Where it did not answer, it
+    /// is the first that it hung with; the others have done nothing.
+    private func settleBegun() {
         ended = true
         var rest: Deque<(number: UInt64, request: LaunchRequest)> = []
-        var error = error
+        var error: Errno = isCondemned ? .timedOut : .canceled
         while let job = jobs.popFirst() {
             if let report = report.snapshot(ofJob: job.number) {
                 settle(job.request, end(of: report, error))
@@ -237,5 +262,13 @@ extension LauncherProcess {
         overdue = nil
         if let registration { loop.forget(registration) }
         registration = nil
+    }
+}
+
+extension SpawnOutcome {
+    /// Of a child that we killed because it took too long.
+    fileprivate var timedOut: SpawnOutcome {
+        guard case .failed(let pid, let stage, .canceled) = self else { return self }
+        return .failed(pid: pid, stage: stage, error: .timedOut)
     }
 }

@@ -18,6 +18,8 @@ import Testing
             """
         try withSupervisor(table, in: directory) { supervisor in
             let (well, echo) = (try supervisor.port("well"), try supervisor.port("echo"))
+            let launchers = Set(supervisor.view.children.filter { $0.status("Name") == "baton-launcher" }.map(\.pid))
+            #expect(launchers.count == 2)
             let victim = try TestSocket.tcp(port: supervisor.port("hung"))
             let begin = Deadline.now()
             var served = 0
@@ -39,10 +41,31 @@ import Testing
             try supervisor.log.wait(for: "hung", "stderr", "timed out")
             let counts = try supervisor.waitForService("hung", "refused") { $0.connections.active == 0 }.connections
             #expect(counts.refused == ["spawn": 1])
-            // The launcher was replaced: spawning goes on.
+            // Its launcher goes on, with others' programs.
+            #expect(
+                Set(supervisor.view.children.filter { $0.status("Name") == "baton-launcher" }.map(\.pid)) == launchers)
             let client = try TestSocket.tcp(port: well)
             try client.send("on")
             #expect(try client.receive(exactly: 2) == Array("on".utf8))
+        }
+    }
+
+    @Test("a launcher that does nothing is killed after 5 s and replaced; what it had not begun goes to another")
+    func stoppedLauncher() throws {
+        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in
+            let launchers = supervisor.view.children.filter { $0.status("Name") == "baton-launcher" }
+            // The first one gets what there is while that is little.
+            let stopped = try #require(launchers.min { $0.pid < $1.pid })
+            kill(stopped.pid, SIGSTOP)
+            let clients = try (0..<3).map { _ in try TestSocket.tcp(port: supervisor.port("cat")) }
+            for client in clients { try client.send("on") }
+            // It is the first of its jobs that it hung with.
+            let served = clients.filter { (try? $0.receive(atMost: 2)) == Array("on".utf8) }
+            #expect(served.count == 2)
+            let service = try supervisor.waitForService("cat", "refused") { $0.connections.refused["spawn"] == 1 }
+            #expect(service.connections.active == 2)
+            try supervisor.log.wait(for: "cat", "prepare", "timed out")
+            #expect(eventually { !stopped.isAlive })
         }
     }
 
