@@ -41,7 +41,7 @@ package struct Launcher: ~Copyable {
             while true {
                 switch slots.isFull ? .none : try begin() {
                 case .begun: break
-                case .none: slots.waitForOldest()
+                case .none: if try !wait() { return true }
                 case .end: return true
                 case .illegible: return false
                 }
@@ -52,6 +52,19 @@ package struct Launcher: ~Copyable {
             return error == .brokenPipe || error == .connectionReset
         }
     }
+
+    /// For a child to finish, or, where those that there are take long, for a job as well.
+    ///
+    /// - Returns: False when the channel has ended, and there is no place to read the rest of it for.
+    private mutating func wait() throws(Errno) -> Bool {
+        if slots.wait() { return true }
+        let isFull = slots.isFull
+        let isReady = try Poll.wait(for: channel.borrowed, isFull ? [] : .readable, within: Self.patience)
+        return !(isFull && isReady)
+    }
+
+    /// How late it may notice that one has finished after all.
+    private static let patience = Duration.milliseconds(5)
 
     private enum Next {
         case begun

@@ -14,6 +14,8 @@ package struct SpawnSlots: ~Copyable {
     private let slots: [OpaquePointer]
     /// Places of those under way, the oldest first.
     private var underWay: [Int] = []
+    /// Of those, the ones that were waited for in vain.
+    private var slow: Set<Int> = []
 
     /// - Parameter dispositions: What is not at its default in this process and must be in the children.
     package init(_ page: SpawnReportPage, dispositions: SignalDispositions) throws(Errno) {
@@ -60,18 +62,23 @@ package struct SpawnSlots: ~Copyable {
         underWay.removeAll { place in
             let now = page.snapshot(place)
             guard !now.isUnderWay else { return false }
+            slow.remove(place)
             replies.append(LaunchReply(number: now.job, outcome: now.outcome))
             return true
         }
         return replies
     }
 
-    /// Waits until the oldest is no longer under way, or for a while: it may hang, and others not.
-    package func waitForOldest() {
-        guard let place = underWay.first else { return }
+    /// Waits until one that is likely to finish is no longer under way, for a while at most.
+    ///
+    /// - Returns: False when all that are under way have been waited for already: they hang, or take long.
+    package mutating func wait() -> Bool {
+        guard let place = underWay.first(where: { !slow.contains($0) }) else { return false }
         unsafe baton_spawn_wait(page.place(place), Self.patience)
+        if page.snapshot(place).isUnderWay { slow.insert(place) }
+        return true
     }
 
-    /// Nanoseconds.
-    private static let patience = 2_000_000
+    /// Nanoseconds. From clone to exec takes a fiftieth of it.
+    private static let patience = 5_000_000
 }

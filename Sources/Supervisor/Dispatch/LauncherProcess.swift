@@ -21,25 +21,36 @@ final class LauncherProcess: EventSource {
     private let answerTimeout: Duration
     private weak var delegate: (any LauncherProcessDelegate)?
     private var registration: RegistrationID?
-    /// Sent and not answered.
-    private var jobs: Deque<(number: UInt64, request: LaunchRequest)> = []
-    /// Since when the first of them has been that.
-    private var waitingSince = Duration.zero
+    /// Sent and not answered, the oldest first.
+    private var jobs: Deque<Job> = []
+    /// When it last answered, or was sent the first of them.
+    private var lastProgress = Duration.zero
     private var overdue: TimerID?
     private var message: [UInt8] = []
     private var replies = [UInt8](repeating: 0, count: 4 * LaunchJob.mostUnderWay * LaunchReply.bytes)
     private var ended = false
     /// Nothing can be sent to it any more; its answers may still be there.
     private var isBroken = false
-    /// The job whose child hung, and was killed for it.
-    private var hung: UInt64?
+    /// Jobs whose child hung, with when it was killed for that.
+    private var hung: [UInt64: Duration] = [:]
+    /// Answered in its place, because even that did not help.
+    private var givenUp: Set<UInt64> = []
     /// It was killed for not answering.
     private var isCondemned = false
+
+    private struct Job {
+        let number: UInt64
+        let request: LaunchRequest
+        let sent: Duration
+    }
 
     /// Jobs in the channel: enough to bridge a round of the loop, few enough that the other launcher gets its
     /// share. The longest messages fill the channel sooner.
     private static let window = 16
-    /// What a killed launcher needs to be gone, unless it hangs in the kernel.
+    /// A launcher that has not answered the first of its jobs for so long gets no more than it can begin at once: the others
+    /// would wait behind what hangs.
+    private static let slow = Duration.milliseconds(100)
+    /// What a killed process needs to be gone, unless it hangs in the kernel.
     private static let dying = Duration.seconds(1)
     /// Messages of replies read in one round of the loop.
     private static let budget = 32
@@ -72,7 +83,8 @@ final class LauncherProcess: EventSource {
     /// What it has had for the longest time.
     var oldest: LaunchRequest? { jobs.first?.request }
     var load: Int { jobs.count }
-    var hasRoom: Bool { !ended && !isBroken && jobs.count < Self.window }
+    var hasRoom: Bool { !ended && !isBroken && jobs.count < (isSlow ? LaunchJob.mostUnderWay : Self.window) }
+    private var isSlow: Bool { jobs.first.map { loop.now - $0.sent > Self.slow } ?? false }
 
     enum Sent {
         case sent
@@ -102,8 +114,9 @@ final class LauncherProcess: EventSource {
             return .impossible(error)
         }
         request.wasSent()
-        jobs.append((number, request))
-        if jobs.count == 1 { expectAnswer() }
+        if jobs.isEmpty { lastProgress = loop.now }
+        jobs.append(Job(number: number, request: request, sent: loop.now))
+        if overdue == nil { lookAgain(at: loop.now + answerTimeout) }
         return .sent
     }
 
@@ -159,14 +172,16 @@ extension LauncherProcess {
     }
 
     private func answered(_ reply: LaunchReply) {
+        lastProgress = loop.now
+        if givenUp.remove(reply.number) != nil { return }
         guard let place = jobs.firstIndex(where: { $0.number == reply.number }) else {
             // It does not do what it was told: nothing it says can be trusted.
             ended = true
             return
         }
         let request = jobs.remove(at: place).request
-        if place == 0 { expectAnswer() }
-        settle(request, reply.number == hung ? reply.outcome.timedOut : reply.outcome)
+        let wasKilled = hung.removeValue(forKey: reply.number) != nil
+        settle(request, wasKilled ? reply.outcome.timedOut : reply.outcome)
         delegate?.launcherAnswered(self)
     }
 
@@ -175,39 +190,50 @@ extension LauncherProcess {
         request.done(outcome)
     }
 
-    /// The first of the jobs is another one. The timer of the one before looks for itself whether it is still right.
-    private func expectAnswer() {
-        waitingSince = loop.now
-        if overdue == nil, !jobs.isEmpty { lookAgain(at: waitingSince + answerTimeout) }
-    }
-
     private func lookAgain(at time: Duration) {
-        overdue = loop.schedule(at: time) { [weak self] in self?.timeIsUp() }
+        overdue = loop.schedule(at: time) { [weak self] in self?.lookForOverdue() }
     }
 
-    private func timeIsUp() {
+    private func lookForOverdue() {
         overdue = nil
         if isCondemned { return lose() }
-        guard !jobs.isEmpty else { return }
-        let due = waitingSince + answerTimeout
-        guard loop.now >= due else { return lookAgain(at: due) }
         // This process may have been stopped itself; then the answers are there.
-        let number = jobs.first?.number
         readAnswers(budget: .max)
         if ended { return lose() }
-        guard let number, jobs.first?.number == number else { return }
-        if endChild(of: number) { expectAnswer() } else { condemn() }
+        guard let first = jobs.first else { return }
+        let isOverdue = loop.now - first.sent >= answerTimeout
+        if isOverdue, !endOverdue(), loop.now - lastProgress >= answerTimeout { return condemn() }
+        guard let first = jobs.first else { return }
+        lookAgain(at: max(first.sent + answerTimeout, loop.now + Self.dying))
     }
 
-    /// Kills the child of a job that is on its way; the launcher tells how it ended, and goes on with the others.
+    /// Kills the children of overdue jobs that are on their way; the launcher tells how they ended, and goes on with the
+    /// others. One that does not die of it is answered in the launcher's place.
     ///
-    /// - Returns: False when there is none, or that was done before and did not help.
-    private func endChild(of number: UInt64) -> Bool {
-        guard hung != number, let report = report.snapshot(ofJob: number), report.isUnderWay, let child = report.pid
-        else { return false }
-        hung = number
-        ChildProcess.signal(child, SIGKILL)
-        return true
+    /// - Returns: Whether there was something to be done.
+    private func endOverdue() -> Bool {
+        var isDone = false
+        for job in jobs.prefix(while: { loop.now - $0.sent >= answerTimeout }) {
+            guard let report = report.snapshot(ofJob: job.number), report.isUnderWay, let child = report.pid else {
+                continue
+            }
+            if let killed = hung[job.number] {
+                guard loop.now - killed >= answerTimeout else { continue }
+                giveUp(job, .failed(pid: child, stage: report.stage, error: .timedOut))
+            } else {
+                hung[job.number] = loop.now
+                ChildProcess.signal(child, SIGKILL)
+            }
+            isDone = true
+        }
+        return isDone
+    }
+
+    private func giveUp(_ job: Job, _ outcome: SpawnOutcome) {
+        hung[job.number] = nil
+        givenUp.insert(job.number)
+        jobs.removeAll { $0.number == job.number }
+        settle(job.request, outcome)
     }
 
     /// Kills the launcher. It may be within a clone, so that what it has begun is known only when it is gone, which is at
@@ -230,7 +256,7 @@ extension LauncherProcess {
     /// is the first that it hung with; the others have done nothing.
     private func settleBegun() {
         ended = true
-        var rest: Deque<(number: UInt64, request: LaunchRequest)> = []
+        var rest: Deque<Job> = []
         var error: Errno = isCondemned ? .timedOut : .canceled
         while let job = jobs.popFirst() {
             if let report = report.snapshot(ofJob: job.number) {
