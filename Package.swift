@@ -129,6 +129,7 @@ let package = Package(
             name: "SupervisorTests",
             dependencies: [
                 "Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "TestSupport",
+                "batond", system,
             ],
             swiftSettings: testing
         ),

@@ -28,12 +28,13 @@
 #define GET_GROUPS SYS_getgroups
 #endif
 
-static void enter(const struct child *child, uint32_t stage) { baton_enter_stage(child->report, stage); }
+static void enter(const struct child *child, uint32_t stage) { baton_enter_stage(child, stage); }
 
 /* `answer` is a negative errno. */
 static _Noreturn void fail(const struct child *child, long answer)
 {
     __atomic_store_n(&child->report->error, (int32_t)-answer, __ATOMIC_RELEASE);
+    __atomic_store_n(&child->shown->error, (int32_t)-answer, __ATOMIC_RELEASE);
     for (;;) raw_call1(SYS_exit_group, 127);
 }
 
@@ -190,6 +191,8 @@ int baton_run_child(void *argument)
 {
     const struct child *child = argument;
     const struct baton_spawn_plan *plan = child->plan;
+    /* The kernel has written it before the child runs (CLONE_PARENT_SETTID). */
+    __atomic_store_n(&child->shown->pid, child->report->pid, __ATOMIC_RELEASE);
     /* Every signal is blocked until the exec: no handler runs in memory that is not ours alone. */
     baton_signals_reset(plan->reset_signals);
     enter(child, BATON_STAGE_SETSID);

@@ -34,6 +34,10 @@ final class Runtime {
     /// What channels receive into.
     let packets = PacketBuffer()
     private(set) lazy var names = NameResolver(runtime: self)
+    /// The numbers under which guarded launchers start programs; empty where launchers start what they are asked to.
+    var permits: [ProgramKey: UInt32] = [:]
+    /// Whom our own programs run as, where that is not who the launchers are.
+    var ownIdentity: SpawnPlan.Identity?
     var lastConnection: UInt64 = 0
     var lastHandler: UInt64 = 0
 

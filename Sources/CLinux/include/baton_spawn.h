@@ -95,10 +95,13 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
  * used again when the child is no longer under way. One that was killed on its way reports another stage than
  * BATON_STAGE_EXEC, and no error. */
 struct baton_spawn_slot;
-struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report); /* NULL and errno */
+/* `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. NULL and errno. */
+struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report, struct baton_spawn_report *shown);
 void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
                        const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors);
+/* What the kernel says of the end it says to `report` alone. */
+void baton_spawn_show_end(struct baton_spawn_report *shown);
 int baton_spawn_is_under_way(const struct baton_spawn_report *report);
 /* Waits until it is not, or for so long: less than a second. */
 void baton_spawn_wait(const struct baton_spawn_report *report, long nanoseconds);

@@ -6,6 +6,8 @@ final class LaunchRequest {
         case spawn(SpawnPlan)
         /// The first descriptor that goes with it. The second is a gate, whose other end is here.
         case close(gate: DescriptorBox?)
+        /// Another launcher, by a guarded one.
+        case launcher(LaunchJob.LauncherProgram)
     }
 
     let task: Task

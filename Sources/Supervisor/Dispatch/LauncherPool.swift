@@ -7,21 +7,33 @@ internal import SystemPackage
 ///
 /// Jobs start in the order in which they come. A launcher has a few of them on their way, and a few more wait in its
 /// channel, so that it need not wait for us. What it has not begun when it goes is given to the others.
+///
+/// Guarded launchers do what this process may not do any more, to start a launcher included: one that is lost is
+/// replaced by another, and when all are lost, there is no way to start anything.
 final class LauncherPool {
     private let loop: EventLoop
     private let instances: InstanceTable
     private let plan: SpawnPlan
     private let settings: Settings
-    private var launchers: [LauncherProcess] = []
+    private let signal: Signal
+    private let isGuarded: Bool
+    /// Told once, when the last of guarded launchers is lost.
+    var lostAll: () -> Void = {}
+    private(set) var launchers: [LauncherProcess] = []
     private var waiting: Deque<LaunchRequest> = []
     private var lastNumber: UInt64 = 0
     private var replacement: TimerID?
+    /// A launcher was asked to start another.
+    private var awaitsLauncher = false
     private var retry: TimerID?
     private var backoff: Duration
     private var stopped = false
     /// Children that close a file for us, and the files for which there is none yet.
     private var closers = 0
     private var files: Deque<DescriptorBox> = []
+
+    /// Sends a signal to a launcher, or to what it has begun.
+    typealias Signal = (_ pid: Int32, _ signal: Int32) -> Void
 
     struct Settings {
         /// Two pay on two cores.
@@ -41,18 +53,24 @@ final class LauncherPool {
 
     /// Starts the launchers.
     ///
-    /// - Parameter plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, and the
-    ///   page of the report as 4; arguments must say so.
+    /// - Parameters:
+    ///   - plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, the page of the report as
+    ///     4, and `permits` as 5; arguments must say so.
+    ///   - permits: What they may start (`PermitBook.readOnly`), if they are to be guarded.
+    ///   - signal: For who may not signal launchers itself.
     init(
-        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, settings: Settings = Settings()
+        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, permits: FileDescriptor? = nil,
+        settings: Settings = Settings(), signal: @escaping Signal = { ChildProcess.signal($0, $1) }
     ) throws(Errno) {
         self.loop = loop
         self.instances = instances
         self.plan = plan
         self.settings = settings
+        self.signal = signal
+        isGuarded = permits != nil
         backoff = settings.firstBackoff
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
-        while launchers.count < settings.launchers { launchers.append(try startLauncher()) }
+        while launchers.count < settings.launchers { try startLauncher(permits: permits) }
     }
 
     /// Jobs are under way, so that a child may exist whose pid is not known yet.
@@ -170,15 +188,21 @@ final class LauncherPool {
 
 // Launchers that come and go.
 extension LauncherPool: LauncherProcessDelegate {
-    private func startLauncher() throws(Errno) -> LauncherProcess {
+    /// Starts one as a child of our own.
+    private func startLauncher(permits: FileDescriptor? = nil) throws(Errno) {
+        let ends = try LauncherEnds()
+        try add(ends, pid: try ends.start(plan, permits: permits))
+    }
+
+    private func add(_ ends: LauncherEnds, pid: Int32) throws(Errno) {
         let launcher = try LauncherProcess(
-            plan: plan, loop: loop, answerTimeout: settings.answerTimeout, delegate: self)
-        instances.trackOwn(launcher.pid) { [weak self, weak launcher] _ in
+            pid: pid, ends, loop: loop, answerTimeout: settings.answerTimeout, delegate: self, signal: signal)
+        launchers.append(launcher)
+        instances.trackOwn(pid) { [weak self, weak launcher] _ in
             guard let self, let launcher else { return }
             launcher.wasCollected()
             launcherLost(launcher)
         }
-        return launcher
     }
 
     func launcherAnswered(_ launcher: LauncherProcess) {
@@ -191,8 +215,15 @@ extension LauncherPool: LauncherProcessDelegate {
         guard launchers.contains(where: { $0 === launcher }) else { return }
         launchers.removeAll { $0 === launcher }
         for request in launcher.takeUnbegun().reversed() { waiting.prepend(request) }
+        if isGuarded, launchers.isEmpty, !stopped { return loseAll() }
         distribute()
         replaceLater()
+    }
+
+    private func loseAll() {
+        let told = lostAll
+        lostAll = {}
+        told()
     }
 
     func launcherLeft(child pid: Int32) {
@@ -201,15 +232,39 @@ extension LauncherPool: LauncherProcessDelegate {
     }
 
     private func replaceLater() {
-        guard !stopped, replacement == nil else { return }
+        guard !stopped, replacement == nil, !awaitsLauncher else { return }
         let delay = backoff
         backoff = min(backoff * 2, settings.longestBackoff)
         replacement = loop.schedule(after: delay) { [self] in
             replacement = nil
             guard !stopped else { return }
-            if let launcher = try? startLauncher() { launchers.append(launcher) }
+            if isGuarded { return ask(for: .same) }
+            try? startLauncher()
             distribute()
-            if launchers.count < settings.launchers { replaceLater() }
+            replaceMissing()
         }
+    }
+
+    private func replaceMissing() {
+        if launchers.count < settings.launchers { replaceLater() }
+    }
+
+    /// Has a launcher start another one.
+    private func ask(for program: LaunchJob.LauncherProgram) {
+        let mark = instances.collected
+        guard let ends = try? LauncherEnds(), let passing = try? ends.passing() else { return replaceLater() }
+        awaitsLauncher = true
+        submit(
+            LaunchRequest(.launcher(program), passing: passing, mark: mark) { [self] outcome in
+                awaitsLauncher = false
+                _ = ends.theirs.take()
+                if case .running(let pid) = outcome {
+                    instances.forget(pid, collectedUpTo: mark)
+                    // Without memory for the registration it meets the end of its channel.
+                    try? add(ends, pid: pid)
+                }
+                distribute()
+                replaceMissing()
+            })
     }
 }

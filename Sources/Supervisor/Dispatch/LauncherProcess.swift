@@ -19,6 +19,7 @@ final class LauncherProcess: EventSource {
     private let channel: OwnedDescriptor
     private let report: SpawnReportPage
     private let answerTimeout: Duration
+    private let signal: LauncherPool.Signal
     private weak var delegate: (any LauncherProcessDelegate)?
     private var registration: RegistrationID?
     /// Sent and not answered, the oldest first.
@@ -55,28 +56,22 @@ final class LauncherProcess: EventSource {
     /// Messages of replies read in one round of the loop.
     private static let budget = 32
 
-    /// - Parameter plan: Descriptors 3 and 4 are added: the channel, and the page of the report.
+    /// - Parameters:
+    ///   - pid: The process at the other end.
+    ///   - signal: Sends a signal to it, or to a child of ours that it has begun.
     init(
-        plan: SpawnPlan, loop: EventLoop, answerTimeout: Duration, delegate: any LauncherProcessDelegate
+        pid: Int32, _ ends: LauncherEnds, loop: EventLoop, answerTimeout: Duration,
+        delegate: any LauncherProcessDelegate, signal: @escaping LauncherPool.Signal
     ) throws(Errno) {
-        let pair = try Socket.pair(.sequencedPacket)
-        for end in [pair.ours.borrowed, pair.theirs.borrowed] {
-            try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
-        }
-        report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
-        var plan = plan
-        plan.descriptors = [.null, .null, .null, .passed(0), .passed(1)]
-        let outcome = Spawn.start(
-            plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
-        switch outcome {
-        case .running(let pid): self.pid = pid
-        case .failed(_, _, let error): throw error
-        }
-        channel = pair.ours
+        guard let channel = ends.channel.take() else { throw .invalidArgument }
+        self.pid = pid
+        self.channel = channel
+        report = ends.report
         self.loop = loop
         self.answerTimeout = answerTimeout
         self.delegate = delegate
-        registration = try loop.watch(channel.borrowed, for: .readable, self)
+        self.signal = signal
+        registration = try loop.watch(self.channel.borrowed, for: .readable, self)
     }
 
     var isBusy: Bool { !jobs.isEmpty }
@@ -98,6 +93,7 @@ final class LauncherProcess: EventSource {
             switch request.task {
             case .spawn(let plan): try LaunchJob.encode(spawn: plan, number: number, into: &message)
             case .close: LaunchJob.encode(closeNumber: number, into: &message)
+            case .launcher(let program): LaunchJob.encode(launcher: program, number: number, into: &message)
             }
             let passing = request.passing.compactMap(\.borrowed)
             guard passing.count == request.passing.count, passing.count <= LaunchJob.mostDescriptors else {
@@ -140,7 +136,7 @@ final class LauncherProcess: EventSource {
 
     /// Ends the launcher and what it is starting.
     func kill() {
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         readAnswers(budget: .max)
         settleBegun()
         jobs.removeAll()
@@ -222,7 +218,7 @@ extension LauncherProcess {
                 giveUp(job, .failed(pid: child, stage: report.stage, error: .timedOut))
             } else {
                 hung[job.number] = loop.now
-                ChildProcess.signal(child, SIGKILL)
+                signal(child, SIGKILL)
             }
             isDone = true
         }
@@ -240,13 +236,13 @@ extension LauncherProcess {
     /// once, or in a while: where it hangs in the kernel it begins nothing.
     private func condemn() {
         (isCondemned, isBroken) = (true, true)
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         lookAgain(at: loop.now + Self.dying)
     }
 
     /// It is gone, or can do nothing more.
     private func lose() {
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         settleBegun()
         close()
         delegate?.launcherLost(self)
@@ -278,7 +274,7 @@ extension LauncherProcess {
         guard let pid = report.pid, ChildProcess.has(pid) else {
             return .failed(pid: nil, stage: report.stage, error: error)
         }
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         return .failed(pid: pid, stage: report.stage, error: error)
     }
 

@@ -45,14 +45,17 @@ final class UpgradeTrial: EventSource {
         self.done = done
     }
 
+    static func plan(_ path: String, inherited: [String: String], identity: SpawnPlan.Identity?) -> SpawnPlan {
+        .own(path, ["can-take-over"], [.passed(0), .passed(1), .passed(1)], inherited: inherited, identity: identity)
+    }
+
     private func start(_ path: String, input: DescriptorBox, output: DescriptorBox) throws(Errno) {
         registration = try runtime.loop.watch(ours.borrowed, for: .readable, self)
         timer = runtime.loop.schedule(after: Self.timeout) { [self] in
             finish(.failed(why: "it said nothing for \(Self.timeout.brief)"))
         }
-        var plan = SpawnPlan(
-            path: path, arguments: ["batond", "can-take-over"], descriptors: [.passed(0), .passed(1), .passed(1)])
-        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
+        var plan = Self.plan(path, inherited: runtime.environment, identity: runtime.ownIdentity)
+        plan.permit = runtime.permits[ProgramKey(service: "", role: .trial)] ?? 0
         runtime.launchers.spawn(plan, passing: [input, output]) { [self] outcome in
             _ = output.take()
             switch outcome {
