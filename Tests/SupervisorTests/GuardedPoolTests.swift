@@ -103,7 +103,7 @@ private final class GuardedBench {
         pool = try LauncherPool(
             loop: loop, instances: InstanceTable(loop: loop),
             plan: SpawnPlan(path: program, arguments: ["batond", "launcher", "3", "4", "5"], descriptors: []),
-            permits: book.readOnly().borrowed,
+            permits: DescriptorBox(book.readOnly()),
             settings: LauncherPool.Settings(answerTimeout: answerTimeout, firstBackoff: .milliseconds(1))
         ) { [log] pid, signal in
             log.pids.append(pid)

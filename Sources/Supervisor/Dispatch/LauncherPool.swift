@@ -56,10 +56,10 @@ final class LauncherPool {
     /// - Parameters:
     ///   - plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, the page of the report as
     ///     4, and `permits` as 5; arguments must say so.
-    ///   - permits: What they may start (`PermitBook.readOnly`), if they are to be guarded.
+    ///   - permits: What they may start (`PermitBook.readOnly`), if they are to be guarded; not kept.
     ///   - signal: For who may not signal launchers itself.
     init(
-        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, permits: FileDescriptor? = nil,
+        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, permits: DescriptorBox? = nil,
         settings: Settings = Settings(), signal: @escaping Signal = { ChildProcess.signal($0, $1) }
     ) throws(Errno) {
         self.loop = loop
@@ -70,7 +70,7 @@ final class LauncherPool {
         isGuarded = permits != nil
         backoff = settings.firstBackoff
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
-        while launchers.count < settings.launchers { try startLauncher(permits: permits) }
+        while launchers.count < settings.launchers { try startLauncher(permits: permits?.borrowed) }
     }
 
     /// Jobs are under way, so that a child may exist whose pid is not known yet.

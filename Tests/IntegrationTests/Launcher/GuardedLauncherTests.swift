@@ -20,7 +20,7 @@ import Testing
         var book = try PermitBook()
         var plan = Self.trueProgram
         plan.permit = try book.add(plan)
-        let launcher = try RunningLauncher(permits: book.readOnly().borrowed)
+        let launcher = try RunningLauncher(permits: DescriptorBox(book.readOnly()))
         for _ in 0..<3 {
             #expect(try ended(launcher.outcome(plan)) == 0)
             var other = plan
@@ -46,7 +46,7 @@ import Testing
         var plan = Self.trueProgram
         plan.directory = "/nonexistent"
         plan.permit = try book.add(plan)
-        let launcher = try RunningLauncher(permits: book.readOnly().borrowed)
+        let launcher = try RunningLauncher(permits: DescriptorBox(book.readOnly()))
         guard case .failed(let pid?, .directory, .noSuchFileOrDirectory)? = try launcher.outcome(plan) else {
             throw TestFailure("another outcome")
         }
@@ -58,7 +58,7 @@ import Testing
 
     @Test("it closes what it is given, as any launcher")
     func closes() throws {
-        let launcher = try RunningLauncher(permits: PermitBook().readOnly().borrowed)
+        let launcher = try RunningLauncher(permits: DescriptorBox(PermitBook().readOnly()))
         let pair = try Socket.pair(.stream)
         let box = DescriptorBox(pair.theirs)
         try launcher.sendClose(box)
@@ -74,7 +74,7 @@ import Testing
         var book = try PermitBook()
         var plan = Self.trueProgram
         plan.permit = try book.add(plan)
-        let first = try RunningLauncher(permits: book.readOnly().borrowed)
+        let first = try RunningLauncher(permits: DescriptorBox(book.readOnly()))
         let second = try RunningLauncher(by: first, program)
         #expect(second.view.parent == getpid())
         #expect(eventually { second.view.arguments == ["batond", "launcher", "3", "4", "5"] })
@@ -94,7 +94,7 @@ import Testing
     func noLauncher() throws {
         let pair = try Socket.pair(.stream)
         let box = DescriptorBox(pair.theirs)
-        for launcher in [try RunningLauncher(), try RunningLauncher(permits: PermitBook().readOnly().borrowed)] {
+        for launcher in [try RunningLauncher(), try RunningLauncher(permits: DescriptorBox(PermitBook().readOnly()))] {
             var message: [UInt8] = []
             LaunchJob.encode(launcher: .same, number: 3, into: &message)
             try launcher.sendBytes(message, passing: [box])
@@ -113,7 +113,7 @@ import Testing
         hanging.permit = try book.add(hanging)
         var plan = Self.trueProgram
         plan.permit = try book.add(plan)
-        let launcher = try RunningLauncher(permits: book.readOnly().borrowed)
+        let launcher = try RunningLauncher(permits: DescriptorBox(book.readOnly()))
         let number = try launcher.send(hanging)
         #expect(eventually { launcher.report.snapshot(ofJob: number)?.stage == .stderr })
         let pid = try #require(launcher.report.snapshot(ofJob: number)?.pid)

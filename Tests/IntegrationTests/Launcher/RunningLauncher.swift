@@ -13,9 +13,9 @@ final class RunningLauncher {
     private var replies: [LaunchReply] = []
 
     /// - Parameter permits: What it may start, if it is to be guarded.
-    convenience init(permits: FileDescriptor? = nil) throws {
+    convenience init(permits: DescriptorBox? = nil) throws {
         try self.init { ends in
-            let passing = ends + (permits.map { [$0] } ?? [])
+            let passing = ends + (permits?.borrowed.map { [$0] } ?? [])
             let plan = SpawnPlan(
                 path: Repository.product("batond"),
                 arguments: ["batond", "launcher"] + passing.indices.map { "\(3 + $0)" },
