@@ -34,7 +34,9 @@ package struct SpawnSlots: ~Copyable {
         self.dispositions = dispositions
         var slots: [OpaquePointer] = unsafe []
         for index in 0..<page.count {
-            guard let slot = unsafe baton_spawn_slot_create(page.place(index), shown.place(index)) else { throw .noMemory }
+            guard let slot = unsafe baton_spawn_slot_create(page.place(index), shown.place(index)) else {
+                throw .noMemory
+            }
             unsafe slots.append(slot)
         }
         unsafe self.slots = unsafe slots

@@ -128,7 +128,7 @@ import Testing
         }
     }
 
-    @Test("no change of a byte gets through but where descriptors, LISTEN_PID and values of what is said of a start stand")
+    @Test("no change of a byte gets through but where descriptors, LISTEN_PID and what is said of a start stand")
     func hostile() throws {
         var bytes: [UInt8] = []
         try LaunchJob.encode(spawn: Self.job, number: 1, into: &bytes)

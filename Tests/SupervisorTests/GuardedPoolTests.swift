@@ -54,6 +54,30 @@ import Testing
         for launcher in launchers { #expect(try collect(launcher) == SIGKILL) }
     }
 
+    @Test("who takes over has the launchers of before start others in their place, and jobs are done meanwhile")
+    func carried() throws {
+        let before = try GuardedBench()
+        let plan = try before.permitted(Self.trueProgram)
+        #expect(try before.ended(before.outcome(plan)) == 0)
+        let former = before.launchers
+        let after = try GuardedBench(after: before)
+        #expect(after.launchers == former)
+        #expect(try after.ended(after.outcome(plan)) == 0)
+        try after.run { after.launchers.count == 2 && Set(after.launchers).isDisjoint(with: former) }
+        #expect(after.launchers.allSatisfy { ProcessView(pid: $0).parent == getpid() })
+        for _ in 0..<3 { #expect(try after.ended(after.outcome(plan)) == 0) }
+        #expect(try after.outcome(Self.trueProgram) == .failed(pid: nil, stage: .prepare, error: .notPermitted))
+        #expect(after.timesLost == 0 && after.signaled.isEmpty)
+    }
+
+    @Test("nobody takes over from no launcher")
+    func noneCarried() throws {
+        let loop = try EventLoop()
+        #expect(throws: Errno.noSuchProcess) {
+            _ = try LauncherPool(loop: loop, instances: InstanceTable(loop: loop), carried: []) { _, _ in }
+        }
+    }
+
     @Test("whoever may not signal launchers has it done: a child that hangs, and the launchers at the end")
     func signals() throws {
         let bench = try GuardedBench(answerTimeout: .seconds(1))
@@ -110,6 +134,24 @@ private final class GuardedBench {
             kill(pid, signal)
         }
         // The directory goes now: none is started by that path again.
+        pool.lostAll = { [unowned self] in timesLost += 1 }
+    }
+
+    /// With copies of what another has, as a program that takes over has them.
+    init(after other: GuardedBench) throws {
+        loop = try EventLoop()
+        book = try PermitBook(adopting: other.book.borrowed.duplicate())
+        let carried = try other.pool.saved.map { launcher in
+            let copies = try [launcher.channel, launcher.report].map { descriptor in
+                SavedDescriptor(FileDescriptor(rawValue: try check("dup") { dup(descriptor.number) }))
+            }
+            return SavedLauncher(pid: launcher.pid, channel: copies[0], report: copies[1])
+        }
+        let instances = InstanceTable(loop: loop)
+        pool = try LauncherPool(loop: loop, instances: instances, carried: carried) { [log] pid, signal in
+            log.pids.append(pid)
+            kill(pid, signal)
+        }
         pool.lostAll = { [unowned self] in timesLost += 1 }
     }
 

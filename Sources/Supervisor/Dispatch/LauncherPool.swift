@@ -13,13 +13,15 @@ internal import SystemPackage
 final class LauncherPool {
     private let loop: EventLoop
     private let instances: InstanceTable
-    private let plan: SpawnPlan
+    /// What a launcher is started with; nil: launchers are started by launchers.
+    private let plan: SpawnPlan?
     private let settings: Settings
     private let signal: Signal
-    private let isGuarded: Bool
     /// Told once, when the last of guarded launchers is lost.
     var lostAll: () -> Void = {}
     private(set) var launchers: [LauncherProcess] = []
+    /// Those of another program, until one of this program has taken their place.
+    private var former: [LauncherProcess] = []
     private var waiting: Deque<LaunchRequest> = []
     private var lastNumber: UInt64 = 0
     private var replacement: TimerID?
@@ -64,14 +66,39 @@ final class LauncherPool {
     ) throws(Errno) {
         self.loop = loop
         self.instances = instances
-        self.plan = plan
+        self.plan = permits == nil ? plan : nil
         self.settings = settings
         self.signal = signal
-        isGuarded = permits != nil
         backoff = settings.firstBackoff
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
-        while launchers.count < settings.launchers { try startLauncher(permits: permits?.borrowed) }
+        while launchers.count < settings.launchers { try startLauncher(plan, permits: permits?.borrowed) }
     }
+
+    /// Goes on with the guarded launchers of the program before: each starts one of the program on disk, and makes room for
+    /// it. One that cannot goes on itself.
+    ///
+    /// - Throws: ESRCH when there is none.
+    init(
+        loop: EventLoop, instances: InstanceTable, carried: [SavedLauncher], settings: Settings = Settings(),
+        signal: @escaping Signal
+    ) throws(Errno) {
+        self.loop = loop
+        self.instances = instances
+        plan = nil
+        self.settings = settings
+        self.signal = signal
+        backoff = settings.firstBackoff
+        instances.oldestSpawn = { [weak self] in self?.oldestMark }
+        for launcher in carried { try? add(LauncherEnds(launcher), pid: launcher.pid) }
+        guard !launchers.isEmpty else { throw .noSuchProcess }
+        // What stands in their pages is about jobs of before.
+        lastNumber = launchers.map(\.lastBegun).max() ?? 0
+        former = launchers
+        loop.afterThisRound { [self] in ask(for: .onDisk) }
+    }
+
+    /// The launchers, for the program that takes over; none is busy then.
+    var saved: [SavedLauncher] { launchers.map(\.saved) }
 
     /// Jobs are under way, so that a child may exist whose pid is not known yet.
     var isBusy: Bool { oldestMark != nil }
@@ -189,7 +216,7 @@ final class LauncherPool {
 // Launchers that come and go.
 extension LauncherPool: LauncherProcessDelegate {
     /// Starts one as a child of our own.
-    private func startLauncher(permits: FileDescriptor? = nil) throws(Errno) {
+    private func startLauncher(_ plan: SpawnPlan, permits: FileDescriptor? = nil) throws(Errno) {
         let ends = try LauncherEnds()
         try add(ends, pid: try ends.start(plan, permits: permits))
     }
@@ -207,7 +234,15 @@ extension LauncherPool: LauncherProcessDelegate {
 
     func launcherAnswered(_ launcher: LauncherProcess) {
         backoff = settings.firstBackoff
+        dismiss(launcher)
         distribute()
+    }
+
+    /// Lets go of one whose place was taken, once it has nothing to do.
+    private func dismiss(_ launcher: LauncherProcess) {
+        guard launcher.isLeaving, !launcher.isBusy else { return }
+        launcher.leave()
+        launchers.removeAll { $0 === launcher }
     }
 
     /// What it was doing is settled; what it had not begun goes to the others, before all that came later.
@@ -215,9 +250,10 @@ extension LauncherPool: LauncherProcessDelegate {
         guard launchers.contains(where: { $0 === launcher }) else { return }
         launchers.removeAll { $0 === launcher }
         for request in launcher.takeUnbegun().reversed() { waiting.prepend(request) }
-        if isGuarded, launchers.isEmpty, !stopped { return loseAll() }
+        former.removeAll { $0 === launcher }
+        if plan == nil, launchers.isEmpty, !stopped { return loseAll() }
         distribute()
-        replaceLater()
+        replaceMissing()
     }
 
     private func loseAll() {
@@ -238,21 +274,23 @@ extension LauncherPool: LauncherProcessDelegate {
         replacement = loop.schedule(after: delay) { [self] in
             replacement = nil
             guard !stopped else { return }
-            if isGuarded { return ask(for: .same) }
-            try? startLauncher()
+            guard let plan else { return ask(for: .same) }
+            try? startLauncher(plan)
             distribute()
             replaceMissing()
         }
     }
 
     private func replaceMissing() {
-        if launchers.count < settings.launchers { replaceLater() }
+        if launchers.count(where: { !$0.isLeaving }) < settings.launchers { replaceLater() }
     }
 
     /// Has a launcher start another one.
     private func ask(for program: LaunchJob.LauncherProgram) {
         let mark = instances.collected
-        guard let ends = try? LauncherEnds(), let passing = try? ends.passing() else { return replaceLater() }
+        guard let ends = try? LauncherEnds(), let passing = try? ends.passing() else {
+            return replaceMissing()
+        }
         awaitsLauncher = true
         submit(
             LaunchRequest(.launcher(program), passing: passing, mark: mark) { [self] outcome in
@@ -261,10 +299,18 @@ extension LauncherPool: LauncherProcessDelegate {
                 if case .running(let pid) = outcome {
                     instances.forget(pid, collectedUpTo: mark)
                     // Without memory for the registration it meets the end of its channel.
-                    try? add(ends, pid: pid)
+                    if (try? add(ends, pid: pid)) != nil { replaceFormer() }
                 }
                 distribute()
                 replaceMissing()
             })
+    }
+
+    /// There is one more of this program.
+    private func replaceFormer() {
+        guard let launcher = former.popLast() else { return }
+        launcher.isLeaving = true
+        dismiss(launcher)
+        if !former.isEmpty { ask(for: .onDisk) }
     }
 }

@@ -38,6 +38,8 @@ final class LauncherProcess: EventSource {
     private var givenUp: Set<UInt64> = []
     /// It was killed for not answering.
     private var isCondemned = false
+    /// Another has taken its place: it gets nothing more, and ends with its channel.
+    var isLeaving = false
 
     private struct Job {
         let number: UInt64
@@ -78,8 +80,18 @@ final class LauncherProcess: EventSource {
     /// What it has had for the longest time.
     var oldest: LaunchRequest? { jobs.first?.request }
     var load: Int { jobs.count }
-    var hasRoom: Bool { !ended && !isBroken && jobs.count < (isSlow ? LaunchJob.mostUnderWay : Self.window) }
+    var hasRoom: Bool {
+        !ended && !isBroken && !isLeaving && jobs.count < (isSlow ? LaunchJob.mostUnderWay : Self.window)
+    }
     private var isSlow: Bool { jobs.first.map { loop.now - $0.sent > Self.slow } ?? false }
+
+    var saved: SavedLauncher {
+        SavedLauncher(
+            pid: pid, channel: SavedDescriptor(channel.borrowed), report: SavedDescriptor(report.borrowed))
+    }
+
+    /// The number of the last job that it has begun.
+    var lastBegun: UInt64 { report.lastJob }
 
     enum Sent {
         case sent
@@ -132,6 +144,11 @@ final class LauncherProcess: EventSource {
     func takeUnbegun() -> [LaunchRequest] {
         defer { jobs.removeAll() }
         return jobs.map(\.request)
+    }
+
+    /// It ends when this is gone.
+    func leave() {
+        close()
     }
 
     /// Ends the launcher and what it is starting.
@@ -240,8 +257,9 @@ extension LauncherProcess {
         lookAgain(at: loop.now + Self.dying)
     }
 
-    /// It is gone, or can do nothing more.
+    /// It is gone, or can do nothing more; unless it was let go meanwhile.
     private func lose() {
+        guard registration != nil else { return }
         signal(pid, SIGKILL)
         settleBegun()
         close()
