@@ -116,7 +116,16 @@ let package = Package(
         .executableTarget(
             name: "baton-task-handler", dependencies: ["BatonHandler"], path: "Tests/TaskHandler",
             swiftSettings: testing),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
+        .executableTarget(
+            name: "baton-confined", dependencies: ["LinuxSystem"], path: "Tests/ConfinedProgram",
+            swiftSettings: testing),
+        .executableTarget(
+            name: "baton-system-calls", path: "Tests/SystemCalls",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .testTarget(
+            name: "LinuxSystemTests",
+            dependencies: ["LinuxSystem", "TestSupport", "baton-confined", "baton-system-calls"],
+            swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
             name: "ImportersTests", dependencies: ["Importers", "ServiceTable", "LinuxSystem", "TestSupport"],

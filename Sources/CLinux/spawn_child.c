@@ -11,23 +11,6 @@
 /* Between clone and exec. The child shares its parent's memory and runs beside it: nothing here may allocate, lock,
  * return, or touch errno. */
 
-/* Of 32-bit machines the plain names are calls with 16-bit ids. */
-#ifdef SYS_setresuid32
-#define SET_RESUID SYS_setresuid32
-#define SET_RESGID SYS_setresgid32
-#define SET_GROUPS SYS_setgroups32
-#define GET_RESUID SYS_getresuid32
-#define GET_RESGID SYS_getresgid32
-#define GET_GROUPS SYS_getgroups32
-#else
-#define SET_RESUID SYS_setresuid
-#define SET_RESGID SYS_setresgid
-#define SET_GROUPS SYS_setgroups
-#define GET_RESUID SYS_getresuid
-#define GET_RESGID SYS_getresgid
-#define GET_GROUPS SYS_getgroups
-#endif
-
 static void enter(const struct child *child, uint32_t stage) { baton_enter_stage(child->report, stage); }
 
 /* `answer` is a negative errno. */
@@ -87,42 +70,18 @@ static void set_limits(const struct child *child)
     }
 }
 
-/* Who may not set the groups may keep them: the list is the same one, in the kernel's order. */
-static int has_groups(const struct child *child)
-{
-    enum { MOST = 1024 };
-    gid_t now[MOST];
-    long count = raw_call3(GET_GROUPS, MOST, (long)now, 0);
-    if (count < 0 || (uint32_t)count != child->plan->group_count) return 0;
-    for (long i = 0; i < count; i++)
-        if (now[i] != child->groups[i]) return 0;
-    return 1;
-}
-
-/* To setresgid and setresuid -1 means "leave as it is", which nobody asks for. */
 static void set_groups(const struct child *child)
 {
     enter(child, BATON_STAGE_GROUPS);
-    long answer = raw_call3(SET_GROUPS, child->plan->group_count, (long)child->groups, 0);
-    if (answer < 0 && (answer != -EPERM || !has_groups(child))) fail(child, answer);
+    check(child, baton_set_groups(child->groups, child->plan->group_count));
     enter(child, BATON_STAGE_GID);
-    gid_t gid = child->plan->gid, real, effective, saved;
-    if (gid == (gid_t)-1) fail(child, -EINVAL);
-    answer = raw_call3(SET_RESGID, gid, gid, gid);
-    if (answer == 0) return;
-    check(child, raw_call3(GET_RESGID, (long)&real, (long)&effective, (long)&saved));
-    if (real != gid || effective != gid || saved != gid) fail(child, answer);
+    check(child, baton_set_group(child->plan->gid));
 }
 
 static void set_user(const struct child *child)
 {
     enter(child, BATON_STAGE_UID);
-    uid_t uid = child->plan->uid, real, effective, saved;
-    if (uid == (uid_t)-1) fail(child, -EINVAL);
-    long answer = raw_call3(SET_RESUID, uid, uid, uid);
-    if (answer == 0) return;
-    check(child, raw_call3(GET_RESUID, (long)&real, (long)&effective, (long)&saved));
-    if (real != uid || effective != uid || saved != uid) fail(child, answer);
+    check(child, baton_set_user(child->plan->uid));
 }
 
 static void write_decimal(char *to, uint32_t number)

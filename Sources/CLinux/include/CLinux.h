@@ -1,7 +1,6 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-#include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +10,9 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include <linux/vm_sockets.h> /* needs sys/socket.h before it in older headers */
+
+#include "baton_confine.h"
 #include "baton_spawn.h"
 
 /* What Swift cannot import: variadic calls, macros with arguments, and everything between clone and
