@@ -113,6 +113,8 @@ package struct ProcessDescriptor: ~Copyable {
         (try? Poll.wait(for: descriptor.borrowed, .readable, within: .zero)) ?? false
     }
 
+    package consuming func release() -> OwnedDescriptor { descriptor }
+
     package borrowing func signal(_ signal: Int32) throws(Errno) {
         try SystemCall.value { baton_pidfd_signal(descriptor.rawValue, signal) }
     }

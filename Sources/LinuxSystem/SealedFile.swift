@@ -29,13 +29,18 @@ extension FileDescriptor {
         guard status.st_mode & S_IFMT == S_IFREG else { throw .invalidArgument }
         let size = Int(status.st_size)
         guard size <= most else { throw .fileTooLarge }
-        var bytes = [UInt8](repeating: 0, count: size)
+        return try bytes(most: size)
+    }
+
+    /// Its first bytes, as many as there are (pread(2)).
+    func bytes(most: Int) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: most)
         var count = 0
-        while count < size {
+        while count < most {
             let got = try SystemCall.value {
                 unsafe bytes.withUnsafeMutableBytes { buffer in
                     guard let start = buffer.baseAddress else { return 0 }
-                    return unsafe Glibc.pread(rawValue, start + count, size - count, off_t(count))
+                    return unsafe Glibc.pread(rawValue, start + count, most - count, off_t(count))
                 }
             }
             if got == 0 { break }

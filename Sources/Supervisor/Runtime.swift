@@ -34,8 +34,18 @@ final class Runtime {
     /// What channels receive into.
     let packets = PacketBuffer()
     private(set) lazy var names = NameResolver(runtime: self)
-    var lastConnection: UInt64 = 0
-    var lastHandler: UInt64 = 0
+    /// What lives on when this process is killed, and who keeps the descriptors that go with it; nil where nobody would
+    /// go on with it.
+    var roster: Roster?
+    var keeper: DescriptorKeeper?
+    var lastConnection: UInt64 = 0 {
+        didSet { roster?.lastConnection(is: lastConnection) }
+    }
+    var lastHandler: UInt64 = 0 {
+        didSet { roster?.lastHandler(is: lastHandler) }
+    }
+    /// Of what is kept beside the channels of handlers.
+    var lastKept: UInt64 = 1 << 63
 
     init(
         loop: EventLoop, events: EventLog, launchers: LauncherPool, instances: InstanceTable,
@@ -60,6 +70,11 @@ final class Runtime {
     func nextHandlerNumber() -> UInt64 {
         lastHandler += 1
         return lastHandler
+    }
+
+    func nextKeptNumber() -> UInt64 {
+        lastKept += 1
+        return lastKept
     }
 
     /// Closes a connection that a handler has had: where the close may wait, a child waits in our place.

@@ -27,7 +27,7 @@ import Testing
             isBegun: true)
         let instance = SavedInstance(
             pid: 9, started: Timestamp(seconds: 1, nanoseconds: 2), since: .seconds(3), wasTerminated: true,
-            due: .seconds(4))
+            due: .seconds(4), isInherited: true)
         let lifeline = SavedChannel(descriptor: descriptor, takesDescriptors: true)
         let channel = SavedChannel(
             descriptor: descriptor, takesDescriptors: true, unsent: [SavedBytes(bytes: [1, 2])], waitsForRoom: true,
@@ -87,7 +87,8 @@ import Testing
         let ways = SavedWays(
             definition: [1],
             standardError: SavedStandardError(
-                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])]),
+                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])],
+                kept: 3),
             banner: [SavedBanner(connection: connection, rest: [1], due: .seconds(1))],
             exec: SavedExec(running: [SavedExec.Process(instance: instance, origin: origin)], bridges: [relay]),
             handoff: SavedHandoff(queue: [baton], handlers: [handler], balance: 1, supply: supply), waits: [wait],

@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include "baton_roster.h"
 #include "baton_spawn.h"
 
 /* What Swift cannot import: variadic calls, macros with arguments, and everything between clone and

@@ -219,6 +219,8 @@ struct SavedStandardError: Saved {
     var theirs: SavedDescriptor?
     /// Lines that are not complete.
     var lines: [Line] = []
+    /// Under which it is kept (`DescriptorKeeper`); 0: it is not.
+    var kept: UInt64 = 0
 
     struct Line: Saved {
         var pid: Int32 = 0
@@ -234,6 +236,7 @@ struct SavedStandardError: Saved {
         coder.value(&ours)
         coder.optional(&theirs)
         coder.array(&lines)
+        coder.since(3) { $0.integer(&kept) }
     }
 }
 

@@ -16,6 +16,8 @@ final class Channel: EventSource {
     var framer: MessageFramer<DescriptorBox>?
     /// Of a datagram channel.
     var lifeline: Lifeline?
+    /// Of the handler that has it.
+    var line: RosterLine?
     /// Whether descriptors are taken from the handler.
     var takesDescriptors: Bool
     /// What met a full socket, in order; of a stream, first the rest of a message that went out in part.
@@ -99,6 +101,7 @@ final class Channel: EventSource {
 
     func close() {
         ended = true
+        line = nil
         if let registration { runtime.loop.forget(registration) }
         registration = nil
         if let retry { runtime.loop.cancel(retry) }
@@ -231,6 +234,9 @@ extension Channel {
     }
 
     private func read(atMost budget: Int) {
+        if let line { line.roster.handler(line.place, isRead: true) }
+        // Its place is another's when it is gone by then.
+        defer { if let line { line.roster.handler(line.place, isRead: false) } }
         var taken = 0
         while taken < budget, registration != nil {
             taken += 1

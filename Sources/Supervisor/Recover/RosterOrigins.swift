@@ -1,0 +1,80 @@
+internal import LinuxSystem
+internal import ServiceTable
+
+// What is known of a connection, in the roster and from it.
+
+extension ConnectionOrigin {
+    var inRoster: RosterOrigin {
+        var entry = RosterOrigin()
+        entry.number = number
+        entry.accepted = accepted
+        entry.listener = RosterName(listener)
+        entry.transport =
+            switch kind {
+            case .tcp: 0
+            case .unix: 1
+            case .vsock: 2
+            }
+        entry.peer = peer
+        entry.statedLocal = statedLocal
+        entry.isTouched = isTouched
+        entry.passes = UInt8(clamping: passes)
+        entry.deliveries = UInt8(clamping: deliveries)
+        guard let place = place?.saved else { return entry }
+        entry.isInstance = place.isInstance
+        if place.isInService { entry.source = place.source.inRoster }
+        return entry
+    }
+}
+
+extension SourceKey? {
+    fileprivate var inRoster: RosterOrigin.Source {
+        switch self {
+        case nil: .uncounted
+        case .block(let block): .block(length: UInt8(clamping: block.length))
+        case .user(let uid): .user(uid)
+        case .machine(let cid): .machine(cid)
+        case .nobody: .nobody
+        }
+    }
+}
+
+extension SavedOrigin {
+    /// - Parameters:
+    ///   - names: Of the listeners of its service.
+    ///   - now: Nothing was accepted later.
+    init(_ entry: RosterOrigin, _ names: Recovery.ListenerNames, now: Duration) {
+        self.init()
+        number = entry.number
+        peer = entry.peer
+        kind =
+            switch entry.transport {
+            case 0: .tcp
+            case 1: .unix
+            default: .vsock
+            }
+        listener = names.names[entry.listener] ?? names.otherwise
+        accepted = min(max(.zero, entry.accepted), now)
+        statedLocal = entry.statedLocal
+        isTouched = entry.isTouched
+        passes = Int(entry.passes)
+        deliveries = Int(entry.deliveries)
+        var place = SavedPlace()
+        place.isInstance = entry.isInstance
+        place.isInService = entry.source != nil
+        place.source = entry.source?.key(of: entry.peer)
+        if place.isInstance || place.isInService { self.place = place }
+    }
+}
+
+extension RosterOrigin.Source {
+    fileprivate func key(of peer: SocketAddress) -> SourceKey? {
+        switch self {
+        case .uncounted: nil
+        case .block(let length): AddressBlock(peer).map { .block($0.widened(to: Int(length))) } ?? .nobody
+        case .user(let uid): .user(uid)
+        case .machine(let cid): .machine(cid)
+        case .nobody: .nobody
+        }
+    }
+}
