@@ -2,7 +2,7 @@ internal import CLinux
 package import SystemPackage
 
 /// What a roster says, read when its writer is gone. It is copied first: nobody changes it any more.
-package struct RosterContent: Sendable {
+package struct RosterContent: Hashable, Sendable {
     package var lastConnection: UInt64 = 0
     package var lastHandler: UInt64 = 0
     package var handlers: [RosterHandler] = []

@@ -146,7 +146,7 @@ struct Recovery {
     private func recover(
         _ instance: SavedInstance, _ listener: RosterName, of service: Service, into state: inout SavedService
     ) {
-        let place = service.boundEndpoints.firstIndex { RosterName($0.name) == listener }
+        let place = service.boundEndpoints.firstIndex { RosterName($0) == listener }
         let wait = SavedWait(instance: instance)
         if let place = service.style == .systemd ? place.map({ _ in 0 }) : place,
             state.ways.waits.indices.contains(place), state.ways.waits[place].instance == nil

@@ -27,6 +27,13 @@ extension ConnectionOrigin {
     }
 }
 
+extension RosterName {
+    /// Endpoints of a service may have one name.
+    init(_ endpoint: Endpoint) {
+        self.init("\(endpoint.kind.rawValue) \(endpoint.address)")
+    }
+}
+
 extension SourceKey? {
     fileprivate var inRoster: RosterOrigin.Source {
         switch self {

@@ -73,8 +73,8 @@ final class Instance {
 
     /// Who goes on when this process is killed is to know of it. Of a persistent handler its handler tells.
     ///
-    /// - Parameter listener: The socket that it has.
-    func enroll(listener: String? = nil) {
+    /// - Parameter endpoint: Of the socket that it has.
+    func enroll(endpoint: Endpoint? = nil) {
         guard let roster = runtime.roster else { return }
         var entry = RosterProcess()
         entry.pid = pid
@@ -82,7 +82,7 @@ final class Instance {
         entry.began = since
         entry.isWait = origin == nil
         if let origin { entry.origin = origin.inRoster }
-        if let listener { entry.origin.listener = RosterName(listener) }
+        if let endpoint { entry.origin.listener = RosterName(endpoint) }
         place = roster.enter(entry)
     }
 

@@ -117,7 +117,7 @@ final class WaitDispatch {
         let instance = Instance(
             process, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
         ) { [self] in ended($0, $1) }
-        instance.enroll(listener: listeners.first?.endpoint.name)
+        instance.enroll(endpoint: listeners.first?.endpoint)
         self.instance = instance
         notifying = NotifyingProcess(pid: process.pid, service: program.service, record: record, runtime: runtime) {
             [weak instance] in instance?.kill(why: $0)
