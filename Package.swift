@@ -116,7 +116,12 @@ let package = Package(
         .executableTarget(
             name: "baton-task-handler", dependencies: ["BatonHandler"], path: "Tests/TaskHandler",
             swiftSettings: testing),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
+        .executableTarget(
+            name: "baton-roster-writer", dependencies: ["LinuxSystem", system], path: "Tests/RosterWriter",
+            swiftSettings: testing),
+        .testTarget(
+            name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport", "baton-roster-writer"],
+            swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
             name: "ImportersTests", dependencies: ["Importers", "ServiceTable", "LinuxSystem", "TestSupport"],

@@ -12,8 +12,13 @@ package final class Roster {
     private let mapped: UnsafeMutableRawPointer
     /// Entries that there is room for.
     private let count: Int
-    private var used = 0
-    private var free: [UInt32] = []
+    private let books: UnsafeMutablePointer<Books>
+
+    /// Behind a pointer, so that access to them is not checked each time: they are asked for each connection.
+    private struct Books {
+        var used = 0
+        var free: [UInt32] = []
+    }
 
     /// Where an entry stands.
     package struct Place: Sendable {
@@ -36,9 +41,13 @@ package final class Roster {
         guard let start = unsafe start else { throw .noMemory }
         unsafe mapped = unsafe start
         self.count = count
+        unsafe books = .allocate(capacity: 1)
+        unsafe books.initialize(to: Books())
     }
 
     deinit {
+        unsafe books.deinitialize(count: 1)
+        unsafe books.deallocate()
         unsafe baton_roster_unmap(mapped, count)
     }
 
@@ -74,7 +83,7 @@ package final class Roster {
 
     package func leave(_ place: Place) {
         unsafe baton_roster_free(entry(place))
-        free.append(place.index)
+        unsafe books.pointee.free.append(place.index)
     }
 
     private func write<Entry: BitwiseCopyable>(_ native: Entry) -> Place? {
@@ -84,11 +93,12 @@ package final class Roster {
     }
 
     private func nextPlace() -> Place? {
-        if let index = free.popLast() { return Place(index: index) }
-        guard used < count else { return nil }
-        used += 1
-        unsafe baton_roster_set(&head.pointee.used, UInt64(used))
-        return Place(index: UInt32(used - 1))
+        if let index = unsafe books.pointee.free.popLast() { return Place(index: index) }
+        let index = unsafe books.pointee.used
+        guard index < count else { return nil }
+        unsafe books.pointee.used = index + 1
+        unsafe baton_roster_set(&head.pointee.used, UInt64(index + 1))
+        return Place(index: UInt32(index))
     }
 
     // MARK: What changes of one

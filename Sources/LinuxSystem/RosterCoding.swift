@@ -130,11 +130,8 @@ extension RosterConnection {
     }
 
     init(_ native: baton_roster_connection) {
-        self.init()
-        handler = native.handler
-        id = native.id
+        self.init(handler: native.handler, id: native.id, origin: RosterOrigin(native.origin))
         isPassed = native.is_passed != 0
-        origin = RosterOrigin(native.origin)
     }
 }
 

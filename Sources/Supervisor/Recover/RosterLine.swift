@@ -88,12 +88,8 @@ extension Handler {
     }
 
     private func enter(_ baton: Baton, _ id: UInt64, in roster: Roster) {
-        var entry = RosterConnection()
-        entry.handler = number
-        entry.id = id
-        entry.origin = baton.origin.inRoster
-        entry.origin.socket = baton.socket ?? 0
-        baton.place = roster.enter(entry)
+        baton.place = roster.enter(
+            RosterConnection(handler: number, id: id, origin: RosterOrigin(baton.origin, socket: baton.socket ?? 0)))
     }
 
     /// It is with the handler no more.

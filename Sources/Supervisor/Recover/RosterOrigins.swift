@@ -3,27 +3,27 @@ internal import ServiceTable
 
 // What is known of a connection, in the roster and from it.
 
-extension ConnectionOrigin {
-    var inRoster: RosterOrigin {
-        var entry = RosterOrigin()
-        entry.number = number
-        entry.accepted = accepted
-        entry.listener = RosterName(listener)
-        entry.transport =
-            switch kind {
+extension RosterOrigin {
+    init(_ origin: borrowing ConnectionOrigin, socket: UInt64 = 0) {
+        self.init()
+        number = origin.number
+        accepted = origin.accepted
+        listener = RosterName(origin.listener)
+        self.socket = socket
+        transport =
+            switch origin.kind {
             case .tcp: 0
             case .unix: 1
             case .vsock: 2
             }
-        entry.peer = peer
-        entry.statedLocal = statedLocal
-        entry.isTouched = isTouched
-        entry.passes = UInt8(clamping: passes)
-        entry.deliveries = UInt8(clamping: deliveries)
-        guard let place = place?.saved else { return entry }
-        entry.isInstance = place.isInstance
-        if place.isInService { entry.source = place.source.inRoster }
-        return entry
+        peer = origin.peer
+        statedLocal = origin.statedLocal
+        isTouched = origin.isTouched
+        passes = UInt8(clamping: origin.passes)
+        deliveries = UInt8(clamping: origin.deliveries)
+        guard let place = origin.place?.saved else { return }
+        isInstance = place.isInstance
+        if place.isInService { source = place.source.inRoster }
     }
 }
 

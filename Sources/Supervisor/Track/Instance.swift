@@ -81,7 +81,7 @@ final class Instance {
         entry.service = RosterName(service)
         entry.began = since
         entry.isWait = origin == nil
-        if let origin { entry.origin = origin.inRoster }
+        if let origin { entry.origin = RosterOrigin(origin) }
         if let endpoint { entry.origin.listener = RosterName(endpoint) }
         place = roster.enter(entry)
     }
