@@ -165,7 +165,9 @@ import Testing
         for _ in 0..<2000 {
             var changed = bytes
             for index in 16..<changed.count where index < 40 || index >= 4096 {
-                if Int.random(in: 0..<4, using: &generator) == 0 { changed[index] = .random(in: 0...255, using: &generator) }
+                if Int.random(in: 0..<4, using: &generator) == 0 {
+                    changed[index] = .random(in: 0...255, using: &generator)
+                }
             }
             // Kinds that are known, so that the rest is read as one of them.
             for place in 0..<16 { changed[4096 + place * 128] = .random(in: 0...5, using: &generator) }

@@ -11,7 +11,8 @@ for number in UInt64(1)... {
     connection.origin.accepted = .nanoseconds(Int64(number))
     connection.origin.listener = RosterName(hash: number)
     connection.origin.socket = number
-    connection.origin.statedLocal = .ipv6(IPv6Address(high: number, low: number), port: UInt16(truncatingIfNeeded: number))
+    connection.origin.statedLocal = .ipv6(
+        IPv6Address(high: number, low: number), port: UInt16(truncatingIfNeeded: number))
     connection.origin.source = .user(UInt32(truncatingIfNeeded: number))
     let index = Int(number % 8)
     if let place = places[index] { roster.leave(place) }

@@ -163,7 +163,8 @@ import Testing
                     #expect(handler.ledger.taken.count == handler.held.count)
                     #expect(handler.ledger.waiting.map(\.id) == handler.ledger.waiting.map(\.id).sorted())
                     let ids = (handler.ledger.taken + handler.ledger.waiting).map(\.id)
-                    #expect(Set(ids).count == ids.count && ids.allSatisfy { (1...handler.ledger.lastSent).contains($0) })
+                    #expect(
+                        Set(ids).count == ids.count && ids.allSatisfy { (1...handler.ledger.lastSent).contains($0) })
                 }
             }
             #expect(Set(numbers).count == numbers.count && Set(pids).count == pids.count)
@@ -178,7 +179,9 @@ import Testing
         handler.began = .nanoseconds(Int64.random(in: -1 << 40...1 << 41))
         handler.life = RosterHandler.Life(state: .random(in: 0...7), flags: .random(in: 0...255))
         (handler.isSupervised, handler.isUnsure) = (.random(), .random())
-        (handler.traits, handler.slot, handler.capacity) = (.random(in: 0...4), .random(in: 0 ... .max), .random(in: 0...9))
+        (handler.traits, handler.slot, handler.capacity) = (
+            .random(in: 0...4), .random(in: 0 ... .max), .random(in: 0...9)
+        )
         return handler
     }
 
@@ -194,7 +197,8 @@ import Testing
         origin.number = .random(in: 0...30)
         origin.accepted = [.zero, .seconds(-1), .seconds(Int64.max / 2), .seconds(5)].randomElement() ?? .zero
         origin.transport = .random(in: 0...255)
-        origin.peer = [.unix(path: "x"), .ipv4(.any, port: 0), .ipv6(.loopback, port: 1)].randomElement() ?? origin.peer
+        origin.peer =
+            [.unix(path: "x"), .ipv4(.any, port: 0), .ipv6(.loopback, port: 1)].randomElement() ?? origin.peer
         origin.source = [nil, .block(length: 255), .nobody, .uncounted].randomElement() ?? nil
         origin.isInstance = .random()
         return origin
