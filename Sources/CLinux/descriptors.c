@@ -21,6 +21,13 @@
 
 int baton_open_at(int directory, const char *path, int flags, mode_t mode) { return openat(directory, path, flags, mode); }
 
+int baton_hold_at(int directory, const char *name)
+{
+    return openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int baton_change_owner(int held, uid_t owner, gid_t group) { return fchownat(held, "", owner, group, AT_EMPTY_PATH); }
+
 int baton_placeholder(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int baton_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }

@@ -107,6 +107,13 @@ extension Socket {
         return credentials
     }
 
+    /// The uid at the other end; of a connection that was made to a listener, who called listen(2).
+    package static func peerUser(of socket: FileDescriptor) throws(Errno) -> UInt32 {
+        var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
+        try SystemCall.value { unsafe baton_peer_credentials(socket.rawValue, &pid, &uid, &gid) }
+        return uid
+    }
+
     private static func peerGroups(of socket: FileDescriptor) throws(Errno) -> [UInt32] {
         var room = 64
         while true {

@@ -18,6 +18,10 @@
 
 int baton_open_at(int directory, const char *path, int flags, mode_t mode); /* openat(2) */
 
+/* An entry of a directory, a symbolic link itself, held without opening it (O_PATH); and chown(2) of what is held. */
+int baton_hold_at(int directory, const char *name);
+int baton_change_owner(int held, uid_t owner, gid_t group);
+
 int baton_placeholder(void); /* eventfd(2), close-on-exec */
 
 /* fcntl */

@@ -81,14 +81,16 @@ struct RuntimeFiles: ~Copyable {
 
     /// Gives `group` the socket `name`.
     borrowing func open(_ name: String, to group: UInt32) throws(Errno) {
-        try directory.setOwner(nil, group: group, of: name)
-        try directory.setMode(0o660, of: name)
+        let socket = try directory.entry(name).socket()
+        try socket.setOwner(nil, group: group)
+        try socket.setMode(0o660)
     }
 
     /// Takes the socket `name` back from the group that it was given to.
     borrowing func close(_ name: String) throws(Errno) {
-        try directory.setMode(0o600, of: name)
-        try directory.setOwner(nil, group: CurrentProcess.gid, of: name)
+        let socket = try directory.entry(name).socket()
+        try socket.setMode(0o600)
+        try socket.setOwner(nil, group: CurrentProcess.gid)
     }
 
     /// Removes what was made here. The pid file goes last: until then no other supervisor starts.
