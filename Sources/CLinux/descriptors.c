@@ -92,10 +92,12 @@ ssize_t baton_send(int socket, const void *bytes, size_t length, const int *desc
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
-ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags)
+ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct sockaddr_storage *name,
+                      struct baton_received *received, int flags)
 {
     struct iovec data = {.iov_base = bytes, .iov_len = length};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_name = received->name ? name : NULL, .msg_namelen = received->name};
     union control control;
     size_t room = received->descriptors;
     int wants_pid = received->pid != 0;
@@ -108,6 +110,7 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
     received->descriptors = 0;
     received->pid = 0;
     received->flags = message.msg_flags;
+    received->name = message.msg_namelen;
     if (count < 0 || message.msg_control == NULL) return count;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET) continue;

@@ -113,13 +113,12 @@ package struct Launcher: ~Copyable {
             let isBegun = slots.begin(
                 &image, in: buffer, count: received.count, passing: descriptors, job: job.number)
             return isBegun ? nil : .failed(pid: nil, stage: .prepare, error: .invalidArgument)
-        case .close:
-            guard let socket = received.descriptors.first?.take() else {
-                return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
-            }
+        case .close(let hasGate):
+            let gate = hasGate ? received.descriptors.last : nil
+            let sockets = received.descriptors.dropLast(hasGate ? 1 : 0)
+            guard !sockets.isEmpty else { return .failed(pid: nil, stage: .prepare, error: .invalidArgument) }
             // Without a child the launcher waits in close itself; the supervisor replaces it if that takes long.
-            let gate = received.descriptors.dropFirst().first?.borrowed
-            guard let pid = Spawn.closeByExit(socket, gate: gate) else {
+            guard let pid = Spawn.closeByExit(Array(sockets), gate: gate?.borrowed) else {
                 return .failed(pid: nil, stage: .clone, error: .resourceTemporarilyUnavailable)
             }
             return .running(pid: pid)

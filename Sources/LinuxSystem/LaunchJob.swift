@@ -2,7 +2,7 @@ package import SystemPackage
 
 /// What the supervisor asks of its launcher: a message on their seqpacket channel, with descriptors.
 ///
-///     kind, number (low word, high word), and for a spawn the plan's image
+///     kind, number (low word, high word), and for a spawn the plan's image, for a close whether there is a gate
 package enum LaunchJob {
     /// The message's beginning.
     static let headerBytes = 12
@@ -26,10 +26,11 @@ package enum LaunchJob {
         try plan.encode(into: &bytes)
     }
 
-    /// Fills `bytes` with the job to close the socket that goes with the message, and, if a second descriptor does, not
-    /// before nobody has the other end of that: then the sender has closed its copy.
-    package static func encode(closeNumber number: UInt64, into bytes: inout [UInt8]) {
+    /// Fills `bytes` with the job to close the sockets that go with the message, and, if the last descriptor is a gate, not
+    /// before nobody has the other end of that: then the sender has closed its copies.
+    package static func encode(closeNumber number: UInt64, hasGate: Bool, into bytes: inout [UInt8]) {
         begin(closeKind, number, in: &bytes)
+        bytes.append(word: hasGate ? 1 : 0)
     }
 
     private static func begin(_ kind: UInt32, _ number: UInt64, in bytes: inout [UInt8]) {
@@ -45,7 +46,7 @@ package enum LaunchJob {
 
         package enum Task {
             case spawn(SpawnImage)
-            case close
+            case close(hasGate: Bool)
             /// A spawn whose image makes no sense.
             case unreadable
         }
@@ -60,7 +61,7 @@ package enum LaunchJob {
         case spawnKind:
             let image = SpawnImage(decoding: bytes, from: headerBytes, to: min(count, bytes.count))
             task = image.map { .spawn($0) } ?? .unreadable
-        case closeKind: task = .close
+        case closeKind: task = reader.word().map { .close(hasGate: $0 != 0) } ?? .unreadable
         default: task = .unreadable
         }
         return Received(number: number, task: task)

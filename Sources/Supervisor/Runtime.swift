@@ -82,6 +82,11 @@ final class Runtime {
         if let descriptor = box.take() { launchers.close(descriptor) }
     }
 
+    /// The same of all that came with a message.
+    func closeForeign(_ boxes: [DescriptorBox]) {
+        for box in boxes { closeForeign(box) }
+    }
+
     /// Closes a connection that no handler has had. Unread messages of a Unix-domain socket may hold descriptors,
     /// whose last close happens with ours and may wait: then a child closes it.
     func closeUnread(_ descriptor: consuming OwnedDescriptor) {

@@ -73,8 +73,13 @@ import Testing
         #expect(throws: (any Error).self) { try LaunchJob.encode(spawn: long, number: 1, into: &bytes) }
         try LaunchJob.encode(spawn: Self.plan, number: 2, into: &bytes)
         #expect(LaunchJob.decode(bytes, count: bytes.count)?.number == 2)
-        LaunchJob.encode(closeNumber: 3, into: &bytes)
-        #expect(bytes.count == 12)
+        for hasGate in [true, false] {
+            LaunchJob.encode(closeNumber: 3, hasGate: hasGate, into: &bytes)
+            guard case .close(hasGate)? = LaunchJob.decode(bytes, count: bytes.count)?.task else {
+                Issue.record("no close")
+                continue
+            }
+        }
     }
 
     @Test(

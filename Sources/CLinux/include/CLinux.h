@@ -39,12 +39,14 @@ struct baton_received {
     size_t descriptors; /* in: room in the array; out: how many it holds */
     int flags;          /* msg_flags: MSG_TRUNC, MSG_CTRUNC */
     pid_t pid;          /* the writer, where SO_PASSCRED is set; else 0 */
+    socklen_t name;     /* in: room for the sender's address, or 0; out: its length */
 };
 
 /* recvmsg(2), MSG_CMSG_CLOEXEC. With no room for descriptors there is no room for any: the kernel drops
  * them. At most BATON_MOST_DESCRIPTORS (SCM_MAX_FD) come with a message. */
 #define BATON_MOST_DESCRIPTORS 253
-ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags);
+ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct sockaddr_storage *name,
+                      struct baton_received *received, int flags);
 
 /* pipe2(2), both ends close-on-exec and nonblocking. */
 int baton_pipe(int ends[2]);

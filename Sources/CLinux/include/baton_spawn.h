@@ -117,16 +117,16 @@ int baton_report_create(size_t count);
 int baton_report_map(int descriptor, size_t count, struct baton_spawn_report **page);
 void baton_report_unmap(struct baton_spawn_report *page, size_t count);
 
-/* Both let a child of ours do a close that may wait, and answer its pid, or -1 and errno: then the
- * descriptor is still the caller's. */
+/* Both let a child of ours do closes that may wait, and answer its pid, or -1 and errno: then the
+ * descriptors are still the caller's. */
 
-/* For sockets. The child, the caller's sibling, holds a copy until the caller has closed the number, and
+/* For sockets. The child, the caller's sibling, holds copies until the caller has closed the numbers, and
  * ends: a socket closed by exit(2) lingers in the background (socket(7)), so nobody waits at all. It ends when
- * `gate`, if that is not -1, reads as ended too: when whoever else is about to close a copy has done so. */
-int32_t baton_close_by_exit(int socket, int gate);
+ * `gate`, if that is not -1, reads as ended too: when whoever else is about to close copies has done so. */
+int32_t baton_close_by_exit(const int *sockets, size_t count, int gate);
 /* For files, each close of which may ask their file system. The child shares the table of descriptors and
- * closes the number, which is now its own; the caller must not use it again. */
-int32_t baton_close_in_child(int file);
+ * closes the numbers, which are now its own; the caller must not use them again. */
+int32_t baton_close_in_child(const int *files, size_t count);
 
 /* The calling thread's name, cut to 15 bytes (PR_SET_NAME). */
 void baton_set_name(const char *name);

@@ -19,7 +19,10 @@ final class LauncherPool {
     private var retry: TimerID?
     private var backoff: Duration
     private var stopped = false
-    /// Children that close a file for us, and the files for which there is none yet.
+    /// Jobs that close sockets, and the sockets for which there is none yet.
+    private var closes = 0
+    private var sockets: Deque<DescriptorBox> = []
+    /// Children that close files for us, and the files for which there is none yet.
     private var closers = 0
     private var files: Deque<DescriptorBox> = []
 
@@ -34,9 +37,14 @@ final class LauncherPool {
         /// answer.
         var firstBackoff = Duration.milliseconds(10)
         var longestBackoff = Duration.seconds(5)
-        /// Children that wait in close for a file system at a time. Nothing but its answer frees them, so more
-        /// files than that stay open.
+        /// Jobs that close sockets at a time, however many there are: they must not keep the launchers from spawning.
+        var mostCloses = 2
+        /// Children that wait in close for a file system at a time. Nothing but its answer frees them.
         var mostClosers = 32
+        /// Files that one of them closes.
+        var filesOfCloser = 64
+        /// Descriptors that may wait to be closed before those who bring them are kept waiting.
+        var burden = 512
     }
 
     /// Starts the launchers.
@@ -83,28 +91,45 @@ final class LauncherPool {
     func close(_ descriptor: consuming OwnedDescriptor) {
         let isSocket = Socket.isSocket(descriptor.borrowed)
         let box = DescriptorBox(descriptor)
-        guard isSocket else {
+        if isSocket {
+            sockets.append(box)
+            closeSockets()
+        } else {
             files.append(box)
-            return closeFiles()
+            closeFiles()
         }
-        var passing = [box]
-        var gate: DescriptorBox?
-        // Without descriptors for a gate it is left to luck whose close is the last.
-        if let pair = try? Socket.pair(.stream) {
-            passing.append(DescriptorBox(pair.theirs))
-            gate = DescriptorBox(pair.ours)
+    }
+
+    /// So many wait to be closed that no more should be taken from those who bring them.
+    var isBurdened: Bool { sockets.count + files.count >= settings.burden }
+
+    private func closeSockets() {
+        while closes < settings.mostCloses, !sockets.isEmpty {
+            var passing = Array(sockets.prefix(LaunchJob.mostDescriptors - 1))
+            sockets.removeFirst(passing.count)
+            var gate: DescriptorBox?
+            // Without descriptors for a gate it is left to luck whose close is the last.
+            if let pair = try? Socket.pair(.stream) {
+                passing.append(DescriptorBox(pair.theirs))
+                gate = DescriptorBox(pair.ours)
+            }
+            closes += 1
+            submit(
+                LaunchRequest(.close(gate: gate), passing: passing, mark: instances.collected) { [self] outcome in
+                    // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
+                    if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
+                    closes -= 1
+                    closeSockets()
+                })
         }
-        submit(
-            LaunchRequest(.close(gate: gate), passing: passing, mark: instances.collected) { [self] outcome in
-                // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
-                if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
-            })
     }
 
     /// The launchers cannot help here: our own close would ask the file system, too, though it is not the last.
     private func closeFiles() {
-        while closers < settings.mostClosers, let file = files.popFirst()?.take() {
-            guard let pid = Spawn.closeInChild(file) else { continue }
+        while closers < settings.mostClosers, !files.isEmpty {
+            let group = Array(files.prefix(settings.filesOfCloser))
+            files.removeFirst(group.count)
+            guard let pid = Spawn.closeInChild(group) else { continue }
             closers += 1
             instances.trackOwn(pid) { [self] _ in
                 closers -= 1

@@ -97,7 +97,7 @@ final class LauncherProcess: EventSource {
         do {
             switch request.task {
             case .spawn(let plan): try LaunchJob.encode(spawn: plan, number: number, into: &message)
-            case .close: LaunchJob.encode(closeNumber: number, into: &message)
+            case .close(let gate): LaunchJob.encode(closeNumber: number, hasGate: gate != nil, into: &message)
             }
             let passing = request.passing.compactMap(\.borrowed)
             guard passing.count == request.passing.count, passing.count <= LaunchJob.mostDescriptors else {

@@ -6,27 +6,6 @@ import Testing
 @Suite(.enabled(if: getuid() == 0)) struct SquattingTests {
     private static let table = "services: {echo: {listen: '127.0.0.1:0', internal: echo}}"
 
-    /// Runs a Python program as uid 12345, and waits until it has said `there`.
-    private func stranger(_ program: String, _ argument: String, in directory: TemporaryDirectory) throws -> TestProcess
-    {
-        let script = try directory.write("stranger.py", program)
-        let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
-        let output = try check("open") { open(directory.path("said"), O_CREAT | O_WRONLY | O_CLOEXEC, 0o644) }
-        defer { [null, output].forEach { close($0) } }
-        let process = try TestProcess(
-            "/usr/bin/setpriv",
-            ["--reuid=12345", "--regid=12345", "--clear-groups", "/usr/bin/python3", script, argument],
-            descriptors: [null, output, output])
-        guard eventually({ said(in: directory).hasPrefix("there\n") }) else {
-            throw TestFailure("the stranger is not there: \(said(in: directory))")
-        }
-        return process
-    }
-
-    private func said(in directory: TemporaryDirectory) -> String {
-        (try? directory.read("said")) ?? ""
-    }
-
     @Test("regression: a stranger who has opened the pid file does not keep the next supervisor from starting")
     func lock() throws {
         let directory = try TemporaryDirectory()
@@ -42,18 +21,18 @@ import Testing
                 print(error.strerror, flush=True)
             """
         let first = try RunningSupervisor(Self.table, in: directory)
-        let process = try stranger(program, first.runtimeDirectory + "/baton.pid", in: directory)
-        #expect(eventually { said(in: directory).count > 6 || !process.isRunning })
+        let stranger = try Stranger(program, first.runtimeDirectory + "/baton.pid")
+        try stranger.wait(for: "Permission denied\n")
         try first.process.signal(SIGKILL)
         try first.process.wait()
         let second = try RunningSupervisor(Self.table, in: directory)
         try second.stop()
-        #expect(said(in: directory) == "there\nPermission denied\n")
+        #expect(stranger.said == "there\nPermission denied\n")
     }
 
     /// Listens for whoever takes it for the supervisor, and tells what it was sent.
     private static let squatter = """
-        import os, socket, sys
+        import os, select, socket, sys
         listeners = {}
         for name, kind in (('control.sock', socket.SOCK_STREAM), ('register.sock', socket.SOCK_SEQPACKET),
                            ('register.stream.sock', socket.SOCK_STREAM)):
@@ -62,7 +41,6 @@ import Testing
             listeners[name].listen()
             os.chmod(os.path.join(sys.argv[1], name), 0o666)
         print('there', flush=True)
-        import select
         while True:
             for listener in select.select(list(listeners.values()), [], [])[0]:
                 client = listener.accept()[0]
@@ -78,7 +56,7 @@ import Testing
         try check("mkdir") { mkdir(runtime, 0o775) }
         try check("chmod") { chmod(runtime, 0o775) }
         try check("chown") { chown(runtime, 0, 12_345) }
-        let process = try stranger(Self.squatter, runtime, in: directory)
+        let squatter = try Stranger(Self.squatter, runtime)
         let (peer, connection) = try TestSocket.pair()
         let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
         defer { close(null) }
@@ -92,9 +70,8 @@ import Testing
             #expect(output.status == .exited(77), "\(command)")
             #expect(output.standardError.contains("neither root nor this user listens there"), "\(command)")
         }
-        #expect(eventually { said(in: directory).components(separatedBy: "sent").count == 6 })
-        #expect(!said(in: directory).replacing("sent 0 bytes and 0 descriptors", with: "").contains("sent"))
-        try process.signal(SIGKILL)
+        #expect(eventually { squatter.said.components(separatedBy: "sent").count == 6 })
+        #expect(!squatter.said.replacing("sent 0 bytes and 0 descriptors", with: "").contains("sent"))
     }
 
     @Test(
@@ -106,13 +83,12 @@ import Testing
         try check("mkdir") { mkdir(runtime, 0o775) }
         try check("chmod") { chmod(runtime, 0o775) }
         try check("chown") { chown(runtime, 0, 12_345) }
-        let process = try stranger(Self.squatter, runtime, in: directory)
+        let squatter = try Stranger(Self.squatter, runtime)
         let command = try handler.command
         let output = try runProgram(
             command[0], command.dropFirst() + ["app"],
             environment: ["BATON_RUNTIME_DIRECTORY": runtime, "PATH": "/usr/bin:/bin"])
         #expect(output.status != .exited(0))
-        #expect(eventually { said(in: directory) == "there\nsent 0 bytes and 0 descriptors\n" })
-        try process.signal(SIGKILL)
+        #expect(eventually { squatter.said == "there\nsent 0 bytes and 0 descriptors\n" })
     }
 }

@@ -46,7 +46,7 @@ final class RunningLauncher {
 
     func sendClose(_ box: DescriptorBox, gate: DescriptorBox? = nil) throws {
         lastNumber += 1
-        LaunchJob.encode(closeNumber: lastNumber, into: &message)
+        LaunchJob.encode(closeNumber: lastNumber, hasGate: gate != nil, into: &message)
         try sendBytes(message, passing: [box] + (gate.map { [$0] } ?? []))
     }
 

@@ -83,8 +83,10 @@ final class StandardErrorLog: EventSource {
         for _ in 0..<Self.budget {
             guard
                 let piece = try? DescriptorPassing.receive(
-                    into: &runtime.packets.bytes, room: 0, withPID: true, on: ours)
+                    into: &runtime.packets.bytes, room: DescriptorPassing.mostDescriptors, withPID: true, on: ours)
             else { return }
+            // No line has any.
+            runtime.closeForeign(piece.descriptors)
             guard piece.count > 0 else { return close() }
             take(runtime.packets.bytes[..<piece.count], from: piece.pid)
         }

@@ -202,8 +202,8 @@ final class WaitDispatch {
     private func eatFirstDatagram() {
         for (listener, first) in firstDatagrams {
             guard let first, let descriptor = listener.descriptor, peek(listener) == first else { continue }
-            var buffer: [UInt8] = [0]
-            guard (try? DescriptorPassing.receive(into: &buffer, room: 0, on: descriptor)) != nil else { continue }
+            guard let eaten = try? Datagrams.receive(from: descriptor, most: 0) else { continue }
+            runtime.closeForeign(eaten.descriptors)
             record.connections.dropped[.trigger] += 1
             record.report(.connection(.dropped(.trigger)))
         }

@@ -6,7 +6,7 @@ internal import SystemPackage
 
 /// Our end of a handler's Unix-domain socket: whole messages in and out, nothing decided.
 ///
-/// Where no descriptor is wanted it is read without room for one, so that the kernel drops what is sent.
+/// All descriptors that come are taken: the kernel might wait where it drops them. What is not wanted is closed elsewhere.
 final class Channel: EventSource {
     let socket: OwnedDescriptor
     let runtime: Runtime
@@ -75,6 +75,11 @@ final class Channel: EventSource {
         if (try? Socket.set(.sendBufferForce, sendBuffer, on: socket)) == nil {
             try? Socket.set(.sendBuffer, sendBuffer, on: socket)
         }
+    }
+
+    deinit {
+        // What lies unread in a socket that was closed may hold descriptors.
+        if registration == nil, let copy = try? socket.borrowed.duplicate() { runtime.closeUnread(copy) }
     }
 
     /// What tells who the handler is, and whether it is there.
@@ -233,13 +238,11 @@ extension Channel {
     private func read(atMost budget: Int) {
         var taken = 0
         while taken < budget, registration != nil {
-            taken += 1
             do {
-                let room = takesDescriptors ? 1 : 0
-                guard
-                    take(
-                        try DescriptorPassing.receive(into: &runtime.packets.bytes, room: room, on: socket.borrowed))
-                else { return }
+                let received = try DescriptorPassing.receive(
+                    into: &runtime.packets.bytes, room: DescriptorPassing.mostDescriptors, on: socket.borrowed)
+                taken += 1 + received.descriptors.count
+                guard take(received) else { return }
             } catch .connectionReset {
                 continue  // told once, when the other end closed with something unread; what it sent is still there
             } catch {
@@ -251,7 +254,7 @@ extension Channel {
     /// Whether reading goes on.
     private func take(_ received: DescriptorPassing.Received) -> Bool {
         guard received.count > 0 else {
-            for box in received.descriptors { runtime.closeForeign(box) }
+            runtime.closeForeign(received.descriptors)
             // The end, or a handler that sends nothing any more but still holds the channel: poll tells
             // which. A message without bytes looks the same and is as wrong.
             if !socket.borrowed.hasHungUp { refuse("an empty message, or the end of its messages before its end") }
@@ -283,11 +286,10 @@ extension Channel {
         by received: DescriptorPassing.Received
     ) throws(ProtocolError) -> CarriedDescriptor<DescriptorBox> {
         guard let first = received.descriptors.first else { return received.descriptorsTruncated ? .dropped : .none }
-        guard !received.descriptorsTruncated else {
-            runtime.closeForeign(first)
-            throw .surplusDescriptor(.pass)
-        }
-        return .one(first)
+        if takesDescriptors, received.descriptors.count == 1, !received.descriptorsTruncated { return .one(first) }
+        runtime.closeForeign(received.descriptors)
+        guard !takesDescriptors else { throw .surplusDescriptor(.pass) }
+        return .dropped
     }
 
     private func deliver(_ bytes: Span<UInt8>, _ carried: CarriedDescriptor<DescriptorBox>) {
