@@ -67,7 +67,7 @@ ssize_t baton_write_now(int descriptor, const void *bytes, size_t length)
 
 union control {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * BATON_MOST_DESCRIPTORS) + CMSG_SPACE(sizeof(struct ucred))];
+    char bytes[CMSG_SPACE(sizeof(int) * BATON_MOST_DESCRIPTORS) + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 };
 
 ssize_t baton_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags)
@@ -92,6 +92,10 @@ ssize_t baton_send(int socket, const void *bytes, size_t length, const int *desc
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
 ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct sockaddr_storage *name,
                       struct baton_received *received, int flags)
 {
@@ -104,11 +108,12 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
     message.msg_control = control.bytes;
     /* CMSG_SPACE would round up, and the kernel would use the place for a descriptor that nobody asked for. */
     message.msg_controllen =
-        (room > 0 ? CMSG_LEN(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) : 0);
+        (room > 0 ? CMSG_LEN(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) : 0);
     if (message.msg_controllen == 0) message.msg_control = NULL;
     ssize_t count = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     received->descriptors = 0;
     received->pid = 0;
+    received->process = -1;
     received->flags = message.msg_flags;
     received->name = message.msg_namelen;
     if (count < 0 || message.msg_control == NULL) return count;
@@ -118,6 +123,8 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
             struct ucred writer;
             memcpy(&writer, CMSG_DATA(header), sizeof writer);
             received->pid = writer.pid;
+        } else if (header->cmsg_type == SCM_PIDFD) {
+            memcpy(&received->process, CMSG_DATA(header), sizeof received->process);
         } else if (header->cmsg_type == SCM_RIGHTS) {
             size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             if (passed > room) passed = room;

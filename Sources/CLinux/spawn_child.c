@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 /* Between clone and exec. The child shares its parent's memory and runs beside it: nothing here may allocate, lock,
  * return, or touch errno. */
@@ -44,14 +45,25 @@ static long check(const struct child *child, long answer)
     return answer;
 }
 
+/* Opened with the rights of the supervisor, for whoever may write to the directory as well: not through a link of either
+ * kind to what is not his. */
+static long open_to_append(const char *path)
+{
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+    long file = raw_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600, 0);
+    if (file < 0) return file;
+    struct statx status;
+    long answer = raw_call(SYS_statx, file, (long)"", AT_EMPTY_PATH, STATX_TYPE | STATX_NLINK, (long)&status);
+    if (answer < 0) return answer;
+    return S_ISREG(status.stx_mode) && status.stx_nlink != 1 ? -EMLINK : file;
+}
+
 static void open_files(const struct child *child)
 {
     for (uint32_t i = 0; i < child->plan->descriptor_count; i++) {
         struct baton_spawn_descriptor *wanted = &child->descriptors[i];
         if (wanted->source != BATON_SOURCE_FILE) continue;
-        int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
-        const char *path = child->bytes + wanted->file;
-        wanted->source = (int)check(child, raw_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600, 0));
+        wanted->source = (int)check(child, open_to_append(child->bytes + wanted->file));
     }
 }
 

@@ -113,6 +113,12 @@ package struct ProcessDescriptor: ~Copyable {
         (try? Poll.wait(for: descriptor.borrowed, .readable, within: .zero)) ?? false
     }
 
+    /// Whether it has ended and was collected, so that its number may mean another by now.
+    package var isCollected: Bool {
+        do { try signal(0) } catch { return error == .noSuchProcess }
+        return false
+    }
+
     package borrowing func signal(_ signal: Int32) throws(Errno) {
         try SystemCall.value { baton_pidfd_signal(descriptor.rawValue, signal) }
     }

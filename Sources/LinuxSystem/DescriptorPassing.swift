@@ -46,6 +46,8 @@ package enum DescriptorPassing {
         package var descriptorsTruncated: Bool
         /// The writer's process, where it was asked for and the socket has SO_PASSCRED; else 0.
         package var pid: Int32
+        /// The same process held, where the socket has SO_PASSPIDFD (Linux 6.5).
+        package var process: DescriptorBox?
         var nameLength: socklen_t
     }
 
@@ -77,7 +79,7 @@ package enum DescriptorPassing {
             do throws(Errno) {
                 let count = try SystemCall.value {
                     received = baton_received(
-                        descriptors: min(room, mostDescriptors), flags: 0, pid: withPID ? 1 : 0,
+                        descriptors: min(room, mostDescriptors), flags: 0, pid: withPID ? 1 : 0, process: -1,
                         name: socklen_t(nameRoom))
                     return unsafe baton_receive(
                         socket.rawValue, &buffer, capacity, numbers.baseAddress, name, &received, flags)
@@ -90,7 +92,10 @@ package enum DescriptorPassing {
                         },
                         dataTruncated: received.flags & Int32(MSG_TRUNC) != 0,
                         descriptorsTruncated: received.flags & Int32(MSG_CTRUNC) != 0,
-                        pid: received.pid, nameLength: received.name))
+                        pid: received.pid,
+                        process: received.process < 0
+                            ? nil : DescriptorBox(OwnedDescriptor(adopting: received.process)),
+                        nameLength: received.name))
             } catch {
                 return .failure(error)
             }

@@ -34,11 +34,11 @@ package struct FileStatus: Hashable, Sendable {
 package struct Directory: ~Copyable {
     private let descriptor: OwnedDescriptor
 
-    /// Opens the directory at `path`, absolute, component by component, making missing ones with `mode`.
+    /// Opens the directory at `path`, absolute, component by component, making missing ones with `mode`, if one is given.
     ///
-    /// - Throws: `.tooManySymbolicLinkLevels` for a symbolic link that is not root's, `.permissionDenied` for a
-    ///   directory that others can write without the sticky bit: both could be turned elsewhere under us.
-    package init(trusted path: String, makingMissing mode: UInt32) throws(Errno) {
+    /// - Throws: `.tooManySymbolicLinkLevels` for a symbolic link that is neither root's nor our own, `.permissionDenied` for
+    ///   a directory that others can write without the sticky bit: both could be turned elsewhere under us.
+    package init(trusted path: String, makingMissing mode: UInt32?) throws(Errno) {
         var here = try Self.open("/", at: AT_FDCWD, flags: O_DIRECTORY)
         for component in path.split(separator: "/") where component != "." {
             let name = String(component)
@@ -58,15 +58,15 @@ package struct Directory: ~Copyable {
     package var borrowed: FileDescriptor { descriptor.borrowed }
 
     private static func enter(
-        _ name: String, of parent: borrowing OwnedDescriptor, makingMissing mode: UInt32
+        _ name: String, of parent: borrowing OwnedDescriptor, makingMissing mode: UInt32?
     ) throws(Errno) -> OwnedDescriptor {
         var flags = O_DIRECTORY | O_NOFOLLOW
         if let entry = try status(of: name, in: parent.rawValue) {
             if entry.isSymbolicLink {
-                guard entry.owner == 0 else { throw .tooManySymbolicLinkLevels }
+                guard entry.owner == 0 || entry.owner == geteuid() else { throw .tooManySymbolicLinkLevels }
                 flags = O_DIRECTORY
             }
-        } else {
+        } else if let mode {
             try SystemCall.value { unsafe mkdirat(parent.rawValue, name, mode) }
         }
         let entered = try open(name, at: parent.rawValue, flags: flags)

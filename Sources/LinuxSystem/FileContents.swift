@@ -97,6 +97,21 @@ package enum FileSystem {
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
+    /// Who may put something beside one's own in a directory.
+    package enum Exposure: Hashable, Sendable {
+        /// Anybody, and rename and remove what is another's as well.
+        case toAll
+        /// Anybody, but the sticky bit keeps what is another's.
+        case sticky
+    }
+
+    /// Nil where not everybody may write, or there is no such directory.
+    package static func exposure(of directory: String) -> Exposure? {
+        var status = stat()
+        guard unsafe stat(directory, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
+        return status.st_mode & S_ISVTX == 0 ? .toAll : .sticky
+    }
+
     /// A symbolic link stands at the path itself.
     package static func isLink(_ path: String) -> Bool {
         var status = stat()

@@ -70,14 +70,20 @@ extension FileDescriptor {
 }
 
 extension OwnedDescriptor {
-    /// Opens a file to append to, made with `mode` when it is missing; a symbolic link as the last
-    /// component is refused.
+    /// Opens a file to append to, made with `mode` when it is missing. A symbolic link as its last component is refused,
+    /// and on the way to it what `Directory(trusted:)` refuses; and a file that has another name elsewhere (EMLINK).
     package static func appending(to path: String, mode: UInt32 = 0o640) throws(Errno) -> OwnedDescriptor {
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
-        return OwnedDescriptor(
+        let name = path.split(separator: "/").last.map { String($0) } ?? ""
+        let parent = try Directory(trusted: String(path.dropLast(name.utf8.count)), makingMissing: nil)
+        let file = OwnedDescriptor(
             adopting: try SystemCall.value {
-                unsafe path.withCString { unsafe baton_open_at(AT_FDCWD, $0, flags, mode) }
+                unsafe name.withCString { unsafe baton_open_at(parent.borrowed.rawValue, $0, flags, mode) }
             })
+        var status = stat()
+        try SystemCall.value { unsafe fstat(file.rawValue, &status) }
+        guard status.st_mode & S_IFMT != S_IFREG || status.st_nlink == 1 else { throw .tooManyLinks }
+        return file
     }
 }
 

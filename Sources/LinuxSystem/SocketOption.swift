@@ -30,6 +30,7 @@ package struct SocketOption: Hashable, Sendable {
     /// The pending error, cleared by reading it.
     package static let error = SocketOption(name: "SO_ERROR", level: SOL_SOCKET, number: SO_ERROR)
     /// A pidfd of the connected peer (Linux 6.5).
+    package static let passProcess = SocketOption(name: "SO_PASSPIDFD", level: SOL_SOCKET, number: 76)
     static let peerProcess = SocketOption(name: "SO_PEERPIDFD", level: SOL_SOCKET, number: 77)
     package static let noDelay = SocketOption(name: "TCP_NODELAY", level: Int32(IPPROTO_TCP), number: TCP_NODELAY)
     package static let freeBind = SocketOption(name: "IP_FREEBIND", level: Int32(IPPROTO_IP), number: IP_FREEBIND)

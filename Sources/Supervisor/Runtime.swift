@@ -1,5 +1,6 @@
 internal import ControlProtocol
 internal import LinuxSystem
+internal import SystemPackage
 
 /// What all stages share: the loop, the log, the launchers, the children.
 final class Runtime {
@@ -90,12 +91,19 @@ final class Runtime {
     /// Closes a connection that no handler has had. Unread messages of a Unix-domain socket may hold descriptors,
     /// whose last close happens with ours and may wait: then a child closes it.
     func closeUnread(_ descriptor: consuming OwnedDescriptor) {
-        guard Socket.isUnix(descriptor.borrowed) else { return }
-        Socket.shutdown(descriptor.borrowed)
+        if holdsUnread(descriptor.borrowed) { launchers.close(descriptor) }
+    }
+
+    /// The same for a socket that its owner is about to close: that must not be the last close then.
+    func keepUnread(of socket: FileDescriptor) {
+        if holdsUnread(socket), let copy = try? socket.duplicate() { launchers.close(copy) }
+    }
+
+    private func holdsUnread(_ socket: FileDescriptor) -> Bool {
+        guard Socket.isUnix(socket) else { return false }
+        Socket.shutdown(socket)
         // Nothing can come any more: what lies there now is all. Packets may be empty and hold a descriptor all the
         // same, and the kernel counts bytes only.
-        if Socket.keepsPackets(descriptor.borrowed) || (try? Socket.inputQueue(descriptor.borrowed)) != 0 {
-            launchers.close(descriptor)
-        }
+        return Socket.keepsPackets(socket) || (try? Socket.inputQueue(socket)) != 0
     }
 }

@@ -62,4 +62,27 @@ import Testing
         try directory.remove("it.sock", ifStill: entry)
         #expect(throws: (any Error).self) { try status("it.sock") }
     }
+
+    @Test("regression: what is appended to has one name only, and no link leads there but root's or one's own")
+    func appending() throws {
+        try base.write("logs/precious", "precious")
+        try check("link") { link(base.path("logs/precious"), base.path("logs/hard.log")) }
+        #expect(throws: Errno.tooManyLinks) { _ = try OwnedDescriptor.appending(to: base.path("logs/hard.log")) }
+        try check("symlink") { symlink("precious", base.path("logs/soft.log")) }
+        #expect(throws: Errno.tooManySymbolicLinkLevels) {
+            _ = try OwnedDescriptor.appending(to: base.path("logs/soft.log"))
+        }
+        try check("symlink") { symlink("logs", base.path("way")) }
+        _ = try OwnedDescriptor.appending(to: base.path("way/own.log"))
+        #expect(try base.read("logs/own.log") == "")
+        if geteuid() == 0 {
+            try check("chown") { lchown(base.path("way"), 65534, 65534) }
+            #expect(throws: Errno.tooManySymbolicLinkLevels) {
+                _ = try OwnedDescriptor.appending(to: base.path("way/own.log"))
+            }
+        }
+        try check("chmod") { chmod(base.path("logs"), 0o777) }
+        #expect(throws: Errno.permissionDenied) { _ = try OwnedDescriptor.appending(to: base.path("logs/own.log")) }
+        #expect(try base.read("logs/precious") == "precious")
+    }
 }

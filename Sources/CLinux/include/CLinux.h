@@ -39,6 +39,7 @@ struct baton_received {
     size_t descriptors; /* in: room in the array; out: how many it holds */
     int flags;          /* msg_flags: MSG_TRUNC, MSG_CTRUNC */
     pid_t pid;          /* the writer, where SO_PASSCRED is set; else 0 */
+    int process;        /* the same as a pidfd, where SO_PASSPIDFD is set (Linux 6.5); else -1 */
     socklen_t name;     /* in: room for the sender's address, or 0; out: its length */
 };
 

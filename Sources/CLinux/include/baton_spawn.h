@@ -43,7 +43,7 @@ struct baton_spawn_report {
 struct baton_spawn_descriptor {
     int32_t source; /* an open descriptor, or: */
 #define BATON_SOURCE_NULL -1 /* /dev/null, to read and write */
-#define BATON_SOURCE_FILE -2 /* opened before chroot, to append; created with 0600; no symlink followed */
+#define BATON_SOURCE_FILE -2 /* opened before chroot, to append; created with 0600; no link followed, nor a hard one */
     uint32_t file;
 };
 

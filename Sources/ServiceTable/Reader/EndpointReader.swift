@@ -153,6 +153,7 @@ enum EndpointReader {
     private static func finish(_ endpoint: inout Endpoint, _ draft: EndpointDraft, at cursor: Cursor) {
         endpoint.name = draft.name ?? endpoint.name
         endpoint.options = draft.options
+        if cursor.reading.resolving, case .unix(let path) = endpoint.address { exposure(of: path, at: cursor) }
         if let ipv6Only = draft.ipv6Only {
             if endpoint.ipv6Only, !ipv6Only {
                 cursor.fault("ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://")
@@ -164,6 +165,21 @@ enum EndpointReader {
         var joined: Set<MulticastGroup> = []
         for group in draft.options.multicast where endpoint.canJoin(group) { joined.insert(group) }
         endpoint.options.multicast = draft.options.multicast.filter { joined.remove($0) != nil }
+    }
+}
+
+extension EndpointReader {
+    /// A socket in a directory to which everybody may write.
+    private static func exposure(of path: String, at cursor: Cursor) {
+        let end = path.lastIndex(of: "/") ?? path.startIndex
+        let directory = end == path.startIndex ? "/" : String(path[..<end])
+        switch FileSystem.exposure(of: directory) {
+        case .toAll: cursor.warn("it will not be bound: anybody may write to \(directory.quotable) and take its place")
+        case .sticky:
+            cursor.warn(
+                "anybody may write to \(directory.quotable): who is first there has the name, and clients cannot tell")
+        case nil: break
+        }
     }
 }
 

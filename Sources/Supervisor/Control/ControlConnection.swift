@@ -54,7 +54,7 @@ final class ControlConnection: EventSource {
 
     deinit {
         // What lies unread in a socket that was closed may hold descriptors.
-        if registration == nil, let copy = try? socket.borrowed.duplicate() { runtime.closeUnread(copy) }
+        if registration == nil { runtime.keepUnread(of: socket.borrowed) }
     }
 
     var place: ControlPlaces.Client {

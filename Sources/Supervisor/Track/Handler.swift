@@ -289,6 +289,9 @@ final class Handler {
     /// A registered handler's process has ended. That does not make it gone: what was sent to it may be with
     /// whoever holds its channel still.
     private func processEnded() {
+        // Nobody can be killed any more for its silence: who answers again is what it was.
+        process = nil
+        machine.killsSilent = false
         guard let channel, !channel.descriptor.hasHungUp else { return }
         record.report(.handler(.processEnded(id: id, pid: Int(pid))))
     }

@@ -36,6 +36,8 @@ final class NotifySocket: EventSource {
         self.path = path
         self.runtime = runtime
         try Socket.set(.passCredentials, 1, on: socket.borrowed)
+        // Not before Linux 6.5.
+        try? Socket.set(.passProcess, 1, on: socket.borrowed)
         self.socket = socket
         registration = try runtime.loop.watch(self.socket.borrowed, for: .readable, self)
     }
@@ -106,6 +108,10 @@ final class NotifySocket: EventSource {
         }
         // 0 is a sender outside our pid namespace.
         let group = message.pid > 0 ? ChildProcess.group(of: message.pid) : nil
+        // Looked at last: so the number was its own when it was looked up.
+        if let process = message.process?.take(), ProcessDescriptor(adopting: process).isCollected {
+            return drop(message.pid, "its process has ended, and the number may be another's")
+        }
         if let hear = listeners[message.pid] ?? group.flatMap({ listeners[$0] }) {
             for notification in notifications { hear(notification) }
         } else if isEarly(message.pid, of: group) {

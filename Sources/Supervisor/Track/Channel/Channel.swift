@@ -79,7 +79,7 @@ final class Channel: EventSource {
 
     deinit {
         // What lies unread in a socket that was closed may hold descriptors.
-        if registration == nil, let copy = try? socket.borrowed.duplicate() { runtime.closeUnread(copy) }
+        if registration == nil { runtime.keepUnread(of: socket.borrowed) }
     }
 
     /// What tells who the handler is, and whether it is there.
