@@ -1,4 +1,4 @@
-# make build | run | test | lint | format | bench | bench-check | install | deps | clean
+# make build | run | test | lint | format | bench | bench-check | soak | install | deps | clean
 #
 # Each target installs the Debian packages it needs and misses, and asks nothing.
 
@@ -6,6 +6,7 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 BUILD_DIR ?= .build
 SWIFT     ?= swift
+MINUTES   ?= 5
 
 # A module may import only what Package.swift says it depends on: the layering of docs/architecture.md.
 swift_options := --quiet --scratch-path $(BUILD_DIR) --explicit-target-dependency-import-check error
@@ -17,7 +18,7 @@ c_library      = $(MAKE) --no-print-directory -C Libraries/c BUILD=$(abspath $(B
 
 swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
 
-.PHONY: build run test lint format bench bench-check install deps clean
+.PHONY: build run test lint format bench bench-check soak install deps clean
 .DEFAULT_GOAL := build
 
 build:
@@ -63,6 +64,11 @@ bench-check:
 	@scripts/install-missing build bench_check
 	@$(SWIFT) build $(release) --product batond
 	@Benchmarks/instructions.py
+
+# Everything that can go wrong, at once: make soak MINUTES=30 SEED=1. As root it can do more.
+soak: build
+	@scripts/install-missing build soak
+	@Benchmarks/soak.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton
