@@ -2,10 +2,11 @@
 import os
 import socket
 import time
+from collections import Counter
 
 from trouble.director import Fleet
 
-from soaking import guests, mischief, operators, processes, shortages, strangers, table
+from soaking import guests, inside, mischief, operators, processes, shortages, strangers, table
 from soaking.place import Archivist, Place
 from soaking.visit import Visit
 from soaking.watch import Watch
@@ -69,7 +70,8 @@ class Course:
         self.calm('afterwards')
         wait_until(lambda: self.inventory() == before)
         for what, old, new in zip(('descriptors', 'children', 'files'), before, self.inventory()):
-            self.expect(old == new, f'{what} are other ones than before: {old}, {new}')
+            more, fewer = list((Counter(new) - Counter(old)).elements()), list((Counter(old) - Counter(new)).elements())
+            self.expect(old == new, f'{what}: {more} more and {fewer} fewer than before')
         self.fill_places()
         self.expect(wait_until(lambda: self.inventory() == before), 'something is left of full places')
         self.watch.end()
@@ -86,10 +88,18 @@ class Course:
         """Without trouble everybody is answered, but for those that a limit keeps out."""
         result = self.visit(CALM_SECONDS).result()
         self.results.append(result)
+        self.visit_shifty()
         for client in result.unanswered:
             is_kept_out = client.way == 'limited' and client.outcome == 'unanswered'
             self.expect(is_kept_out, f'{when}, without trouble: {client}')
         self.expect(wait_until(lambda: not self.left()), f'{when} connections are left: {self.left()}')
+
+    def visit_shifty(self):
+        """Guests do not go there: a service has more descriptors once it has served somebody."""
+        with socket.create_connection(self.place.known['shifty']['tcp']) as connection:
+            connection.sendall(b'knock')
+            connection.shutdown(socket.SHUT_WR)
+            self.expect(inside.hear(connection) == b'knock', 'shifty does not answer')
 
     def storm(self):
         seconds = max(self.options.minutes * 60 - 3 * CALM_SECONDS, 10)
@@ -152,7 +162,7 @@ class Course:
         self.expect(self.supervisor.stop() == 0, f'the supervisor ended with {self.supervisor.process.returncode}')
         self.archivist.end()
         self.expect(wait_until(lambda: not self.place.survivors()), f'left running: {self.place.survivors()}')
-        left = os.listdir(self.supervisor.runtime) + [path.name for path in self.place.work.glob('*.sock')]
+        left = [str(path) for pattern in ('run/*', '*.sock') for path in self.place.work.glob(pattern)]
         self.expect(not left, f'left in its directories: {left}')
 
     # ---- What there is to see ----

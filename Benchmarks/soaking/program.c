@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -182,12 +183,22 @@ static void serve_datagrams(void)
     }
 }
 
+/* A launcher that is short of them leaves its limit to what it starts. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int main(int count, char **arguments)
 {
     const char *seed = getenv("BATON_TROUBLE_SEED"), *directory = getenv("BATON_TROUBLE_RECORDS");
     if (count != 3 || !seed || !directory)
         errx(64, "usage: program SERVICE nowait|wait|datagrams");
     random_seed = strtoull(seed, NULL, 10);
+    raise_descriptors();
     records_open(directory, arguments[1]);
     if (strcmp(arguments[2], "wait") == 0)
         serve_listener();

@@ -17,19 +17,26 @@ class Limit(Fault):
     limit = resource.RLIMIT_NOFILE
     seconds = (0.2, 2)
 
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        # What was a limit that is low now is no limit to go back to.
+        self.lowered = set()
+
     def used(self, pid):
         return len(os.listdir(f'/proc/{pid}/fd'))
 
     def lower(self, pid, most_more):
         soft, hard = resource.prlimit(pid, self.limit)
         few = self.used(pid) + self.random.randrange(most_more)
-        if soft != resource.RLIM_INFINITY and few >= soft:
+        if pid in self.lowered or soft != resource.RLIM_INFINITY and few >= soft:
             return False
         resource.prlimit(pid, self.limit, (few, hard))
+        self.lowered.add(pid)
         return self.random.uniform(*self.seconds), lambda: self.put_back(pid, few, soft)
 
     def put_back(self, pid, few, soft):
         """Unless it is another process, or has been put back already."""
+        self.lowered.discard(pid)
         now, hard = resource.prlimit(pid, self.limit)
         if now == few:
             resource.prlimit(pid, self.limit, (soft, hard))

@@ -281,5 +281,5 @@ def send_descriptor(connection, sent, count):
         os.close(writing)
 
 
-ALL = [Vanish, VanishAtOnce, VanishFromFile, NoReader, Garbage, BadProxyHeader, BadRoute, Datagrams, BadControl, CrowdAtControl,
-       BadRegistration, RegisterAndVanish, IdleRegistrations, BadNotification]
+ALL = [Vanish, VanishAtOnce, VanishFromFile, NoReader, Garbage, BadProxyHeader, BadRoute, Datagrams, BadControl,
+       CrowdAtControl, BadRegistration, RegisterAndVanish, IdleRegistrations, BadNotification]
