@@ -24,6 +24,8 @@ class Log:
         self.events = collections.defaultdict(list)
         # (source or None, reason) → how many more than were told one by one
         self.repeats = collections.defaultdict(int)
+        # Pid → when the supervisor sent it a signal, and why
+        self.signalled = collections.defaultdict(list)
         # When the log went on, and how many lines had been dropped.
         self.dropped, self.lines = [], 0
         self.faults, self.notable = [], collections.Counter()
@@ -46,6 +48,8 @@ class Log:
             return
         if kind == 'lost':
             self.faults.append(f'lost: {event}')
+        elif kind == 'signalled':
+            self.signalled[event['pid']].append((seconds(event['time']), event['reason']))
         elif kind == 'refused_again':
             self.repeats[event.get('source'), event['reason']] += event['count']
         elif kind == 'log_dropped':
@@ -81,8 +85,10 @@ class Verdict:
         for event in self.log.of(client):
             if why := self.reason(event):
                 return self.note(client, why)
-        if any(self.was_killed(pid, client.begin, client.end) for pid in self.records.accepted.get(client.peer, ())):
-            return self.note(client, 'its program was killed')
+        # What a program accepts by itself is in no event.
+        for pid in self.records.accepted.get(client.peer, ()):
+            if why := self.end_of(pid, client.begin, client.end):
+                return self.note(client, why)
         return False
 
     def reason(self, event):
@@ -95,15 +101,21 @@ class Verdict:
             return 'refused spawn'
         if kind != 'exited':
             return None
-        if 'signal' in event and (self.was_killed(event['pid'], when - LATEST, when)
-                                  or any(begin <= when <= end for begin, end in self.place.kernel_kills)):
+        if 'signal' in event and (why := self.end_of(event['pid'], when - LATEST, when)):
+            return why
+        if 'signal' in event and any(begin <= when <= end for begin, end in self.place.kernel_kills):
             return 'its program was killed'
         failed = 'signal' in event or event.get('status') != 0
         return {'memory': 'its program had no memory', 'script': 'its script could not pass it on'}.get(
             event['service']) if failed else None
 
-    def was_killed(self, pid, begin, end):
-        return any(begin - EARLIEST <= when <= end + EARLIEST for when in self.place.killed.get(pid, ()))
+    def end_of(self, pid, begin, end):
+        """Why a process was ended in this time; None if it was not."""
+        begin, end = begin - EARLIEST, end + EARLIEST
+        if any(begin <= when <= end for when in self.place.killed.get(pid, ())):
+            return 'its program was killed'
+        return next((f'its program was ended for a {why}' for when, why in self.log.signalled.get(pid, ())
+                     if begin <= when <= end), None)
 
     def explain_in_number(self, client):
         """By refusals that were only counted, and by lines that the log had no room for: each explains one."""
@@ -129,6 +141,9 @@ class Verdict:
             accepted = service['connections']['accepted']
             if name in EXACT and accepted != connects.get(name, 0):
                 self.faults.append(f'{name} accepted {accepted} connections, {connects.get(name, 0)} were made')
+        refused = sum(sum(service['connections']['refused'].values()) for service in status.values())
+        if refused > sum(connects.values()) + len(self.records.flooded):
+            self.faults.append(f'{refused} were refused, and only {sum(connects.values())} have come')
         explained = sum(service['connections']['cut'] + service['connections']['abandoned']
                         + sum(service['connections']['refused'].values()) for service in status.values())
         if self.records.unserved > explained:
