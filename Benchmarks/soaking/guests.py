@@ -4,8 +4,10 @@ They are trouble/clients.py's, with what comes before the request on some ways, 
 were, so that the log can tell what became of one that was not answered.
 """
 import collections
+import ctypes
 import itertools
 import multiprocessing
+import signal
 import socket
 import struct
 import time
@@ -22,6 +24,7 @@ WAYS = {
     'front': ('front', 10), 'mux-exec': ('mux', 4), 'mux-ack': ('mux', 4), 'script': ('script', 2),
 }
 BUSY = b'busy\r\n'
+PR_SET_PDEATHSIG = 1
 Unanswered = collections.namedtuple('Unanswered', 'nonce way peer begin end outcome')
 
 
@@ -133,6 +136,9 @@ Result = collections.namedtuple('Result', 'issued outcomes unanswered faults')
 
 
 def run(count, first, seed, addresses, ends, tally, results):
+    # What is left of a run that was ended must not go on asking ports that are somebody else's by then.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     payloads = clients.Payloads(seed)
     guests = [Guest(number, seed, payloads, addresses, ends, tally) for number in range(first, first + count)]
     for guest in guests:
