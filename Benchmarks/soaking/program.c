@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 #include <err.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -117,6 +119,8 @@ static struct connection *free_place(void)
 static void accept_one(void)
 {
     int fd = accept4(STDIN_FILENO, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0 && errno != EAGAIN)
+        err(71, "accept");
     if (fd >= 0)
         take(free_place(), fd);
 }
@@ -147,6 +151,8 @@ static void serve_listener(void)
 {
     for (int index = 0; index < PLACES; index++)
         places[index].fd = -1;
+    /* Whoever was there may be gone by the time of accept, which would wait for the next. */
+    fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
     say_ready();
     for (;;) {
         int held;

@@ -149,13 +149,14 @@ class DiskFull(Fault):
                 raise
 
 
-class StarveProcess(ToProcess):
-    """No time for a handler: the least of the processor that there is."""
+class NoTime(ToProcess):
+    """The least of the processor that there is, for a while: on a machine that is busy that is next to nothing."""
 
-    name, weight = 'no time', 2
+    name, weight, needs_root = 'no time', 2, True
 
     def harm(self, process):
         os.setpriority(os.PRIO_PROCESS, process.pid, 19)
+        return self.random.uniform(0.5, 3), lambda: os.setpriority(os.PRIO_PROCESS, process.pid, 0)
 
 
 class ReopenLog(Fault):
@@ -166,4 +167,4 @@ class ReopenLog(Fault):
 
 
 ALL = [NoDescriptors, NoDescriptorsElsewhere, NoDescriptorsForLaunchers, NoMemoryForLaunchers, NoMemoryForHandlers,
-       NoProcesses, NoProcessesForLaunchers, DiskFull, StarveProcess, ReopenLog]
+       NoProcesses, NoProcessesForLaunchers, DiskFull, NoTime, ReopenLog]
