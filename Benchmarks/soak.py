@@ -15,8 +15,8 @@ was killed, by us; every counter adds up, and with what the clients counted; eve
 the same descriptors, children and files and no more memory; every place that a limit has can be taken; and nothing is
 left when the supervisor has stopped. Exits with 1 and says what does not hold; then log and records stay.
 
-As root it can do more; what is left out otherwise is said at the start. A seed repeats the choices, not the moments. The
-supervisor's own memory is left alone: a program in Swift that gets none ends.
+As root it can do more; what is left out otherwise is said at the start. A seed repeats the choices, not the moments.
+The supervisor's own memory is left alone: a program in Swift that gets none ends.
 """
 import argparse
 import collections
