@@ -58,8 +58,10 @@ class Place:
             os.mkdir(self.work / directory)
         # The programs of services with a user of their own write there too.
         os.chmod(self.work / 'records', 0o1777)
+        # Nobody's, and no other run's, so that its processes can be counted out. Only root may give a program a user.
+        other_uid = random.SystemRandom().randrange(61000, 65000) if self.is_root else None
         self.facts = table.Facts(work=str(self.work), log=f'{self.work}/disk/log', seed=seed, proxied_port=free_port(),
-                                 shifty_port=free_port(), is_root=self.is_root)
+                                 shifty_port=free_port(), other_uid=other_uid)
         self.table = self.work / 'baton.yaml'
         self.write_table(table.first(self.facts))
         # Pid → when it was killed by us: numbers come again.

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import time
 
-from soaking import table
 from soaking.mischief import Fault
 from soaking.processes import ToProcess
 
@@ -100,8 +99,9 @@ class NoProcesses(Fault):
     name, weight, needs_root = 'no processes', 2, True
 
     def make(self):
-        sleepers = [subprocess.Popen(['/bin/sleep', '60'], user=table.OTHER_UID, group=table.OTHER_UID,
-                                     extra_groups=[], stdin=subprocess.DEVNULL) for _ in range(40)]
+        uid = self.place.facts.other_uid
+        sleepers = [subprocess.Popen(['/bin/sleep', '60'], user=uid, group=uid, extra_groups=[],
+                                     stdin=subprocess.DEVNULL) for _ in range(40)]
         return self.random.uniform(0.3, 2), lambda: self.end(sleepers)
 
     def end(self, sleepers):

@@ -83,13 +83,11 @@ POOL = (', unresponsive: kill, capacity: {capacity}, queue: {{size: {queue}, tim
         ', drain: 5s, stop_grace: 2s')
 TRIGGER = ', trigger_limit: {burst: 100, interval: 1s, backoff: {first: 100ms, longest: 1s}}'
 GUEST = '  guest: {{listen: ["127.0.0.1:0", "{work}/guest.sock"], exec: /bin/cat}}\n'
-# A uid of nobody's, whose processes can be counted out.
-OTHER_UID = 64321
 # Services for which handlers register from outside, and the one that these pass connections to.
 REGISTERED = [('ack', 'done'), ('done', 'ack'), ('fallback', 'fallback')]
 HANDED_OFF = ['ack', 'done', 'fickle', 'proxied', 'routed-ack', 'mux-ack']
 
-Facts = collections.namedtuple('Facts', 'work log seed proxied_port shifty_port is_root')
+Facts = collections.namedtuple('Facts', 'work log seed proxied_port shifty_port other_uid')
 
 
 def first(facts):
@@ -106,6 +104,6 @@ def variation(facts, random):
 def text(facts, shifty, guest, capacity, queue, **values):
     values |= {'pool': POOL.format(capacity=capacity, queue=queue), 'trigger': TRIGGER,
                'shifty': SHIFTY[shifty].format(work=facts.work),
-               'other_user': f'user: "{OTHER_UID}"\n    group: "{OTHER_UID}"\n    rlimits: {{nproc: 40}}'
-               if facts.is_root else 'rlimits: {nofile: 64}'}
+               'other_user': f'user: "{facts.other_uid}"\n    group: "{facts.other_uid}"\n    rlimits: {{nproc: 40}}'
+               if facts.other_uid else 'rlimits: {nofile: 64}'}
     return TABLE.format(**facts._asdict(), **values) + (GUEST.format(work=facts.work) if guest else '')

@@ -55,7 +55,8 @@ final class LogOutput: EventSource {
         // Registered while it is busy, and closed when another takes its place.
         unwatch()
         defer { restart() }
-        try target.open()
+        // Another file begins with a whole line.
+        if try !target.open() { begun = 0 }
     }
 
     // MARK: Carried over
@@ -83,7 +84,6 @@ final class LogOutput: EventSource {
     private func restart() {
         if let retry { loop.cancel(retry) }
         retry = nil
-        begun = 0
         drain()
     }
 

@@ -8,7 +8,9 @@ protocol LogTarget: AnyObject {
     /// What can be watched for room while it is busy.
     var descriptor: FileDescriptor? { get }
     /// Opens it, or opens it anew: by request, or because a write failed. What was open stays so when this fails.
-    func open() throws(Errno)
+    ///
+    /// - Returns: Whether it is the one that was open, so that what was begun is finished there.
+    @discardableResult func open() throws(Errno) -> Bool
     /// Writes a record, or what is left of it.
     func write(_ record: [UInt8], from start: Int) -> LogAttempt
 }
@@ -39,7 +41,7 @@ final class StandardErrorTarget: LogTarget {
         descriptor = output
     }
 
-    func open() {}
+    @discardableResult func open() -> Bool { true }
 
     func write(_ record: [UInt8], from start: Int) -> LogAttempt {
         do {
@@ -66,8 +68,10 @@ final class FileTarget: LogTarget {
 
     var descriptor: FileDescriptor? { file?.borrowed }
 
-    func open() throws(Errno) {
+    @discardableResult func open() throws(Errno) -> Bool {
+        let before = descriptor?.deviceAndInode
         file = try OwnedDescriptor.appending(to: name)
+        return before != nil && descriptor?.deviceAndInode == before
     }
 
     func write(_ record: [UInt8], from start: Int) -> LogAttempt {
@@ -96,12 +100,13 @@ final class SocketTarget: LogTarget {
     var descriptor: FileDescriptor? { socket?.borrowed }
 
     /// - Throws: ENOTSOCK where something else stands at the path.
-    func open() throws(Errno) {
+    @discardableResult func open() throws(Errno) -> Bool {
         let address = SocketAddress.unix(path: name)
         do {
             let made = try Socket.make(family: address.family, .datagram, nonblocking: true)
             try Socket.connect(made.borrowed, to: address)
             socket = consume made
+            return false
         } catch .connectionRefused {
             // What nobody receives at is answered like what is no socket at all (unix(7)).
             throw FileSystem.isSocket(name) ? .connectionRefused : .notSocket
