@@ -1,4 +1,4 @@
-# make build | run | test | lint | format | bench | bench-check | install | deps | clean
+# make build | run | test | lint | format | fuzz | bench | bench-check | install | deps | clean
 #
 # Each target installs the Debian packages it needs and misses, and asks nothing.
 
@@ -15,9 +15,9 @@ release_dir   := $(BUILD_DIR)/release
 c_library      = $(MAKE) --no-print-directory -C Libraries/c BUILD=$(abspath $(BUILD_DIR))/c \
     PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) VERSION=$(shell sed -n 's/.*text = "\(.*\)".*/\1/p' Sources/ControlProtocol/Version.swift)
 
-swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
+swift_sources  := Package.swift $(wildcard Sources Tests Fuzz examples Benchmarks)
 
-.PHONY: build run test lint format bench bench-check install deps clean
+.PHONY: build run test lint format fuzz bench bench-check install deps clean
 .DEFAULT_GOAL := build
 
 build:
@@ -47,6 +47,14 @@ lint:
 
 format:
 	@$(SWIFT) format --in-place --parallel --recursive $(swift_sources)
+
+# Each parser for ten minutes, three hours in all. SECONDS_EACH=60 is a quick look, TARGET=table one of them.
+SECONDS_EACH ?= 600
+TARGET       ?=
+
+fuzz:
+	@scripts/install-missing build
+	@scripts/fuzz $(BUILD_DIR) $(SECONDS_EACH) $(TARGET)
 
 # Half an hour, on a machine that is quiet. The peers are fetched into the build directory and not installed;
 # without network those that are installed stand beside.

@@ -151,3 +151,19 @@ let package = Package(
             swiftSettings: testing),
     ]
 )
+
+/// Fuzz/ is a part of the tests, which run its seeds, and where `make fuzz` says so a program instead: libFuzzer and
+/// `@testable` ask for flags of their own, with which nothing else is to be built.
+let isFuzzer = Context.environment["BATON_FUZZ"] != nil
+let parsers: [Target.Dependency] = [
+    "ServiceTable", "Importers", "HandoffProtocol", "ControlProtocol", "MetricsEndpoint", "Supervisor", "LinuxSystem",
+    system,
+]
+package.targets.append(
+    isFuzzer
+        ? .executableTarget(
+            name: "baton-fuzz", dependencies: parsers, path: "Fuzz", exclude: ["Replay", "Seeds"],
+            swiftSettings: testing)
+        : .testTarget(
+            name: "FuzzTests", dependencies: parsers + ["TestSupport"], path: "Fuzz", exclude: ["Fuzzer", "Seeds"],
+            swiftSettings: testing))
