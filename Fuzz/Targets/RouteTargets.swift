@@ -62,15 +62,17 @@ extension FuzzTarget {
 
     /// Each for itself, and all of them in either order.
     private static func rules(_ matches: [Route.Match]) -> [RouteRules] {
-        (matches.map { [$0] } + [matches, matches.reversed()]).flatMap { matches in
-            [nil, "rest"].map { standard in
-                var route = Route()
-                route.mostBytes = 400
-                route.rules = matches.enumerated().map { Route.Rule(match: $1, target: "\($0)") }
-                route.standard = standard
-                return RouteRules(route)
-            }
-        }
+        matches.map { rules([$0], standard: nil) } + [
+            rules(matches, standard: "rest"), rules(matches.reversed(), standard: nil),
+        ]
+    }
+
+    private static func rules(_ matches: [Route.Match], standard: String?) -> RouteRules {
+        var route = Route()
+        route.mostBytes = 400
+        route.rules = matches.enumerated().map { Route.Rule(match: $1, target: "\($0)") }
+        route.standard = standard
+        return RouteRules(route)
     }
 }
 
