@@ -141,7 +141,9 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(
-            name: "BatonTests", dependencies: ["baton", "ControlProtocol", "LinuxSystem"], swiftSettings: testing),
+            name: "BatonTests",
+            dependencies: ["baton", "ControlProtocol", "ServiceTable", "LinuxSystem", "TestSupport"],
+            swiftSettings: testing),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
