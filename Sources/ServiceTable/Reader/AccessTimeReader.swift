@@ -23,12 +23,12 @@ extension Kind where Value == AccessTime {
 extension AccessTime {
     private static let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 
-    fileprivate static var pattern: String {
+    fileprivate static let pattern: String = {
         let day = "(\(names.joined(separator: "|")))"
         let days = "\(day)(-\(day))?"
         let time = "[0-2][0-9]:[0-5][0-9]"
         return " *(\(days)(,\(days))* +)?\(time)-\(time) *"
-    }
+    }()
 
     fileprivate init?(_ text: String) {
         self.init()

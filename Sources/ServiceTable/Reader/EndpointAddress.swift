@@ -26,14 +26,14 @@ struct EndpointAddress: Sendable {
     }
 
     /// What `init` takes, without a look at the machine.
-    static var shape: Shape {
+    static let shape: Shape = {
         let port = "[A-Za-z0-9_.+][A-Za-z0-9_.+-]{0,63}"
         let host = "(\\*|[A-Za-z0-9_][A-Za-z0-9_.-]*|\\[[^\\]]+\\])"
         let number = "(\\*|[0-9]{1,10})"
         return .or(
             .number(0...Int64(UInt16.max)), .string("((tcp|udp)[46]?://)?\(host):\(port)|\(port)"),
             .string("(unix(\\+dgram|\\+seqpacket)?://)?(/.*[^/]|@.+)"), .string("vsock://\(number):\(number)"))
-    }
+    }()
 
     private struct Scheme {
         var kind: Endpoint.Kind
