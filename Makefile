@@ -1,4 +1,4 @@
-# make build | run | test | lint | format | bench | bench-check | install | deps | clean
+# make build | run | test | sanitize | lint | format | bench | bench-check | install | deps | clean
 #
 # Each target installs the Debian packages it needs and misses, and asks nothing.
 
@@ -17,7 +17,7 @@ c_library      = $(MAKE) --no-print-directory -C Libraries/c BUILD=$(abspath $(B
 
 swift_sources  := Package.swift $(wildcard Sources Tests examples Benchmarks)
 
-.PHONY: build run test lint format bench bench-check install deps clean
+.PHONY: build run test sanitize lint format bench bench-check install deps clean
 .DEFAULT_GOAL := build
 
 build:
@@ -36,6 +36,11 @@ run: build
 test:
 	@scripts/install-missing build test
 	@$(SWIFT) test $(swift_options) --disable-xctest
+
+# All tests once more under the address and undefined-behaviour sanitizers: some minutes to build, some to run.
+sanitize:
+	@scripts/install-missing build test
+	@scripts/sanitize $(BUILD_DIR)/sanitize
 
 lint:
 	@scripts/install-missing build lint

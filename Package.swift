@@ -23,6 +23,8 @@ let testing: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let warnings: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
@@ -53,7 +55,7 @@ let package = Package(
     ],
     targets: [
         // The kernel and the borrowed parser.
-        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "CLinux", cSettings: warnings),
         .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
         .target(name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: strict),
 
@@ -108,8 +110,12 @@ let package = Package(
 
         // Tests: a target a module, and the real programs from outside.
         .target(
-            name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["LinuxSystem", "SystemCallFaults", system], path: "Tests/TestSupport",
             swiftSettings: testing),
+        .target(name: "SystemCallFaults", path: "Tests/SystemCallFaults", cSettings: warnings),
+        .executableTarget(
+            name: "baton-faulted", dependencies: ["SystemCallFaults"], path: "Tests/FaultedProgram",
+            cSettings: warnings),
         .executableTarget(
             name: "baton-faulty-handler", dependencies: ["HandoffProtocol", "LinuxSystem", system],
             path: "Tests/FaultyHandler", swiftSettings: testing),
@@ -146,7 +152,7 @@ let package = Package(
             name: "IntegrationTests",
             dependencies: [
                 "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",
-                "baton-faulty-handler", "baton-task-handler", "baton-nio-handler",
+                "baton-faulty-handler", "baton-faulted", "baton-task-handler", "baton-nio-handler",
             ],
             swiftSettings: testing),
     ]

@@ -91,7 +91,7 @@ static void set_limits(const struct child *child)
 static int has_groups(const struct child *child)
 {
     enum { MOST = 1024 };
-    gid_t now[MOST];
+    gid_t now[MOST] = {0};
     long count = raw_call3(GET_GROUPS, MOST, (long)now, 0);
     if (count < 0 || (uint32_t)count != child->plan->group_count) return 0;
     for (long i = 0; i < count; i++)
@@ -106,7 +106,7 @@ static void set_groups(const struct child *child)
     long answer = raw_call3(SET_GROUPS, child->plan->group_count, (long)child->groups, 0);
     if (answer < 0 && (answer != -EPERM || !has_groups(child))) fail(child, answer);
     enter(child, BATON_STAGE_GID);
-    gid_t gid = child->plan->gid, real, effective, saved;
+    gid_t gid = child->plan->gid, real = (gid_t)-1, effective = real, saved = real;
     if (gid == (gid_t)-1) fail(child, -EINVAL);
     answer = raw_call3(SET_RESGID, gid, gid, gid);
     if (answer == 0) return;
@@ -117,7 +117,7 @@ static void set_groups(const struct child *child)
 static void set_user(const struct child *child)
 {
     enter(child, BATON_STAGE_UID);
-    uid_t uid = child->plan->uid, real, effective, saved;
+    uid_t uid = child->plan->uid, real = (uid_t)-1, effective = real, saved = real;
     if (uid == (uid_t)-1) fail(child, -EINVAL);
     long answer = raw_call3(SET_RESUID, uid, uid, uid);
     if (answer == 0) return;

@@ -117,7 +117,7 @@ long baton_bound_capabilities(uint64_t kept)
         if (dropped < 0) return dropped;
     }
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
     long answer = raw_call3(SYS_capget, (long)&header, (long)sets, 0);
     if (answer < 0) return answer;
     /* Ambient capabilities go with the inheritable ones (capabilities(7)). */

@@ -7,7 +7,7 @@ extension FileDescriptor {
     /// write then fails at once.
     package var takesOutput: Bool {
         var state = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&state, 1, 0) == 1
+        return (try? SystemCall.value { unsafe poll(&state, 1, 0) }) == 1
     }
 
     /// One write(2) of part of `bytes`.
@@ -85,7 +85,7 @@ extension FileDescriptor {
     /// Whether a connected Unix-domain socket's other end is closed (POLLHUP).
     package var hasHungUp: Bool {
         var state = pollfd(fd: rawValue, events: 0, revents: 0)
-        return unsafe poll(&state, 1, 0) == 1 && state.revents & Int16(POLLHUP) != 0
+        return (try? SystemCall.value { unsafe poll(&state, 1, 0) }) == 1 && state.revents & Int16(POLLHUP) != 0
     }
 
     /// Whether a stream socket has no more to read than lies in it: by the peer's end, or by a shutdown here
@@ -93,7 +93,7 @@ extension FileDescriptor {
     package var endsReading: Bool {
         let readHangUp = Int16(0x2000)  // POLLRDHUP, which needs _GNU_SOURCE
         var state = pollfd(fd: rawValue, events: readHangUp, revents: 0)
-        return unsafe poll(&state, 1, 0) == 1 && state.revents & readHangUp != 0
+        return (try? SystemCall.value { unsafe poll(&state, 1, 0) }) == 1 && state.revents & readHangUp != 0
     }
 
     /// A second descriptor (close-on-exec) for the same open file description.

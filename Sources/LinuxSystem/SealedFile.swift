@@ -10,10 +10,7 @@ extension OwnedDescriptor {
         let file = OwnedDescriptor(adopting: try SystemCall.value { unsafe baton_sealable_file(name) })
         var written = 0
         while written < content.count {
-            guard let count = file.borrowed.writeOnce(content, from: written, to: content.count) else {
-                throw .noMemory
-            }
-            written += count
+            written += try file.borrowed.writeNow(content, from: written)
         }
         try SystemCall.value { baton_seal(file.rawValue) }
         return file

@@ -9,7 +9,7 @@ struct LogOutputTests {
     /// Takes what it is told to.
     private final class Target: LogTarget {
         let name = "target"
-        let descriptor: FileDescriptor? = nil
+        var descriptor: FileDescriptor?
         var written: [UInt8] = []
         var answers: [LogAttempt] = []
         private(set) var opened = 0
@@ -54,6 +54,18 @@ struct LogOutputTests {
         #expect(target.text == "fir")
         try run { target.text == "first\nsecond\n" }
         #expect(target.opened == 0)
+    }
+
+    @Test("a busy target that cannot be watched is tried again")
+    func unwatchable() throws {
+        // A regular file cannot be (EPERM).
+        let file = try FileDescriptor.open("/etc/passwd", .readOnly)
+        defer { try? file.close() }
+        target.descriptor = file
+        target.answers = [.busy]
+        write("waited\n")
+        #expect(target.text.isEmpty)
+        try run { target.text == "waited\n" }
     }
 
     @Test("the rest of a line that another program began comes before all else, and not at once")

@@ -104,8 +104,13 @@ final class ControlConnection: EventSource {
         if interest.contains(.hangUp) { return close() }
         if interest.contains(.writable) { return send() }
         var buffer = [UInt8](repeating: 0, count: 4096)
-        guard let count = try? socket.borrowed.readOnce(into: &buffer), count > 0 else { return close() }
-        framer.append(buffer[..<count])
+        do {
+            guard let count = try socket.borrowed.readOnce(into: &buffer) else { return }
+            guard count > 0 else { return close() }
+            framer.append(buffer[..<count])
+        } catch {
+            return close()
+        }
         readNext()
     }
 

@@ -57,7 +57,7 @@ final class ControlServer: EventSource {
             do {
                 admit(try accept())
             } catch {
-                if error == .tooManyOpenFiles || error == .tooManyOpenFilesInSystem { rest() }
+                if error != .wouldBlock { rest() }
                 return
             }
         }
@@ -77,14 +77,14 @@ final class ControlServer: EventSource {
         spare = DescriptorBox(descriptor)
     }
 
-    /// Out of descriptors: out of the poll set for a while, so that it does not spin.
+    /// Out of descriptors or memory: out of the poll set for a while, so that it does not spin.
     private func rest() {
         if let registration { runtime.loop.forget(registration) }
         registration = nil
         pause = runtime.loop.schedule(after: Self.retryDelay) { [weak self] in
             guard let self else { return }
             keepSpare()
-            registration = try? runtime.loop.watch(socket.borrowed, for: .readable, self)
+            do { registration = try runtime.loop.watch(socket.borrowed, for: .readable, self) } catch { rest() }
         }
     }
 

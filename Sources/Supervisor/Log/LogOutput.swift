@@ -165,7 +165,11 @@ final class LogOutput: EventSource {
 
     private func watch() {
         guard registration == nil, let descriptor = target.descriptor else { return }
-        registration = try? loop.watch(descriptor, for: .writable, self)
+        do {
+            registration = try loop.watch(descriptor, for: .writable, self)
+        } catch {
+            tryLater(error)
+        }
     }
 
     private func unwatch() {

@@ -151,7 +151,12 @@ final class Notifier: EventSource {
 
     private func watch() {
         guard registration == nil, let socket = socket?.borrowed else { return }
-        registration = try? loop.watch(socket, for: .writable, self)
+        do {
+            registration = try loop.watch(socket, for: .writable, self)
+        } catch {
+            // No kernel memory for the registration.
+            _ = loop.schedule(after: .seconds(1)) { [weak self] in self?.drain() }
+        }
     }
 
     private func unwatch() {

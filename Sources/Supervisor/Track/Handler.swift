@@ -182,6 +182,7 @@ final class Handler {
         case .sent: break
         case .full: channelIsFull = true
         case .broken: channelIsBroken = true
+        case .refused: rests()
         case .short: break
         }
         guard outcome == .sent else { return outcome }

@@ -86,9 +86,14 @@ extension Handler {
         }
     }
 
-    private func returned(_ number: UInt64, why: String) {
+    /// It gets nothing for a while.
+    func rests() {
         restsUntil = runtime.loop.now + Self.rest
         hasRoom(at: restsUntil)
+    }
+
+    private func returned(_ number: UInt64, why: String) {
+        rests()
         rested()
         lastProgress = runtime.loop.now
         guard let baton = unacknowledged.removeValue(forKey: number) else { return }

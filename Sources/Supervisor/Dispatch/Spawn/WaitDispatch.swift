@@ -41,6 +41,9 @@ final class WaitDispatch {
         trigger = TriggerPolicy(program.service.triggerLimit)
     }
 
+    /// To the next try when descriptors, memory or processes are short.
+    private static let shortage = Duration.seconds(1)
+
     /// Processes, running or being started.
     var count: Int { isStarting || instance != nil ? 1 : 0 }
     var isPaused: Bool { pause != nil }
@@ -61,7 +64,7 @@ final class WaitDispatch {
         }
         let bound = listeners.filter { $0.descriptor != nil }
         let isWhole = sockets.count == bound.count && !listeners.contains { $0.holds.contains(.former) }
-        guard isWhole, !bound.isEmpty else { return paused(for: .seconds(1)) }
+        guard isWhole, !bound.isEmpty else { return paused(for: Self.shortage) }
         firstDatagrams = listeners.map { ($0, peek($0)) }
         lent = bound
         for listener in listeners { listener.hold(.handler) }
@@ -107,7 +110,9 @@ final class WaitDispatch {
         case .failed(_, let stage, let error):
             record.failed(stage: stage.description, error: "\(error)")
             record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")))
-            finished(well: false)
+            // No handler has failed, and nothing that it has not seen is eaten.
+            let isShort = error.isShortage || error == .resourceTemporarilyUnavailable
+            if isShort, !stopped { rest() } else { finished(well: false) }
         }
     }
 
@@ -161,6 +166,12 @@ final class WaitDispatch {
         let asked = isRestarting
         isRestarting = false
         if asked { resume() } else { finished(well: status.succeeded) }
+    }
+
+    private func rest() {
+        place = nil
+        firstDatagrams = []
+        paused(for: Self.shortage)
     }
 
     private func finished(well: Bool) {

@@ -40,6 +40,8 @@ final class Channel: EventSource {
         case full
         /// Kernel memory or descriptors in flight are short: try after a moment.
         case short
+        /// The kernel has another reason, a security module's for example, which may not hold for ever, nor for others.
+        case refused
         /// Nobody holds the other end; its hang-up follows.
         case broken
     }
@@ -174,7 +176,8 @@ extension Channel {
             switch error {
             case .wouldBlock: return .full
             case .noBufferSpace, .noMemory, .tooManyReferences: return .short
-            default: return .broken
+            case .brokenPipe, .connectionReset, .connectionRefused, .socketNotConnected: return .broken
+            default: return .refused
             }
         }
     }
@@ -185,7 +188,7 @@ extension Channel {
         switch outcome {
         case .sent, .broken: return true
         case .full: wait()
-        case .short: tryLater()
+        case .short, .refused: tryLater()
         }
         unsent.prepend(bytes)
         return false

@@ -9,10 +9,11 @@ final class RegistrationListener: EventSource {
     private let loop: EventLoop
     private let accepted: (consuming AcceptedSocket, Channel.Kind) -> Void
     private var registration: RegistrationID?
+    private var pause: TimerID?
 
     /// Accepted in one round of the loop.
     private static let budget = 16
-    /// While there are no descriptors.
+    /// While there are no descriptors, or no memory.
     private static let retryDelay = Duration.seconds(1)
 
     init(
@@ -31,6 +32,8 @@ final class RegistrationListener: EventSource {
     func close() {
         if let registration { loop.forget(registration) }
         registration = nil
+        if let pause { loop.cancel(pause) }
+        pause = nil
     }
 
     func ready(_ interest: Epoll.Interest) {
@@ -38,17 +41,18 @@ final class RegistrationListener: EventSource {
             do {
                 accepted(try Socket.accept(socket.borrowed), kind)
             } catch {
-                if error == .tooManyOpenFiles || error == .tooManyOpenFilesInSystem { rest() }
+                if error != .wouldBlock { rest() }
                 return
             }
         }
     }
 
+    /// Out of descriptors or memory: out of the poll set for a while, so that it does not spin.
     private func rest() {
         close()
-        _ = loop.schedule(after: Self.retryDelay) { [weak self] in
+        pause = loop.schedule(after: Self.retryDelay) { [weak self] in
             guard let self else { return }
-            registration = try? loop.watch(socket.borrowed, for: .readable, self)
+            do { registration = try loop.watch(socket.borrowed, for: .readable, self) } catch { rest() }
         }
     }
 }
