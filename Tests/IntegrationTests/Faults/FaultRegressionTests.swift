@@ -72,6 +72,29 @@ import Testing
         }
     }
 
+    @Test("a relay that finds no memory to move bytes with ends, and its client is told")
+    func shortageInRelay() throws {
+        let port = try QuietPort.next()
+        let table = """
+            services:
+              relay: {listen: "127.0.0.1:0", redirect: "127.0.0.1:\(port)"}
+              target: {listen: "127.0.0.1:\(port)", internal: echo}
+            """
+        try withFaults(table) { supervisor, injector in
+            let relay = try supervisor.port("relay")
+            for occurrence in 1...4 {
+                let splice = try FallibleCall.named("splice")
+                injector.arm(SystemCallFault(.supervisor, splice, occurrence: occurrence, error: ENOMEM))
+                let client = try TestSocket.tcp(port: relay)
+                // It may be over before that.
+                try? client.send("hello")
+                try supervisor.waitForService("relay", "over") { $0.connections.ended == occurrence }
+                #expect(injector.disarm() == 1)
+                client.close()
+            }
+        }
+    }
+
     @Test("a wait service whose handler cannot be started for want of memory waits, and eats no datagram")
     func shortageAtWait() throws {
         let table = """

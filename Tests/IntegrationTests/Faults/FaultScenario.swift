@@ -23,6 +23,9 @@ struct FaultScenario: Sendable, CustomTestStringConvertible {
         metrics, control, reload, names, upgrade,
     ]
 
+    /// A shortage that outlasts an upgrade and the way back ends the supervisor: neither program can begin.
+    static let lasting = all.filter { $0.name != upgrade.name }
+
     /// Between them they make about every call.
     static let short = [exec, redirect, supervised, registered, control, reload]
 

@@ -66,19 +66,16 @@ final class FaultSweep {
             }
         }
         try walk(faults) { [self] fault in
-            let (supervisor, drive) = (Client(supervisor), scenario.drive)
-            let client = Threads(1) { _ in try? drive(supervisor.supervisor) }
-            idleInterval(seconds: Self.shortage)
+            let injector = injector
+            let end = Threads(1) { _ in
+                idleInterval(seconds: Self.shortage)
+                _ = injector.disarm()
+            }
+            try? scenario.drive(supervisor)
+            try end.join()
             let failures = injector.disarm()
-            try client.join()
             guard failures < Self.mostTries else { throw TestFailure("\(failures) tries in \(Self.shortage) s") }
         }
-    }
-
-    /// Another thread's while this one waits for it.
-    private struct Client: @unchecked Sendable {
-        let supervisor: RunningSupervisor
-        init(_ supervisor: RunningSupervisor) { self.supervisor = supervisor }
     }
 
     private func walk(_ faults: [SystemCallFault], _ meet: (SystemCallFault) throws -> Void) throws {

@@ -14,7 +14,7 @@ import Testing
 
     @Test(
         "whatever the kernel is short of for a while, it is asked for now and then, and all goes on afterwards",
-        arguments: FaultSweep.isWhole ? FaultScenario.all : FaultScenario.short)
+        arguments: FaultSweep.isWhole ? FaultScenario.lasting : FaultScenario.short)
     func shortage(_ scenario: FaultScenario) throws {
         let sweep = try FaultSweep(scenario)
         try sweep.runShortages()

@@ -133,6 +133,8 @@ final class Relay {
 
     private func broke(_ side: RelayMachine.Side, _ error: Errno) {
         if failure == nil { failure = "\(side == .client ? "the client" : "the target"): \(error)" }
+        // Then neither side is, and neither would tell the other.
+        if error.isShortage { return end(reset: true, why: failure) }
         machine.broke(side)
         self[to: side].discard()
     }

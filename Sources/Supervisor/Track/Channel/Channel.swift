@@ -40,7 +40,7 @@ final class Channel: EventSource {
         case full
         /// Kernel memory or descriptors in flight are short: try after a moment.
         case short
-        /// The kernel has another reason, a security module's for example, which may not hold for ever, nor for others.
+        /// For another reason, a security module's for example, which may not hold for ever, nor for others.
         case refused
         /// Nobody holds the other end; its hang-up follows.
         case broken
@@ -111,11 +111,8 @@ final class Channel: EventSource {
 
     func ready(_ interest: Epoll.Interest) {
         if interest.contains(.writable) { flush() }
-        if interest.contains(.hangUp) {
-            finish()
-        } else if !interest.isDisjoint(with: Self.somethingToRead) {
-            read(atMost: Self.budget)
-        }
+        if interest.contains(.hangUp) { return finish() }
+        if !interest.isDisjoint(with: Self.somethingToRead) { read(atMost: Self.budget) }
     }
 
     private func finish() {
