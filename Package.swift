@@ -23,6 +23,8 @@ let testing: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let warnings: [CSetting] = [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+
 let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let heap: Target.Dependency = .product(name: "HeapModule", package: "swift-collections")
@@ -53,7 +55,7 @@ let package = Package(
     ],
     targets: [
         // The kernel and the borrowed parser.
-        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .target(name: "CLinux", cSettings: warnings),
         .systemLibrary(name: "CLibYAML", providers: [.apt(["libyaml-dev"])]),
         .target(name: "LinuxSystem", dependencies: ["CLinux", system], swiftSettings: strict),
 
@@ -108,15 +110,33 @@ let package = Package(
 
         // Tests: a target a module, and the real programs from outside.
         .target(
-            name: "TestSupport", dependencies: ["LinuxSystem", system], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["LinuxSystem", "SystemCallFaults", system], path: "Tests/TestSupport",
             swiftSettings: testing),
+        .target(name: "SystemCallFaults", path: "Tests/SystemCallFaults", cSettings: warnings),
+        .executableTarget(
+            name: "baton-faulted", dependencies: ["SystemCallFaults"], path: "Tests/FaultedProgram",
+            cSettings: warnings),
         .executableTarget(
             name: "baton-faulty-handler", dependencies: ["HandoffProtocol", "LinuxSystem", system],
             path: "Tests/FaultyHandler", swiftSettings: testing),
         .executableTarget(
             name: "baton-task-handler", dependencies: ["BatonHandler"], path: "Tests/TaskHandler",
             swiftSettings: testing),
-        .testTarget(name: "LinuxSystemTests", dependencies: ["LinuxSystem", "TestSupport"], swiftSettings: testing),
+        .executableTarget(
+            name: "baton-confined", dependencies: ["LinuxSystem"], path: "Tests/ConfinedProgram",
+            swiftSettings: testing),
+        .executableTarget(
+            name: "baton-system-calls", path: "Tests/SystemCalls",
+            cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        .executableTarget(
+            name: "baton-roster-writer", dependencies: ["LinuxSystem", system], path: "Tests/RosterWriter",
+            swiftSettings: testing),
+        .testTarget(
+            name: "LinuxSystemTests",
+            dependencies: [
+                "LinuxSystem", "TestSupport", "baton-confined", "baton-system-calls", "baton-roster-writer",
+            ],
+            swiftSettings: testing),
         .testTarget(name: "ServiceTableTests", dependencies: ["ServiceTable", "LinuxSystem"], swiftSettings: testing),
         .testTarget(
             name: "ImportersTests", dependencies: ["Importers", "ServiceTable", "LinuxSystem", "TestSupport"],
@@ -129,6 +149,7 @@ let package = Package(
             name: "SupervisorTests",
             dependencies: [
                 "Supervisor", "ServiceTable", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "TestSupport",
+                "batond", system,
             ],
             swiftSettings: testing
         ),
@@ -141,13 +162,31 @@ let package = Package(
             ],
             swiftSettings: testing),
         .testTarget(
-            name: "BatonTests", dependencies: ["baton", "ControlProtocol", "LinuxSystem"], swiftSettings: testing),
+            name: "BatonTests",
+            dependencies: ["baton", "ControlProtocol", "ServiceTable", "LinuxSystem", "TestSupport"],
+            swiftSettings: testing),
         .testTarget(
             name: "IntegrationTests",
             dependencies: [
                 "TestSupport", "HandoffProtocol", "ControlProtocol", "LinuxSystem", "batond", "baton",
-                "baton-faulty-handler", "baton-task-handler", "baton-nio-handler",
+                "baton-faulty-handler", "baton-faulted", "baton-task-handler", "baton-nio-handler",
             ],
             swiftSettings: testing),
     ]
 )
+
+/// Fuzz/ is a part of the tests, which run its seeds, and where `make fuzz` says so a program instead: libFuzzer and
+/// `@testable` ask for flags of their own, with which nothing else is to be built.
+let isFuzzer = Context.environment["BATON_FUZZ"] != nil
+let parsers: [Target.Dependency] = [
+    "ServiceTable", "Importers", "HandoffProtocol", "ControlProtocol", "MetricsEndpoint", "Supervisor", "LinuxSystem",
+    system,
+]
+package.targets.append(
+    isFuzzer
+        ? .executableTarget(
+            name: "baton-fuzz", dependencies: parsers, path: "Fuzz", exclude: ["Replay", "Seeds"],
+            swiftSettings: testing)
+        : .testTarget(
+            name: "FuzzTests", dependencies: parsers + ["TestSupport"], path: "Fuzz", exclude: ["Fuzzer", "Seeds"],
+            swiftSettings: testing))

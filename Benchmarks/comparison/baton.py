@@ -21,6 +21,14 @@ def execution(directory, idle=0, listeners=1):
     return table(directory, f'{{listen: "127.0.0.1:0", exec: [{TINY}], {UNLIMITED}}}', idle, listeners)
 
 
+def separated(path):
+    """The same table, with rights in one process and decisions in another."""
+    if os.getuid() != 0:
+        raise Unavailable('only root has rights to be given up')
+    path.write_text('supervisor_user: nobody\n' + path.read_text())
+    return path
+
+
 def table(directory, service, idle=0, listeners=1):
     """A table with one service that is measured, and so many idle ones of so many listeners behind it."""
     path = pathlib.Path(directory, 'baton.yaml')
@@ -56,10 +64,12 @@ class Baton(Contestant):
             self.stop()
             raise Unavailable((path.parent / 'log').read_text())
         self.address = self.status()['listeners'][0]['address']
-        self.launchers = [pid for pid in children(self.process.pid) if is_launcher(pid)]
+        self.workers = [pid for pid in children(self.process.pid) if is_started_as(pid, b'worker')]
+        decides = (self.workers or [self.process.pid])[0]
+        self.launchers = [pid for pid in children(decides) if is_started_as(pid, b'launcher')]
 
     def supervisors(self):
-        return [self.process.pid, *self.launchers]
+        return [self.process.pid, *self.workers, *self.launchers]
 
     def status(self):
         command = [PROGRAMS / 'baton', 'status', '--json', '--runtime-directory', self.runtime, MEASURED]
@@ -71,5 +81,5 @@ class Baton(Contestant):
         return self.status()['connections']['lost']
 
 
-def is_launcher(pid):
-    return pathlib.Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1:2] == [b'launcher']
+def is_started_as(pid, mode):
+    return pathlib.Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1:2] == [mode]

@@ -37,6 +37,8 @@ def handoff(suite):
     """A connection reaches a process that runs."""
     suite.add('limit: handed over, copy kept until ACK', lambda name, _: limits.handoff(name))
     suite.add('baton', lambda name, at: baton.Baton(name, baton.handoff(at, 'done')))
+    suite.add('baton, supervisor_user',
+              lambda name, at: baton.Baton(name, baton.separated(baton.handoff(at, 'done'))))
     suite.add('baton, handler without DONE', lambda name, at: baton.Baton(name, baton.handoff(at)))
     suite.add('limit: handed over, closed at once', lambda name, _: limits.handoff_without_copy(name))
     suite.add('the worker accepts by itself', lambda name, _: limits.direct(name))
@@ -48,6 +50,7 @@ def execution(suite):
     """A program is started for each connection."""
     suite.add('limit: clone and exec', lambda name, _: limits.execution(name))
     suite.add('baton', lambda name, at: baton.Baton(name, baton.execution(at)))
+    suite.add('baton, supervisor_user', lambda name, at: baton.Baton(name, baton.separated(baton.execution(at))))
     suite.add('limit: two spawning threads', lambda name, _: limits.execution(name, '-t', 2, '-s'))
     for name, start in {**superservers.ONE_PROCESS, **superservers.ONE_SERVICE}.items():
         suite.add(name, start)

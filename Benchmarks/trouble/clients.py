@@ -66,24 +66,30 @@ class Client(threading.Thread):
 
     def ask(self, address, behaviour, nonce):
         with socket.socket() as connection:
-            connection.settimeout(PATIENCE)
-            connection.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
-            connection.bind((f'127.0.0.{self.random.randrange(1, 33)}', 0))
-            if behaviour == 'slow_reader':
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            connection.connect(address)
-            is_long = behaviour in ('long', 'slow_reader')
-            payload, wanted = self.payloads.nothing
-            if behaviour == 'passed_on':
-                payload, wanted = self.random.choice(self.payloads.all)
-            kind = b'p' if behaviour == 'passed_on' else b'b' if is_long else b'a'
-            delay = self.random.choice([0, 0, 0, self.random.randrange(300)])
-            line = b'%s %s %06d %04d.\n' % (nonce, kind, len(payload), delay)
-            if behaviour == 'leaving':
-                return self.leave(connection, line)
-            self.say(connection, line, payload, behaviour)
-            answer = self.hear(connection, behaviour == 'slow_reader')
-            return self.judge(answer, nonce, wanted, is_long)
+            self.connect(connection, address, behaviour)
+            return self.exchange(connection, behaviour, nonce)
+
+    def connect(self, connection, address, behaviour):
+        connection.settimeout(PATIENCE)
+        connection.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
+        connection.bind((f'127.0.0.{self.random.randrange(1, 33)}', 0))
+        if behaviour == 'slow_reader':
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(address)
+
+    def exchange(self, connection, behaviour, nonce):
+        is_long = behaviour in ('long', 'slow_reader')
+        payload, wanted = self.payloads.nothing
+        if behaviour == 'passed_on':
+            payload, wanted = self.random.choice(self.payloads.all)
+        kind = b'p' if behaviour == 'passed_on' else b'b' if is_long else b'a'
+        delay = self.random.choice([0, 0, 0, self.random.randrange(300)])
+        line = b'%s %s %06d %04d.\n' % (nonce, kind, len(payload), delay)
+        if behaviour == 'leaving':
+            return self.leave(connection, line)
+        self.say(connection, line, payload, behaviour)
+        answer = self.hear(connection, behaviour == 'slow_reader')
+        return self.judge(answer, nonce, wanted, is_long)
 
     def leave(self, connection, line):
         """Goes with a FIN or a reset, with some of the line said or none."""

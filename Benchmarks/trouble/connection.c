@@ -19,7 +19,7 @@ static int records = -1;
 void records_open(const char *directory, const char *service)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/%s.%d", directory, service, (int)getpid());
+    snprintf(path, sizeof path, "%s/%s", directory, service);
     records = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (records < 0)
         err(73, "%s", path);
@@ -34,14 +34,14 @@ void record(const char *what, const char *nonce, const char *format, ...)
     length += vsnprintf(line + length, sizeof line / 2, format, arguments);
     va_end(arguments);
     line[length++] = '\n';
-    /* One write, so that a kill leaves a whole line or none. */
+    /* One write, so that a kill leaves a whole line or none, and nobody's comes between. */
     if (write(records, line, (size_t)length) != length)
         err(74, "record");
 }
 
 static void record_connection(const struct connection *connection, const char *what, uint64_t now)
 {
-    record(what, connection->request, "%" PRIu64 " id %" PRIu64 " kind %c passes %d at %" PRIu64, connection->number,
+    record(what, connection->request, "%" PRIu64 " id %" PRIu64 " kind %#x passes %d at %" PRIu64, connection->number,
            connection->id, connection->request[17], connection->passes, now);
 }
 

@@ -44,7 +44,7 @@ enum outcome connection_go_on(struct connection *connection, uint64_t now);
 /* It is served here, not passed on. */
 void connection_keep(struct connection *connection);
 
-/* Where each nonce is written down when it begins to be served. */
+/* Where each nonce is written down when it begins to be served: a file for all processes of a service. */
 void records_open(const char *directory, const char *service);
 
 /* Writes a line down: what, of which nonce (16 bytes), and whatever helps to find out why. */

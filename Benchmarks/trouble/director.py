@@ -31,7 +31,7 @@ class Process:
     def __init__(self, pid, program):
         self.pid = pid
         self.descriptor = os.pidfd_open(pid)
-        if os.readlink(f'/proc/{pid}/exe') != program:
+        if os.readlink(f'/proc/{pid}/exe').removesuffix(' (deleted)') != program:
             os.close(self.descriptor)
             raise ProcessLookupError
 
@@ -58,6 +58,9 @@ class Fleet:
                 self.processes[index] = subprocess.Popen(
                     self.commands[index], env=self.environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 self.starts += 1
+
+    def pids(self):
+        return [process.pid for process in self.processes if process is not None]
 
     def end(self):
         for process in self.processes:

@@ -1,8 +1,10 @@
-"""What the handlers wrote down: which nonce was begun by whom, and which connections they made and passed on."""
+"""What the handlers wrote down: which nonce was begun by whom, and which connections they made or took themselves."""
 import collections
 import pathlib
 
 FLOODED = 'f'
+# How what is no request begins.
+STRANGER = '~'
 
 
 class Records:
@@ -13,15 +15,19 @@ class Records:
         self.issued, self.served, self.faults = issued, {}, []
         # Connections of handlers, and those of them for which PASSED came and said so.
         self.flooded, self.taken = set(), set()
-        lines = [(file.name.rsplit('.', 1)[0], *line.split(' ', 4))
+        # Peer → the pids that accepted a connection of it by themselves.
+        self.accepted = collections.defaultdict(list)
+        lines = [(file.name, *line.split(' ', 4))
                  for file in sorted(pathlib.Path(directory).iterdir())
                  for line in file.read_text(errors='replace').splitlines()]
-        for _, what, nonce, *_ in lines:
+        for _, what, nonce, pid, *rest in lines:
             if what in ('flood', 'taken'):
                 {'flood': self.flooded, 'taken': self.taken}[what].add(nonce)
+            elif what == 'accepted':
+                self.accepted[rest[0]].append(int(pid))
         serving, numbers = collections.defaultdict(list), {}
         for service, what, nonce, pid, *rest in lines:
-            if what in ('flood', 'taken'):
+            if what in ('flood', 'taken', 'accepted') or nonce.startswith(STRANGER):
                 continue
             number, details = (' '.join(rest) + ' ').split(' ', 1)
             where = f'{service}, connection {number}, handler {pid}, {details.strip()}'

@@ -55,6 +55,18 @@ static int runtime_directory(const char *given, char *path, size_t size) {
     return 0;
 }
 
+/* Whether root or ourselves listen at the other end: whatever way led there, SO_PEERCRED has who called listen(2). */
+static int is_trusted(int channel) {
+    struct ucred listener;
+    socklen_t length = sizeof listener;
+    if (getsockopt(channel, SOL_SOCKET, SO_PEERCRED, &listener, &length) != 0)
+        return 0;
+    if (listener.uid == 0 || listener.uid == geteuid())
+        return 1;
+    errno = EPERM;
+    return 0;
+}
+
 int baton_channel_connect(const char *given, int flags) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     char directory[sizeof address.sun_path];
@@ -70,7 +82,7 @@ int baton_channel_connect(const char *given, int flags) {
     do
         result = connect(channel, (struct sockaddr *)&address, sizeof address);
     while (result != 0 && errno == EINTR);
-    if (result != 0) {
+    if (result != 0 || !is_trusted(channel)) {
         int error = errno;
         close(channel);
         errno = error;

@@ -51,14 +51,10 @@ extension HandlerConfiguration {
             named.map { RuntimeDirectory(path: $0) }
             ?? RuntimeDirectory.standard(
                 uid: CurrentProcess.uid, session: CurrentProcess.environment("XDG_RUNTIME_DIR"))
-        let opened: OwnedDescriptor
-        do throws(RuntimeDirectoryError) { opened = try directory.open() } catch { throw .noChannel("\(error)") }
-        do throws(Errno) {
-            // Through the directory that was checked, whatever the path leads to by now.
-            let address = SocketAddress.unix(path: "/proc/self/fd/\(opened.rawValue)/register.sock")
-            return try Socket.connected(to: address, .sequencedPacket)
+        do throws(RuntimeDirectoryError) {
+            return try directory.connected(to: "register.sock", .sequencedPacket)
         } catch {
-            throw .noChannel("\(directory.path)/register.sock: \(error)")
+            throw .noChannel("\(error)")
         }
     }
 }

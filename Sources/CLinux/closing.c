@@ -19,7 +19,7 @@ static void read_to_end(int end)
     while (syscall(SYS_read, end, &byte, 1) > 0) {}
 }
 
-int32_t baton_close_by_exit(int socket, int gate)
+int32_t baton_close_by_exit(const int *sockets, size_t count, int gate)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
@@ -31,18 +31,18 @@ int32_t baton_close_by_exit(int socket, int gate)
         syscall(SYS_exit_group, 0);
     }
     int error = errno;
-    if (pid > 0) close(socket);
+    for (size_t i = 0; pid > 0 && i < count; i++) close(sockets[i]);
     close(ends[0]);
     close(ends[1]);
     errno = error;
     return pid;
 }
 
-int32_t baton_close_in_child(int file)
+int32_t baton_close_in_child(const int *files, size_t count)
 {
     int pid = fork_with(CLONE_FILES);
     if (pid == 0) {
-        syscall(SYS_close, file);
+        for (size_t i = 0; i < count; i++) syscall(SYS_close, files[i]);
         syscall(SYS_exit_group, 0);
     }
     return pid;

@@ -21,6 +21,13 @@
 
 int baton_open_at(int directory, const char *path, int flags, mode_t mode) { return openat(directory, path, flags, mode); }
 
+int baton_hold_at(int directory, const char *name)
+{
+    return openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int baton_change_owner(int held, uid_t owner, gid_t group) { return fchownat(held, "", owner, group, AT_EMPTY_PATH); }
+
 int baton_placeholder(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int baton_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
@@ -60,7 +67,7 @@ ssize_t baton_write_now(int descriptor, const void *bytes, size_t length)
 
 union control {
     struct cmsghdr align;
-    char bytes[CMSG_SPACE(sizeof(int) * BATON_MOST_DESCRIPTORS) + CMSG_SPACE(sizeof(struct ucred))];
+    char bytes[CMSG_SPACE(sizeof(int) * BATON_MOST_DESCRIPTORS) + CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
 };
 
 ssize_t baton_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags)
@@ -85,22 +92,30 @@ ssize_t baton_send(int socket, const void *bytes, size_t length, const int *desc
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
-ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags)
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 4
+#endif
+
+ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct sockaddr_storage *name,
+                      struct baton_received *received, int flags)
 {
     struct iovec data = {.iov_base = bytes, .iov_len = length};
-    struct msghdr message = {.msg_iov = &data, .msg_iovlen = 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_name = received->name ? name : NULL, .msg_namelen = received->name};
     union control control;
     size_t room = received->descriptors;
     int wants_pid = received->pid != 0;
     message.msg_control = control.bytes;
     /* CMSG_SPACE would round up, and the kernel would use the place for a descriptor that nobody asked for. */
     message.msg_controllen =
-        (room > 0 ? CMSG_LEN(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) : 0);
+        (room > 0 ? CMSG_LEN(sizeof(int) * room) : 0) + (wants_pid ? CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int)) : 0);
     if (message.msg_controllen == 0) message.msg_control = NULL;
     ssize_t count = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     received->descriptors = 0;
     received->pid = 0;
+    received->process = -1;
     received->flags = message.msg_flags;
+    received->name = message.msg_namelen;
     if (count < 0 || message.msg_control == NULL) return count;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET) continue;
@@ -108,6 +123,8 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
             struct ucred writer;
             memcpy(&writer, CMSG_DATA(header), sizeof writer);
             received->pid = writer.pid;
+        } else if (header->cmsg_type == SCM_PIDFD) {
+            memcpy(&received->process, CMSG_DATA(header), sizeof received->process);
         } else if (header->cmsg_type == SCM_RIGHTS) {
             size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             if (passed > room) passed = room;

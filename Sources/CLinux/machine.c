@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include "memory_map.h"
 
 #include <fcntl.h>
 #include <link.h>
@@ -56,10 +57,18 @@ void baton_let_memory_go(void)
     malloc_trim(0);
 }
 
+static int memory_map = -1;
+
+void baton_open_memory_map(void)
+{
+    if (memory_map < 0) memory_map = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+}
+
 void baton_let_code_go(void)
 {
-    int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-    dl_iterate_phdr(let_segments_go, &pagemap);
-    if (pagemap >= 0) close(pagemap);
+    baton_open_memory_map();
+    dl_iterate_phdr(let_segments_go, &memory_map);
+    if (memory_map >= 0) close(memory_map);
+    memory_map = -1;
     malloc_trim(0);
 }

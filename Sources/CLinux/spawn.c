@@ -20,7 +20,7 @@ enum { STACK = 32 * 1024 };
 /* Where children run beside their parent; the parent waits where they would have its errno. */
 #define BESIDE (BATON_HAS_RAW_CALLS ? 0 : CLONE_VFORK)
 
-static void begin(struct baton_spawn_report *report, uint64_t job)
+static void begin_report(struct baton_spawn_report *report, uint64_t job)
 {
     __atomic_store_n(&report->pid, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&report->error, 0, __ATOMIC_RELAXED);
@@ -29,10 +29,22 @@ static void begin(struct baton_spawn_report *report, uint64_t job)
     __atomic_store_n(&report->job, job, __ATOMIC_RELEASE);
 }
 
-static void fail(struct baton_spawn_report *report, int error)
+static void begin(const struct child *child, uint64_t job)
+{
+    begin_report(child->report, job);
+    if (child->shown != child->report) begin_report(child->shown, job);
+}
+
+static void fail_report(struct baton_spawn_report *report, int error)
 {
     __atomic_store_n(&report->error, error, __ATOMIC_RELEASE);
     __atomic_store_n(&report->is_under_way, 0, __ATOMIC_RELEASE);
+}
+
+static void fail(const struct child *child, int error)
+{
+    fail_report(child->report, error);
+    if (child->shown != child->report) fail_report(child->shown, error);
 }
 
 /* Turns places in `bytes` into a vector as execve takes it; answers where the next one begins. */
@@ -64,16 +76,16 @@ static int start(struct child *child, char *stack, int flags)
 static int spawn(struct child *child, char *stack, int flags)
 {
     const struct baton_spawn_plan *plan = child->plan;
-    begin(child->report, plan->job);
+    begin(child, plan->job);
     int cgroup = -1;
     if (plan->flags & BATON_SPAWN_CGROUP) {
-        baton_enter_stage(child->report, BATON_STAGE_CGROUP);
+        baton_enter_stage(child, BATON_STAGE_CGROUP);
         child->cgroup = cgroup = baton_open_cgroup(child->bytes + plan->cgroup);
         if (cgroup < 0) {
-            fail(child->report, errno);
+            fail(child, errno);
             return 0;
         }
-        baton_enter_stage(child->report, BATON_STAGE_CLONE);
+        baton_enter_stage(child, BATON_STAGE_CLONE);
     }
     uint64_t mask;
     int blocks = !(plan->flags & BATON_SPAWN_SIGNALS_BLOCKED);
@@ -82,7 +94,7 @@ static int spawn(struct child *child, char *stack, int flags)
     int error = errno;
     if (blocks) baton_set_signal_mask(mask, NULL);
     if (cgroup >= 0) close(cgroup);
-    if (pid < 0) fail(child->report, error);
+    if (pid < 0) fail(child, error);
     return pid > 0;
 }
 
@@ -94,7 +106,8 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes, const uint32_
     alignas(16) char stack[STACK];
     char **environment = fill(vectors, bytes, strings, plan->argument_count);
     fill(environment, bytes, strings + plan->argument_count, plan->environment_count);
-    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, processors, report, -1, 1};
+    struct child child = {plan, bytes, vectors, environment, descriptors, limits, groups, processors,
+                          report, report, -1, 1};
     if (!spawn(&child, stack, CLONE_VFORK)) return;
     int runs = report->error == 0 && report->stage == BATON_STAGE_EXEC;
     if (runs || plan->flags & BATON_SPAWN_SIBLING) return;
@@ -112,10 +125,12 @@ struct baton_spawn_slot {
     alignas(16) char stack[STACK];
 };
 
-struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report)
+struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report, struct baton_spawn_report *shown)
 {
     struct baton_spawn_slot *slot = calloc(1, sizeof *slot);
-    if (slot) slot->child.report = report;
+    if (!slot) return NULL;
+    slot->child.report = report;
+    slot->child.shown = shown;
     return slot;
 }
 
@@ -148,8 +163,8 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_p
     size_t group_bytes = plan->group_count * sizeof *groups, processor_bytes = plan->processor_words * sizeof *processors;
     /* Each of the six parts may have a gap behind it. */
     if (!make_room(slot, length + vectors + descriptor_bytes + limit_bytes + group_bytes + processor_bytes + 6 * 16)) {
-        begin(child->report, plan->job);
-        return fail(child->report, ENOMEM);
+        begin(child, plan->job);
+        return fail(child, ENOMEM);
     }
     slot->plan = *plan;
     char *place = slot->memory;
@@ -164,6 +179,11 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_p
     fill(child->environment, child->bytes, strings + plan->argument_count, plan->environment_count);
     child->cgroup = -1;
     spawn(child, slot->stack, BESIDE);
+}
+
+void baton_spawn_show_end(struct baton_spawn_report *shown)
+{
+    __atomic_store_n(&shown->is_under_way, 0, __ATOMIC_RELEASE);
 }
 
 int baton_spawn_is_under_way(const struct baton_spawn_report *report)

@@ -7,33 +7,18 @@
 #include <signal.h>
 #include <stddef.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 /* Between clone and exec. The child shares its parent's memory and runs beside it: nothing here may allocate, lock,
  * return, or touch errno. */
 
-/* Of 32-bit machines the plain names are calls with 16-bit ids. */
-#ifdef SYS_setresuid32
-#define SET_RESUID SYS_setresuid32
-#define SET_RESGID SYS_setresgid32
-#define SET_GROUPS SYS_setgroups32
-#define GET_RESUID SYS_getresuid32
-#define GET_RESGID SYS_getresgid32
-#define GET_GROUPS SYS_getgroups32
-#else
-#define SET_RESUID SYS_setresuid
-#define SET_RESGID SYS_setresgid
-#define SET_GROUPS SYS_setgroups
-#define GET_RESUID SYS_getresuid
-#define GET_RESGID SYS_getresgid
-#define GET_GROUPS SYS_getgroups
-#endif
-
-static void enter(const struct child *child, uint32_t stage) { baton_enter_stage(child->report, stage); }
+static void enter(const struct child *child, uint32_t stage) { baton_enter_stage(child, stage); }
 
 /* `answer` is a negative errno. */
 static _Noreturn void fail(const struct child *child, long answer)
 {
     __atomic_store_n(&child->report->error, (int32_t)-answer, __ATOMIC_RELEASE);
+    __atomic_store_n(&child->shown->error, (int32_t)-answer, __ATOMIC_RELEASE);
     for (;;) raw_call1(SYS_exit_group, 127);
 }
 
@@ -44,14 +29,25 @@ static long check(const struct child *child, long answer)
     return answer;
 }
 
+/* Opened with the rights of the supervisor, for whoever may write to the directory as well: not through a link of either
+ * kind to what is not his. */
+static long open_to_append(const char *path)
+{
+    int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
+    long file = raw_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600, 0);
+    if (file < 0) return file;
+    struct statx status = {0};
+    long answer = raw_call(SYS_statx, file, (long)"", AT_EMPTY_PATH, STATX_TYPE | STATX_NLINK, (long)&status);
+    if (answer < 0) return answer;
+    return S_ISREG(status.stx_mode) && status.stx_nlink != 1 ? -EMLINK : file;
+}
+
 static void open_files(const struct child *child)
 {
     for (uint32_t i = 0; i < child->plan->descriptor_count; i++) {
         struct baton_spawn_descriptor *wanted = &child->descriptors[i];
         if (wanted->source != BATON_SOURCE_FILE) continue;
-        int flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC;
-        const char *path = child->bytes + wanted->file;
-        wanted->source = (int)check(child, raw_call(SYS_openat, AT_FDCWD, (long)path, flags, 0600, 0));
+        wanted->source = (int)check(child, open_to_append(child->bytes + wanted->file));
     }
 }
 
@@ -87,42 +83,18 @@ static void set_limits(const struct child *child)
     }
 }
 
-/* Who may not set the groups may keep them: the list is the same one, in the kernel's order. */
-static int has_groups(const struct child *child)
-{
-    enum { MOST = 1024 };
-    gid_t now[MOST];
-    long count = raw_call3(GET_GROUPS, MOST, (long)now, 0);
-    if (count < 0 || (uint32_t)count != child->plan->group_count) return 0;
-    for (long i = 0; i < count; i++)
-        if (now[i] != child->groups[i]) return 0;
-    return 1;
-}
-
-/* To setresgid and setresuid -1 means "leave as it is", which nobody asks for. */
 static void set_groups(const struct child *child)
 {
     enter(child, BATON_STAGE_GROUPS);
-    long answer = raw_call3(SET_GROUPS, child->plan->group_count, (long)child->groups, 0);
-    if (answer < 0 && (answer != -EPERM || !has_groups(child))) fail(child, answer);
+    check(child, baton_set_groups(child->groups, child->plan->group_count));
     enter(child, BATON_STAGE_GID);
-    gid_t gid = child->plan->gid, real, effective, saved;
-    if (gid == (gid_t)-1) fail(child, -EINVAL);
-    answer = raw_call3(SET_RESGID, gid, gid, gid);
-    if (answer == 0) return;
-    check(child, raw_call3(GET_RESGID, (long)&real, (long)&effective, (long)&saved));
-    if (real != gid || effective != gid || saved != gid) fail(child, answer);
+    check(child, baton_set_group(child->plan->gid));
 }
 
 static void set_user(const struct child *child)
 {
     enter(child, BATON_STAGE_UID);
-    uid_t uid = child->plan->uid, real, effective, saved;
-    if (uid == (uid_t)-1) fail(child, -EINVAL);
-    long answer = raw_call3(SET_RESUID, uid, uid, uid);
-    if (answer == 0) return;
-    check(child, raw_call3(GET_RESUID, (long)&real, (long)&effective, (long)&saved));
-    if (real != uid || effective != uid || saved != uid) fail(child, answer);
+    check(child, baton_set_user(child->plan->uid));
 }
 
 static void write_decimal(char *to, uint32_t number)
@@ -190,6 +162,8 @@ int baton_run_child(void *argument)
 {
     const struct child *child = argument;
     const struct baton_spawn_plan *plan = child->plan;
+    /* The kernel has written it before the child runs (CLONE_PARENT_SETTID). */
+    __atomic_store_n(&child->shown->pid, child->report->pid, __ATOMIC_RELEASE);
     /* Every signal is blocked until the exec: no handler runs in memory that is not ours alone. */
     baton_signals_reset(plan->reset_signals);
     enter(child, BATON_STAGE_SETSID);

@@ -12,7 +12,8 @@ struct child {
     struct baton_spawn_descriptor *descriptors;
     const struct baton_spawn_limit *limits;
     const uint32_t *groups, *processors;
-    struct baton_spawn_report *report;
+    struct baton_spawn_report *report; /* what this process goes by */
+    struct baton_spawn_report *shown;  /* what others see; the same, where those are trusted */
     int cgroup; /* the directory of the cgroup that the child has yet to enter, or -1 */
     int parent_waits; /* errno is the child's meanwhile */
 };
@@ -22,9 +23,10 @@ int baton_run_child(void *child);
 
 void baton_set_signal_mask(uint64_t mask, uint64_t *old);
 
-static inline void baton_enter_stage(struct baton_spawn_report *report, uint32_t stage)
+static inline void baton_enter_stage(const struct child *child, uint32_t stage)
 {
-    __atomic_store_n(&report->stage, stage, __ATOMIC_RELEASE);
+    __atomic_store_n(&child->report->stage, stage, __ATOMIC_RELEASE);
+    __atomic_store_n(&child->shown->stage, stage, __ATOMIC_RELEASE);
 }
 
 #endif

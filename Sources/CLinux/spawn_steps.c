@@ -11,6 +11,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* Of 32-bit machines the plain names are calls with 16-bit ids. */
+#ifdef SYS_setresuid32
+#define SET_RESUID SYS_setresuid32
+#define SET_RESGID SYS_setresgid32
+#define SET_GROUPS SYS_setgroups32
+#define GET_RESUID SYS_getresuid32
+#define GET_RESGID SYS_getresgid32
+#define GET_GROUPS SYS_getgroups32
+#else
+#define SET_RESUID SYS_setresuid
+#define SET_RESGID SYS_setresgid
+#define SET_GROUPS SYS_setgroups
+#define GET_RESUID SYS_getresuid
+#define GET_RESGID SYS_getresgid
+#define GET_GROUPS SYS_getgroups
+#endif
+
 static long write_file(int directory, const char *name, const char *text, size_t length)
 {
     long file = raw_call3(SYS_openat, directory, (long)name, O_WRONLY | O_CLOEXEC);
@@ -117,7 +134,7 @@ long baton_bound_capabilities(uint64_t kept)
         if (dropped < 0) return dropped;
     }
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
-    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3];
+    struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {{0}};
     long answer = raw_call3(SYS_capget, (long)&header, (long)sets, 0);
     if (answer < 0) return answer;
     /* Ambient capabilities go with the inheritable ones (capabilities(7)). */
@@ -125,3 +142,36 @@ long baton_bound_capabilities(uint64_t kept)
     sets[1].inheritable &= (uint32_t)(kept >> 32);
     return raw_call3(SYS_capset, (long)&header, (long)sets, 0);
 }
+
+static int has_groups(const uint32_t *groups, uint32_t group_count)
+{
+    enum { MOST = 1024 };
+    gid_t now[MOST] = {0};
+    long count = raw_call3(GET_GROUPS, MOST, (long)now, 0);
+    if (count < 0 || (uint32_t)count != group_count) return 0;
+    for (long i = 0; i < count; i++)
+        if (now[i] != groups[i]) return 0;
+    return 1;
+}
+
+long baton_set_groups(const uint32_t *groups, uint32_t count)
+{
+    long answer = raw_call3(SET_GROUPS, count, (long)groups, 0);
+    return answer == -EPERM && has_groups(groups, count) ? 0 : answer;
+}
+
+/* To setresgid and setresuid -1 means "leave as it is", which nobody asks for. */
+static long set_id(long set, long get, uint32_t id)
+{
+    uint32_t real = (uint32_t)-1, effective = real, saved = real;
+    if (id == (uint32_t)-1) return -EINVAL;
+    long answer = raw_call3(set, id, id, id);
+    if (answer == 0) return 0;
+    long got = raw_call3(get, (long)&real, (long)&effective, (long)&saved);
+    if (got < 0) return got;
+    return real == id && effective == id && saved == id ? 0 : answer;
+}
+
+long baton_set_group(uint32_t gid) { return set_id(SET_RESGID, GET_RESGID, gid); }
+
+long baton_set_user(uint32_t uid) { return set_id(SET_RESUID, GET_RESUID, uid); }

@@ -28,4 +28,11 @@ long baton_set_processors(const uint32_t *words, uint32_t count);
  * inheritable and the ambient set. Permitted and effective ones stay for the steps to come; exec takes them. */
 long baton_bound_capabilities(uint64_t kept);
 
+/* The supplementary groups, all of them, in the kernel's order: rising. Who may not set them may keep them. */
+long baton_set_groups(const uint32_t *groups, uint32_t count);
+
+/* Real, effective and saved id. Who may not change them may ask for what they are. */
+long baton_set_group(uint32_t gid);
+long baton_set_user(uint32_t uid);
+
 #endif

@@ -16,6 +16,8 @@ int baton_current_program(void) { return open("/proc/self/exe", O_PATH | O_CLOEX
 
 void baton_name_process(const char *name) { prctl(PR_SET_NAME, name); }
 
+int baton_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
+
 int baton_become(int program, char *const arguments[])
 {
     return (int)syscall(SYS_execveat, program, "", arguments, environ, AT_EMPTY_PATH);

@@ -15,7 +15,8 @@ package struct BatonLedger: Sendable {
 
     private let sendsDone: Bool
     private var lastSent: UInt64 = 0
-    private var acknowledged: UInt64 = 0
+    /// The last id that was acknowledged, and with it all before.
+    package private(set) var acknowledged: UInt64 = 0
     /// By rising id; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
     @usableFromInline
     private(set) var waiting: [Entry] = []

@@ -32,13 +32,16 @@ package struct Directive: Hashable, Sendable {
 }
 
 extension String {
-    /// Without control characters, and of bounded length: fit for a comment, a warning and a terminal.
+    /// `printable`, and of bounded length.
     package var quotable: String {
+        let beginning = unicodeScalars.prefix(200)
+        return String(beginning).printable + (beginning.endIndex < unicodeScalars.endIndex ? "…" : "")
+    }
+
+    /// Without control characters: fit for a comment, a warning and a terminal.
+    var printable: String {
         var result = ""
-        var count = 0
         for scalar in unicodeScalars {
-            if count == 200 { return result + "…" }
-            count += 1
             switch scalar.value {
             case 0x09: result += " "
             // Line and paragraph separators would end a comment; a byte order mark may not stand in a table.

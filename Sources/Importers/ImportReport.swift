@@ -80,12 +80,13 @@ package struct ImportReport: Sendable {
     }
 
     private func lines(of wanted: (Directive) -> Bool) -> [String] {
+        // What is quoted in a reason stands in it as it came.
         let unparsed = Set(errors.map(\.place))
         let remarks = directives.filter(wanted).compactMap { directive -> String? in
             // An error line says it already.
             guard let remark = directive.remark, !unparsed.contains(directive.place) else { return nil }
             return "\(directive.place.words): warning: \(remark)"
         }
-        return remarks + errors.map(\.words)
+        return (remarks + errors.map(\.words)).map(\.printable)
     }
 }

@@ -74,9 +74,15 @@ package struct SourceFiles: Sendable {
     func isNull(_ path: String) -> Bool { FileSystem.isLink(path) && FileSystem.entry(at: path) == .other }
 
     /// The names in a directory that are files, sorted by bytes, those that begin with a dot left out.
-    package func files(in directory: String) -> [String] {
+    package func files(in directory: String) throws(Failure) -> [String] {
         let start = directory.hasSuffix("/") ? directory : directory + "/"
-        return FileSystem.names(in: directory).filter { name in
+        let names: [String]
+        do throws(Errno) {
+            names = try FileSystem.names(in: directory)
+        } catch {
+            throw Failure(.unreadable(error))
+        }
+        return names.filter { name in
             guard !name.hasPrefix("."), case .file? = FileSystem.entry(at: start + name) else { return false }
             return true
         }

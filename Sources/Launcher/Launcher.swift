@@ -6,9 +6,13 @@ internal import SystemPackage
 ///
 /// It knows no policy. What it spawns are the supervisor's children, not its own. While one of them is on its way to
 /// its program it takes further jobs, so that one that hangs there holds up no other; it is the supervisor's to kill.
+///
+/// A guarded one does not trust who asks: it starts what there is a permit for, and launchers like itself.
 package struct Launcher: ~Copyable {
     private let channel: OwnedDescriptor
     private var slots: SpawnSlots
+    /// What a guarded one may start.
+    private var permits: Permits?
     private var buffer = [UInt8](repeating: 0, count: LaunchJob.mostBytes)
     private var replies: [LaunchReply] = []
 
@@ -17,22 +21,30 @@ package struct Launcher: ~Copyable {
     /// - Parameters:
     ///   - channel: The descriptor of the channel.
     ///   - report: The descriptor of the page that tells which jobs are under way (`SpawnReportPage`).
+    ///   - permits: The descriptor of what it may start (`PermitBook`); nil: all that it is asked to.
     /// - Returns: The exit status: 0 at the end of the channel.
-    package static func run(channel: Int32, report: Int32) -> Int32 {
+    package static func run(channel: Int32, report: Int32, permits: Int32? = nil) -> Int32 {
         let dispositions = LaunchProcess.settle(name: "baton-launcher")
         guard
-            let page = try? SpawnReportPage(
+            let shown = try? SpawnReportPage(
                 attaching: OwnedDescriptor(adopting: report), places: LaunchJob.mostUnderWay),
-            let slots = try? SpawnSlots(page, dispositions: dispositions)
+            // Whoever it does not trust can write to what it shows.
+            let page = permits == nil ? shown : try? SpawnReportPage(places: LaunchJob.mostUnderWay),
+            let slots = try? SpawnSlots(page, shownOn: shown, dispositions: dispositions)
         else { return 71 }
         CurrentProcess.letCodeGo()
-        var launcher = Launcher(channel: OwnedDescriptor(adopting: channel), slots: slots)
+        var launcher = Launcher(
+            channel: OwnedDescriptor(adopting: channel), slots: slots,
+            permits: permits.map { Permits(OwnedDescriptor(adopting: $0)) })
         return launcher.serve() ? 0 : 71
     }
 
-    private init(channel: consuming OwnedDescriptor, slots: consuming SpawnSlots) {
+    private init(
+        channel: consuming OwnedDescriptor, slots: consuming SpawnSlots, permits: consuming Permits?
+    ) {
         self.channel = channel
         self.slots = slots
+        self.permits = permits
     }
 
     /// - Returns: True at the end of the channel, false when it broke.
@@ -104,27 +116,59 @@ package struct Launcher: ~Copyable {
     private mutating func carryOut(
         _ job: LaunchJob.Received, _ received: DescriptorPassing.Received
     ) -> SpawnOutcome? {
-        if received.dataTruncated { return .failed(pid: nil, stage: .prepare, error: .argListTooLong) }
+        if received.dataTruncated { return Self.failed(.argListTooLong) }
         // Its own table is full.
-        if received.descriptorsTruncated { return .failed(pid: nil, stage: .prepare, error: .tooManyOpenFiles) }
+        if received.descriptorsTruncated { return Self.failed(.tooManyOpenFiles) }
+        let descriptors = received.descriptors.compactMap(\.borrowed)
         switch job.task {
-        case .spawn(var image):
-            let descriptors = received.descriptors.compactMap(\.borrowed)
-            let isBegun = slots.begin(
-                &image, in: buffer, count: received.count, passing: descriptors, job: job.number)
-            return isBegun ? nil : .failed(pid: nil, stage: .prepare, error: .invalidArgument)
-        case .close:
-            guard let socket = received.descriptors.first?.take() else {
-                return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
-            }
-            // Without a child the launcher waits in close itself; the supervisor replaces it if that takes long.
-            let gate = received.descriptors.dropFirst().first?.borrowed
-            guard let pid = Spawn.closeByExit(socket, gate: gate) else {
-                return .failed(pid: nil, stage: .clone, error: .resourceTemporarilyUnavailable)
-            }
-            return .running(pid: pid)
-        case .unreadable:
-            return .failed(pid: nil, stage: .prepare, error: .invalidArgument)
+        case .spawn(let image, let permit):
+            let isAllowed = permits?.allow(image, as: permit, in: buffer, from: job.imageStart, to: received.count)
+            if isAllowed == false { return Self.failed(.notPermitted) }
+            return begin(image, in: buffer, count: received.count, passing: descriptors, job.number)
+        case .launcher(let program): return startLauncher(program, passing: descriptors, job.number)
+        case .close(let hasGate): return close(received.descriptors, hasGate: hasGate)
+        case .unreadable: return Self.failed(.invalidArgument)
         }
+    }
+
+    private mutating func begin(
+        _ image: SpawnImage, in bytes: [UInt8], count: Int, passing descriptors: [FileDescriptor], _ job: UInt64
+    ) -> SpawnOutcome? {
+        var image = image
+        let isBegun = slots.begin(&image, in: bytes, count: count, passing: descriptors, job: job)
+        return isBegun ? nil : Self.failed(.invalidArgument)
+    }
+
+    /// One with the permits of this one: by itself, or who has lost the right to could not replace one that was lost.
+    private mutating func startLauncher(
+        _ program: LaunchJob.LauncherProgram, passing descriptors: [FileDescriptor], _ job: UInt64
+    ) -> SpawnOutcome? {
+        guard descriptors.count == 2, let permits = permits?.borrowed else { return Self.failed(.invalidArgument) }
+        let path = program == .onDisk ? ProgramChange.path : "/proc/self/exe"
+        guard let path else { return Self.failed(.noSuchFileOrDirectory) }
+        let plan = SpawnPlan(
+            path: path, arguments: ["batond", "launcher", "3", "4", "5"],
+            descriptors: [.null, .null, .null, .passed(0), .passed(1), .passed(2)])
+        var bytes: [UInt8] = []
+        do { try plan.encode(into: &bytes) } catch { return Self.failed(error) }
+        guard let image = SpawnImage(decoding: bytes, from: 0, to: bytes.count) else {
+            return Self.failed(.invalidArgument)
+        }
+        return begin(image, in: bytes, count: bytes.count, passing: descriptors + [permits], job)
+    }
+
+    private func close(_ boxes: [DescriptorBox], hasGate: Bool) -> SpawnOutcome {
+        let gate = hasGate ? boxes.last : nil
+        let sockets = boxes.dropLast(hasGate ? 1 : 0)
+        guard !sockets.isEmpty else { return Self.failed(.invalidArgument) }
+        // Without a child the launcher waits in close itself; the supervisor replaces it if that takes long.
+        guard let pid = Spawn.closeByExit(Array(sockets), gate: gate?.borrowed) else {
+            return .failed(pid: nil, stage: .clone, error: .resourceTemporarilyUnavailable)
+        }
+        return .running(pid: pid)
+    }
+
+    private static func failed(_ error: Errno) -> SpawnOutcome {
+        .failed(pid: nil, stage: .prepare, error: error)
     }
 }

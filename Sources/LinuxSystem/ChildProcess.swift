@@ -42,6 +42,11 @@ package enum ChildProcess {
         return (pid, ExitStatus(waited: status))
     }
 
+    /// From now on what descendants leave behind becomes this process's child (prctl(2), PR_SET_CHILD_SUBREAPER).
+    package static func adoptOrphans() throws(Errno) {
+        try SystemCall.value { baton_adopt_orphans() }
+    }
+
     /// Waits until one child has ended, and collects it.
     package static func collect(_ pid: Int32) throws(Errno) -> ExitStatus {
         var status: Int32 = 0
@@ -111,6 +116,14 @@ package struct ProcessDescriptor: ~Copyable {
     /// Whether it has ended, collected or not.
     package var hasEnded: Bool {
         (try? Poll.wait(for: descriptor.borrowed, .readable, within: .zero)) ?? false
+    }
+
+    package consuming func release() -> OwnedDescriptor { descriptor }
+
+    /// Whether it has ended and was collected, so that its number may mean another by now.
+    package var isCollected: Bool {
+        do { try signal(0) } catch { return error == .noSuchProcess }
+        return false
     }
 
     package borrowing func signal(_ signal: Int32) throws(Errno) {

@@ -13,6 +13,12 @@ package enum Clock {
         read(CLOCK_REALTIME)
     }
 
+    /// The same, suspension counted (CLOCK_BOOTTIME): what processes are born by.
+    static func sinceBoot() -> Duration {
+        let time = read(CLOCK_BOOTTIME)
+        return .seconds(time.seconds) + .nanoseconds(time.nanoseconds)
+    }
+
     private static func read(_ clock: clockid_t) -> (seconds: Int64, nanoseconds: Int64) {
         var time = timespec()
         unsafe clock_gettime(clock, &time)

@@ -70,8 +70,7 @@ package enum CurrentProcess {
         let file = OwnedDescriptor(adopting: try SystemCall.value { unsafe baton_memory_file(name) })
         var written = 0
         while written < content.count {
-            guard let count = file.borrowed.writeOnce(content, from: written, to: content.count) else { throw .ioError }
-            written += count
+            written += try file.borrowed.writeNow(content, from: written)
         }
         try SystemCall.value { lseek(file.rawValue, 0, SEEK_SET) }
         return file

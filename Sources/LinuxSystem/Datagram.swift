@@ -20,7 +20,7 @@ package struct PeekedDatagram: Hashable, Sendable {
     }
 }
 
-/// recvfrom(2) and sendto(2).
+/// recvmsg(2) and sendto(2).
 package enum Datagrams {
     package struct Received {
         package var bytes: [UInt8]
@@ -28,6 +28,8 @@ package enum Datagrams {
         package var length: Int
         /// Nil when the sender has no name to answer to.
         package var source: SocketAddress?
+        /// What came with it over a Unix-domain socket, and nobody asked for.
+        package var descriptors: [DescriptorBox]
     }
 
     /// Takes, or with `peeking` only looks at, the next datagram, without waiting.
@@ -36,18 +38,16 @@ package enum Datagrams {
     ) throws(Errno) -> Received {
         var buffer = [UInt8](repeating: 0, count: most)
         var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         let flags = Int32(MSG_DONTWAIT) | Int32(MSG_TRUNC) | (peeking ? Int32(MSG_PEEK) : 0)
-        let count = try SystemCall.value {
-            unsafe withUnsafeMutablePointer(to: &storage) { pointer in
-                unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    unsafe recvfrom(socket.rawValue, &buffer, most, flags, $0, &length)
-                }
-            }
-        }
-        buffer.removeLast(max(0, most - count))
+        // What is only looked at is not dropped with what is copied of it.
+        let received = try unsafe DescriptorPassing.receive(
+            into: &buffer, room: peeking ? 0 : DescriptorPassing.mostDescriptors, withPID: false, name: &storage,
+            on: socket, flags: flags)
+        buffer.removeLast(max(0, most - received.count))
+        let length = received.nameLength
         let source = length > 0 ? SocketAddress(native: storage, length: length) : nil
-        return Received(bytes: buffer, length: count, source: source)
+        return Received(
+            bytes: buffer, length: received.count, source: source, descriptors: received.descriptors)
     }
 
     /// Sends one datagram, without waiting: a full queue throws `.wouldBlock`.

@@ -46,31 +46,61 @@ package enum DescriptorPassing {
         package var descriptorsTruncated: Bool
         /// The writer's process, where it was asked for and the socket has SO_PASSCRED; else 0.
         package var pid: Int32
+        /// The same process held, where the socket has SO_PASSPIDFD (Linux 6.5).
+        package var process: DescriptorBox?
+        var nameLength: socklen_t
     }
 
     /// Receives one message.
     ///
+    /// With too little room the kernel drops descriptors in this very call, and where it has the last copy of a socket
+    /// with SO_LINGER it waits for as long as its sender has set: what a stranger may send is received with room for all.
+    ///
     /// - Parameters:
-    ///   - room: How many descriptors are taken; with 0 the kernel drops what is sent.
+    ///   - room: How many descriptors are taken; the kernel drops what else is sent.
     ///   - withPID: Ask for the writer's pid (SO_PASSCRED must be set).
     package static func receive(
         into buffer: inout [UInt8], room: Int, withPID: Bool = false, on socket: FileDescriptor, blocking: Bool = false
     ) throws(Errno) -> Received {
         let flags: Int32 = blocking ? 0 : Int32(MSG_DONTWAIT)
-        var received = baton_received(descriptors: min(room, mostDescriptors), flags: 0, pid: withPID ? 1 : 0)
-        let asked = received
-        var numbers = [Int32](repeating: -1, count: asked.descriptors)
+        return try unsafe receive(into: &buffer, room: room, withPID: withPID, name: nil, on: socket, flags: flags)
+    }
+
+    /// - Parameter name: Where the sender's address goes; its length is in `nameLength`.
+    static func receive(
+        into buffer: inout [UInt8], room: Int, withPID: Bool, name: UnsafeMutablePointer<sockaddr_storage>?,
+        on socket: FileDescriptor, flags: Int32
+    ) throws(Errno) -> Received {
         let capacity = buffer.count
-        let count = try SystemCall.value {
-            received = asked
-            return unsafe baton_receive(socket.rawValue, &buffer, capacity, &numbers, &received, flags)
+        let nameRoom = unsafe name == nil ? 0 : MemoryLayout<sockaddr_storage>.size
+        let result = unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: mostDescriptors) {
+            numbers -> Result<Received, Errno> in
+            var received = baton_received()
+            do throws(Errno) {
+                let count = try SystemCall.value {
+                    received = baton_received(
+                        descriptors: min(room, mostDescriptors), flags: 0, pid: withPID ? 1 : 0, process: -1,
+                        name: socklen_t(nameRoom))
+                    return unsafe baton_receive(
+                        socket.rawValue, &buffer, capacity, numbers.baseAddress, name, &received, flags)
+                }
+                return .success(
+                    unsafe Received(
+                        count: count,
+                        descriptors: numbers.prefix(received.descriptors).map {
+                            DescriptorBox(OwnedDescriptor(adopting: $0))
+                        },
+                        dataTruncated: received.flags & Int32(MSG_TRUNC) != 0,
+                        descriptorsTruncated: received.flags & Int32(MSG_CTRUNC) != 0,
+                        pid: received.pid,
+                        process: received.process < 0
+                            ? nil : DescriptorBox(OwnedDescriptor(adopting: received.process)),
+                        nameLength: received.name))
+            } catch {
+                return .failure(error)
+            }
         }
-        return Received(
-            count: count,
-            descriptors: numbers.prefix(received.descriptors).map { DescriptorBox(OwnedDescriptor(adopting: $0)) },
-            dataTruncated: received.flags & Int32(MSG_TRUNC) != 0,
-            descriptorsTruncated: received.flags & Int32(MSG_CTRUNC) != 0,
-            pid: received.pid)
+        return try result.get()
     }
 }
 

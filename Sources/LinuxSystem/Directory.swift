@@ -9,6 +9,8 @@ package struct FileStatus: Hashable, Sendable {
     package var owner: UInt32
     /// Type and permission bits.
     package var mode: UInt32
+    /// Names that it has.
+    package var links: UInt64
 
     package var isDirectory: Bool { mode & S_IFMT == S_IFDIR }
     package var isSymbolicLink: Bool { mode & S_IFMT == S_IFLNK }
@@ -16,23 +18,27 @@ package struct FileStatus: Hashable, Sendable {
     /// Anybody may add, rename and remove entries of this directory, those of others included.
     package var isOpenToAll: Bool { mode & S_IWOTH != 0 && mode & S_ISVTX == 0 }
 
-    fileprivate init(_ status: stat) {
+    init(_ status: stat) {
         device = UInt64(status.st_dev)
         inode = UInt64(status.st_ino)
         owner = status.st_uid
         mode = status.st_mode
+        links = UInt64(status.st_nlink)
     }
+
+    /// The same file, whatever it is called.
+    func isSame(as other: FileStatus) -> Bool { device == other.device && inode == other.inode }
 }
 
 /// An opened directory: what is done to its entries cannot be led astray by a renamed path.
 package struct Directory: ~Copyable {
     private let descriptor: OwnedDescriptor
 
-    /// Opens the directory at `path`, absolute, component by component, making missing ones with `mode`.
+    /// Opens the directory at `path`, absolute, component by component, making missing ones with `mode`, if one is given.
     ///
-    /// - Throws: `.tooManySymbolicLinkLevels` for a symbolic link that is not root's, `.permissionDenied` for a
-    ///   directory that others can write without the sticky bit: both could be turned elsewhere under us.
-    package init(trusted path: String, makingMissing mode: UInt32) throws(Errno) {
+    /// - Throws: `.tooManySymbolicLinkLevels` for a symbolic link that is neither root's nor our own, `.permissionDenied` for
+    ///   a directory that others can write without the sticky bit: both could be turned elsewhere under us.
+    package init(trusted path: String, makingMissing mode: UInt32?) throws(Errno) {
         var here = try Self.open("/", at: AT_FDCWD, flags: O_DIRECTORY)
         for component in path.split(separator: "/") where component != "." {
             let name = String(component)
@@ -52,15 +58,15 @@ package struct Directory: ~Copyable {
     package var borrowed: FileDescriptor { descriptor.borrowed }
 
     private static func enter(
-        _ name: String, of parent: borrowing OwnedDescriptor, makingMissing mode: UInt32
+        _ name: String, of parent: borrowing OwnedDescriptor, makingMissing mode: UInt32?
     ) throws(Errno) -> OwnedDescriptor {
         var flags = O_DIRECTORY | O_NOFOLLOW
         if let entry = try status(of: name, in: parent.rawValue) {
             if entry.isSymbolicLink {
-                guard entry.owner == 0 else { throw .tooManySymbolicLinkLevels }
+                guard entry.owner == 0 || entry.owner == geteuid() else { throw .tooManySymbolicLinkLevels }
                 flags = O_DIRECTORY
             }
-        } else {
+        } else if let mode {
             try SystemCall.value { unsafe mkdirat(parent.rawValue, name, mode) }
         }
         let entered = try open(name, at: parent.rawValue, flags: flags)
@@ -97,16 +103,54 @@ package struct Directory: ~Copyable {
         try SystemCall.value { unsafe unlinkat(descriptor.rawValue, name, 0) }
     }
 
-    /// Permission bits of the entry `name`.
-    package borrowing func setMode(_ mode: UInt32, of name: String) throws(Errno) {
-        try SystemCall.value { unsafe fchmodat(descriptor.rawValue, name, mode, 0) }
+    /// Removes the entry `name` if it is `entry` still.
+    package borrowing func remove(_ name: String, ifStill entry: borrowing DirectoryEntry) throws(Errno) {
+        guard try status(of: name)?.isSame(as: entry.status) == true else { throw .fileExists }
+        try remove(name)
     }
 
-    /// Owner and group of the entry `name`, itself if it is a symbolic link; nil leaves one as it is.
-    package borrowing func setOwner(_ owner: UInt32?, group: UInt32?, of name: String) throws(Errno) {
+    /// Holds the entry `name`, a symbolic link itself.
+    package borrowing func entry(_ name: String) throws(Errno) -> DirectoryEntry {
+        try DirectoryEntry(
+            OwnedDescriptor(
+                adopting: try SystemCall.value {
+                    unsafe name.withCString { unsafe baton_hold_at(descriptor.rawValue, $0) }
+                }))
+    }
+}
+
+/// An entry of a directory, held: what is done to it is done to that file, whatever its name means by then.
+package struct DirectoryEntry: ~Copyable {
+    private let descriptor: OwnedDescriptor
+    package let status: FileStatus
+
+    fileprivate init(_ descriptor: consuming OwnedDescriptor) throws(Errno) {
+        var status = stat()
+        try SystemCall.value { unsafe fstat(descriptor.rawValue, &status) }
+        self.descriptor = descriptor
+        self.status = FileStatus(status)
+    }
+
+    /// The held file as a path, also for connect(2).
+    package var path: String { "/proc/self/fd/\(descriptor.rawValue)" }
+
+    /// A socket with one name only: one that has another may be somebody else's, linked here.
+    package consuming func socket() throws(Errno) -> DirectoryEntry {
+        guard status.isSocket else { throw .noSuchFileOrDirectory }
+        guard status.links == 1 else { throw .tooManyLinks }
+        return self
+    }
+
+    /// Permission bits.
+    package borrowing func setMode(_ mode: UInt32) throws(Errno) {
+        let path = path
+        try SystemCall.value { unsafe chmod(path, mode) }
+    }
+
+    /// Owner and group; nil leaves one as it is.
+    package borrowing func setOwner(_ owner: UInt32?, group: UInt32?) throws(Errno) {
         try SystemCall.value {
-            unsafe fchownat(
-                descriptor.rawValue, name, owner ?? UInt32.max, group ?? UInt32.max, AT_SYMLINK_NOFOLLOW)
+            baton_change_owner(descriptor.rawValue, owner ?? UInt32.max, group ?? UInt32.max)
         }
     }
 }

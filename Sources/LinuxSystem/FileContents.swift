@@ -97,6 +97,21 @@ package enum FileSystem {
         return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFSOCK
     }
 
+    /// Who may put something beside one's own in a directory.
+    package enum Exposure: Hashable, Sendable {
+        /// Anybody, and rename and remove what is another's as well.
+        case toAll
+        /// Anybody, but the sticky bit keeps what is another's.
+        case sticky
+    }
+
+    /// Nil where not everybody may write, or there is no such directory.
+    package static func exposure(of directory: String) -> Exposure? {
+        var status = stat()
+        guard unsafe stat(directory, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
+        return status.st_mode & S_ISVTX == 0 ? .toAll : .sticky
+    }
+
     /// A symbolic link stands at the path itself.
     package static func isLink(_ path: String) -> Bool {
         var status = stat()
@@ -114,25 +129,37 @@ package enum FileSystem {
         }
     }
 
-    /// The names in a directory, sorted by bytes; none when it cannot be read.
-    package static func names(in directory: String) -> [String] {
-        guard let stream = unsafe opendir(directory) else { return [] }
+    /// The names in a directory, sorted by bytes: all of them, or none.
+    package static func names(in directory: String) throws(Errno) -> [String] {
+        guard let stream = unsafe opendir(directory) else { throw Errno(rawValue: errno) }
         defer { unsafe closedir(stream) }
         var names: [String] = []
+        errno = 0
         while let entry = unsafe readdir(stream) {
             let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
                 unsafe String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
             }
             if name != ".", name != ".." { names.append(name) }
+            errno = 0
         }
+        if errno != 0 { throw Errno(rawValue: errno) }
         return names.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// The paths that match a pattern of glob(7), sorted.
-    package static func paths(matching pattern: String) -> [String] {
+    ///
+    /// - Throws: What keeps a directory from being read that is there: nobody knows what it would have.
+    package static func paths(matching pattern: String) throws(Errno) -> [String] {
         var found = unsafe glob_t()
         defer { unsafe globfree(&found) }
-        guard unsafe glob(pattern, 0, nil, &found) == 0 else { return [] }
+        errno = 0
+        let answer = unsafe glob(pattern, 0, { _, error in error == ENOENT ? 0 : 1 }, &found)
+        switch answer {
+        case 0: break
+        case GLOB_NOMATCH: return []
+        case GLOB_NOSPACE: throw .noMemory
+        default: throw errno == 0 ? .ioError : Errno(rawValue: errno)
+        }
         return unsafe (0..<Int(found.gl_pathc)).compactMap { index in
             unsafe found.gl_pathv[index].map { unsafe String(cString: $0) }
         }

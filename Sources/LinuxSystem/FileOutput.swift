@@ -7,7 +7,7 @@ extension FileDescriptor {
     /// write then fails at once.
     package var takesOutput: Bool {
         var state = pollfd(fd: rawValue, events: Int16(POLLOUT), revents: 0)
-        return unsafe poll(&state, 1, 0) == 1
+        return (try? SystemCall.value { unsafe poll(&state, 1, 0) }) == 1
     }
 
     /// One write(2) of part of `bytes`.
@@ -70,14 +70,20 @@ extension FileDescriptor {
 }
 
 extension OwnedDescriptor {
-    /// Opens a file to append to, made with `mode` when it is missing; a symbolic link as the last
-    /// component is refused.
+    /// Opens a file to append to, made with `mode` when it is missing. A symbolic link as its last component is refused,
+    /// and on the way to it what `Directory(trusted:)` refuses; and a file that has another name elsewhere (EMLINK).
     package static func appending(to path: String, mode: UInt32 = 0o640) throws(Errno) -> OwnedDescriptor {
         let flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
-        return OwnedDescriptor(
+        let name = path.split(separator: "/").last.map { String($0) } ?? ""
+        let parent = try Directory(trusted: String(path.dropLast(name.utf8.count)), makingMissing: nil)
+        let file = OwnedDescriptor(
             adopting: try SystemCall.value {
-                unsafe path.withCString { unsafe baton_open_at(AT_FDCWD, $0, flags, mode) }
+                unsafe name.withCString { unsafe baton_open_at(parent.borrowed.rawValue, $0, flags, mode) }
             })
+        var status = stat()
+        try SystemCall.value { unsafe fstat(file.rawValue, &status) }
+        guard status.st_mode & S_IFMT != S_IFREG || status.st_nlink == 1 else { throw .tooManyLinks }
+        return file
     }
 }
 
@@ -85,7 +91,7 @@ extension FileDescriptor {
     /// Whether a connected Unix-domain socket's other end is closed (POLLHUP).
     package var hasHungUp: Bool {
         var state = pollfd(fd: rawValue, events: 0, revents: 0)
-        return unsafe poll(&state, 1, 0) == 1 && state.revents & Int16(POLLHUP) != 0
+        return (try? SystemCall.value { unsafe poll(&state, 1, 0) }) == 1 && state.revents & Int16(POLLHUP) != 0
     }
 
     /// Whether a stream socket has no more to read than lies in it: by the peer's end, or by a shutdown here
@@ -93,7 +99,7 @@ extension FileDescriptor {
     package var endsReading: Bool {
         let readHangUp = Int16(0x2000)  // POLLRDHUP, which needs _GNU_SOURCE
         var state = pollfd(fd: rawValue, events: readHangUp, revents: 0)
-        return unsafe poll(&state, 1, 0) == 1 && state.revents & readHangUp != 0
+        return (try? SystemCall.value { unsafe poll(&state, 1, 0) }) == 1 && state.revents & readHangUp != 0
     }
 
     /// A second descriptor (close-on-exec) for the same open file description.

@@ -12,7 +12,7 @@ package struct ProcessFiles: Sendable {
     package init(of pid: Int32) {
         self.pid = pid
         var targets: [Int32: String] = [:]
-        for name in FileSystem.names(in: "/proc/\(pid)/fd") {
+        for name in (try? FileSystem.names(in: "/proc/\(pid)/fd")) ?? [] {
             guard let number = Int32(name), let target = FileSystem.target(of: "/proc/\(pid)/fd/\(name)") else {
                 continue
             }
@@ -52,6 +52,6 @@ package struct ProcessFiles: Sendable {
 package enum Session {
     /// All that have not ended, by number; those of a session that ended, none.
     package static func members(of session: Int32) -> [Int32] {
-        FileSystem.names(in: "/proc").compactMap { Int32($0) }.filter { getsid($0) == session }.sorted()
+        ((try? FileSystem.names(in: "/proc")) ?? []).compactMap { Int32($0) }.filter { getsid($0) == session }.sorted()
     }
 }

@@ -15,6 +15,8 @@ package struct ProgramRun: Sendable {
         case slow
         /// It was killed: it wrote more than it may.
         case verbose
+        /// It was killed: what it wrote cannot be read.
+        case unread(Errno)
     }
 
     /// Runs the program at `path` with nothing on standard input.
@@ -72,10 +74,10 @@ package struct ProgramRun: Sendable {
             let milliseconds = Int32(clamping: left.components.seconds * 1000 + 999)
             guard (try? SystemCall.value { unsafe poll(&polled, nfds_t(2), milliseconds) }) ?? 0 > 0 else { continue }
             for index in pipes.indices where polled[index].revents != 0 {
-                guard let count = (try? pipes[index].borrowed?.readOnce(into: &buffer)) ?? nil, count > 0 else {
-                    open[index] = false
-                    continue
-                }
+                let count: Int?
+                do { count = try pipes[index].borrowed?.readOnce(into: &buffer) } catch { return .unread(error) }
+                guard let count else { continue }
+                if count == 0 { open[index] = false }
                 if index == 0 { output += buffer[..<count] } else { errors += buffer[..<count] }
                 if max(output.count, errors.count) > most { return .verbose }
             }

@@ -48,6 +48,8 @@ package enum RuntimeDirectoryError: Error, Hashable, Sendable {
     case foreign(String, owner: UInt32)
     case openToAll(String)
     case failed(String, Errno)
+    /// A socket in it cannot be connected to, or somebody else listens there (EPERM).
+    case unreachable(String, Errno)
 }
 
 extension RuntimeDirectoryError: CustomStringConvertible {
@@ -58,7 +60,9 @@ extension RuntimeDirectoryError: CustomStringConvertible {
         case .foreign(let path, let owner):
             "\(path): it belongs to uid \(owner), and only root's or one's own is trusted"
         case .openToAll(let path): "\(path): everybody may write to it, so its sockets cannot be trusted"
-        case .failed(let path, let error): "\(path): \(error)"
+        case .unreachable(let socket, .notPermitted):
+            "\(socket): neither root nor this user listens there, so it cannot be trusted"
+        case .failed(let path, let error), .unreachable(let path, let error): "\(path): \(error)"
         }
     }
 }
@@ -93,13 +97,37 @@ extension RuntimeDirectory {
             })
     }
 
+    /// A connection, in blocking mode, to the socket `name` in the directory, at which root or ourselves listen.
+    ///
+    /// - Parameter patience: The longest that connect waits while the listener's backlog is full; nil waits for ever.
+    package func connected(
+        to name: String, _ kind: Socket.Kind, patience: Duration? = nil
+    ) throws(RuntimeDirectoryError) -> OwnedDescriptor {
+        let opened = try open()
+        do throws(Errno) {
+            // Through the directory that was checked, whatever the path leads to by now.
+            let address = SocketAddress.unix(path: "/proc/self/fd/\(opened.rawValue)/\(name)")
+            let socket = try Socket.make(family: address.family, kind)
+            if let patience { try Socket.setSendTimeout(patience, on: socket.borrowed) }
+            try Socket.connect(socket.borrowed, to: address)
+            // Whatever way led there: SO_PEERCRED has who called listen(2).
+            let listener = try Socket.peerUser(of: socket.borrowed)
+            if listener == 0 || listener == geteuid() { return socket }
+            throw .notPermitted
+        } catch {
+            throw .unreachable("\(path)/\(name)", error)
+        }
+    }
+
     /// Makes the directory, with `mode` whatever the umask is, unless something of that name is there.
     ///
     /// - Returns: Whether it was made, so that who made it can remove it.
     package func makeIfMissing() throws(RuntimeDirectoryError) -> Bool {
         do throws(Errno) {
-            try SystemCall.value { unsafe mkdir(path, mode) }
-            try SystemCall.value { unsafe chmod(path, mode) }
+            // No chmod afterwards, which would follow what is there by then.
+            try FileCreationMask.with(0o777 & ~mode) { () throws(Errno) in
+                _ = try SystemCall.value { unsafe mkdir(path, mode) }
+            }
             return true
         } catch {
             if error == .fileExists { return false }

@@ -18,7 +18,7 @@ package struct ScratchDirectory: ~Copyable {
     }
 
     deinit {
-        for name in FileSystem.names(in: path) { _ = unsafe unlink("\(path)/\(name)") }
+        for name in (try? FileSystem.names(in: path)) ?? [] { _ = unsafe unlink("\(path)/\(name)") }
         _ = unsafe rmdir(path)
     }
 }

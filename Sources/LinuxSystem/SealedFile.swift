@@ -10,10 +10,7 @@ extension OwnedDescriptor {
         let file = OwnedDescriptor(adopting: try SystemCall.value { unsafe baton_sealable_file(name) })
         var written = 0
         while written < content.count {
-            guard let count = file.borrowed.writeOnce(content, from: written, to: content.count) else {
-                throw .noMemory
-            }
-            written += count
+            written += try file.borrowed.writeNow(content, from: written)
         }
         try SystemCall.value { baton_seal(file.rawValue) }
         return file
@@ -29,13 +26,18 @@ extension FileDescriptor {
         guard status.st_mode & S_IFMT == S_IFREG else { throw .invalidArgument }
         let size = Int(status.st_size)
         guard size <= most else { throw .fileTooLarge }
-        var bytes = [UInt8](repeating: 0, count: size)
+        return try bytes(most: size)
+    }
+
+    /// Its first bytes, as many as there are (pread(2)).
+    func bytes(most: Int) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: most)
         var count = 0
-        while count < size {
+        while count < most {
             let got = try SystemCall.value {
                 unsafe bytes.withUnsafeMutableBytes { buffer in
                     guard let start = buffer.baseAddress else { return 0 }
-                    return unsafe Glibc.pread(rawValue, start + count, size - count, off_t(count))
+                    return unsafe Glibc.pread(rawValue, start + count, most - count, off_t(count))
                 }
             }
             if got == 0 { break }

@@ -36,6 +36,11 @@ extension Socket {
         try? set(.receiveLowWater, 1, on: socket)
     }
 
+    /// Whether it is a Unix-domain socket that delivers packets, one after the other.
+    package static func isSequencedPacket(_ descriptor: FileDescriptor) -> Bool {
+        isUnix(descriptor) && (try? value(.kind, of: descriptor)) == Int(Kind.sequencedPacket.native)
+    }
+
     /// Whether it is one end of a socketpair(AF_UNIX, SOCK_DGRAM): connected to a socket without a name, and
     /// without a name itself. What has a name others can send to, or take it over.
     package static func isDatagramPair(_ descriptor: FileDescriptor) -> Bool {

@@ -30,6 +30,7 @@ package struct SocketOption: Hashable, Sendable {
     /// The pending error, cleared by reading it.
     package static let error = SocketOption(name: "SO_ERROR", level: SOL_SOCKET, number: SO_ERROR)
     /// A pidfd of the connected peer (Linux 6.5).
+    package static let passProcess = SocketOption(name: "SO_PASSPIDFD", level: SOL_SOCKET, number: 76)
     static let peerProcess = SocketOption(name: "SO_PEERPIDFD", level: SOL_SOCKET, number: 77)
     package static let noDelay = SocketOption(name: "TCP_NODELAY", level: Int32(IPPROTO_TCP), number: TCP_NODELAY)
     package static let freeBind = SocketOption(name: "IP_FREEBIND", level: Int32(IPPROTO_IP), number: IP_FREEBIND)
@@ -105,6 +106,13 @@ extension Socket {
         }
         credentials.groups = try peerGroups(of: socket)
         return credentials
+    }
+
+    /// The uid at the other end; of a connection that was made to a listener, who called listen(2).
+    package static func peerUser(of socket: FileDescriptor) throws(Errno) -> UInt32 {
+        var (pid, uid, gid): (Int32, UInt32, UInt32) = (0, 0, 0)
+        try SystemCall.value { unsafe baton_peer_credentials(socket.rawValue, &pid, &uid, &gid) }
+        return uid
     }
 
     private static func peerGroups(of socket: FileDescriptor) throws(Errno) -> [UInt32] {

@@ -47,27 +47,35 @@ package enum Spawn {
         return report.snapshot().outcome
     }
 
-    /// Closes a socket without waiting for its SO_LINGER: a child holds it until we have closed it and then ends,
+    /// Closes sockets without waiting for their SO_LINGER: a child holds them until we have closed them and then ends,
     /// and what is closed by exit lingers in the background (socket(7)).
     ///
     /// - Parameter gate: The child ends only when nobody has the other end of this any more: until then somebody else is about
-    ///   to close a copy, which must not be the last. It stays the caller's.
-    /// - Returns: The child, this process's sibling; nil where there can be none now (EAGAIN, EMFILE): the socket
-    ///   was closed here, and that may have taken its time.
-    package static func closeByExit(_ socket: consuming OwnedDescriptor, gate: FileDescriptor? = nil) -> Int32? {
-        let number = gate?.rawValue ?? -1
-        guard let pid = try? SystemCall.value({ baton_close_by_exit(socket.rawValue, number) }) else { return nil }
-        _ = socket.release()
-        return pid
+    ///   to close copies, none of which must be the last. It stays the caller's.
+    /// - Returns: The child, this process's sibling; nil where there can be none now (EAGAIN, EMFILE): the sockets
+    ///   are still in their boxes.
+    package static func closeByExit(_ sockets: [DescriptorBox], gate: FileDescriptor? = nil) -> Int32? {
+        let gate = gate?.rawValue ?? -1
+        return unsafe close(sockets) { unsafe baton_close_by_exit($0, $1, gate) }
     }
 
-    /// Closes a file in a child that shares our table of descriptors, so that only the child waits for a file
+    /// Closes files in a child that shares our table of descriptors, so that only the child waits for a file
     /// system that does not answer. Every close of a file may ask its file system, not just the last one.
     ///
     /// - Returns: The child, to be collected; nil where there can be none now, as above.
-    package static func closeInChild(_ file: consuming OwnedDescriptor) -> Int32? {
-        guard let pid = try? SystemCall.value({ baton_close_in_child(file.rawValue) }) else { return nil }
-        _ = file.release()
+    package static func closeInChild(_ files: [DescriptorBox]) -> Int32? {
+        unsafe close(files) { unsafe baton_close_in_child($0, $1) }
+    }
+
+    private static func close(
+        _ boxes: [DescriptorBox], _ call: (UnsafePointer<Int32>?, Int) -> Int32
+    ) -> Int32? {
+        let numbers = boxes.compactMap(\.borrowed?.rawValue)
+        let pid = try? SystemCall.value {
+            unsafe numbers.withUnsafeBufferPointer { unsafe call($0.baseAddress, $0.count) }
+        }
+        guard let pid else { return nil }
+        for box in boxes { _ = box.take()?.release() }
         return pid
     }
 }

@@ -21,6 +21,8 @@ package struct SpawnImage {
     /// Where arguments, then environment begin.
     var strings: [UInt32] = []
 
+    /// The numbers before those of its descriptors.
+    static let fixedBytes = 40
     /// What stands for the child's LISTEN_PID until it is born: room for any number.
     static let listenPIDName = "LISTEN_PID="
     static let listenPIDRoom = "0000000000"

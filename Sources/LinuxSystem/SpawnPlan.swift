@@ -32,6 +32,8 @@ package struct SpawnPlan: Hashable, Sendable {
     package var umask: UInt32 = 0o022
     /// Adds LISTEN_PID with the child's own number to its environment (sd_listen_fds(3)).
     package var announcesListenPID = false
+    /// The number under which a guarded launcher finds what it may be (`PermitBook`); 0 is none.
+    package var permit: UInt32 = 0
 
     package init(path: String, arguments: [String], descriptors: [DescriptorSource]) {
         self.path = path

@@ -71,6 +71,11 @@ package final class SpawnReportPage {
             error: report.error == 0 ? nil : Errno(rawValue: report.error), isUnderWay: report.is_under_way != 0)
     }
 
+    /// The highest number of a job that stands there.
+    package var lastJob: UInt64 {
+        (0..<count).map { snapshot($0).job }.max() ?? 0
+    }
+
     /// What stands there of the job `number`; nil when it was not begun.
     package func snapshot(ofJob number: UInt64) -> Snapshot? {
         for index in 0..<count {

@@ -9,7 +9,10 @@ package import SystemPackage
 /// Safe although it holds pointers: a slot stays where it is and is never given back, for its child may outlive us.
 @safe
 package struct SpawnSlots: ~Copyable {
+    /// What it goes by.
     private let page: SpawnReportPage
+    /// What others see of it.
+    private let shown: SpawnReportPage
     private let dispositions: SignalDispositions
     private let slots: [OpaquePointer]
     /// Places of those under way, the oldest first.
@@ -17,13 +20,23 @@ package struct SpawnSlots: ~Copyable {
     /// Of those, the ones that were waited for in vain.
     private var slow: Set<Int> = []
 
-    /// - Parameter dispositions: What is not at its default in this process and must be in the children.
-    package init(_ page: SpawnReportPage, dispositions: SignalDispositions) throws(Errno) {
+    /// - Parameters:
+    ///   - page: A place whose child seems to be gone is used again, with the memory and the stack that the child is on: no
+    ///     process that is not trusted may write to it.
+    ///   - shown: A copy of it for those who watch; they may do with it what they like.
+    ///   - dispositions: What is not at its default in this process and must be in the children.
+    package init(
+        _ page: SpawnReportPage, shownOn shown: SpawnReportPage, dispositions: SignalDispositions
+    ) throws(Errno) {
+        precondition(page.count == shown.count)
         self.page = page
+        self.shown = shown
         self.dispositions = dispositions
         var slots: [OpaquePointer] = unsafe []
         for index in 0..<page.count {
-            guard let slot = unsafe baton_spawn_slot_create(page.place(index)) else { throw .noMemory }
+            guard let slot = unsafe baton_spawn_slot_create(page.place(index), shown.place(index)) else {
+                throw .noMemory
+            }
             unsafe slots.append(slot)
         }
         unsafe self.slots = unsafe slots
@@ -62,6 +75,7 @@ package struct SpawnSlots: ~Copyable {
         underWay.removeAll { place in
             let now = page.snapshot(place)
             guard !now.isUnderWay else { return false }
+            unsafe baton_spawn_show_end(shown.place(place))
             slow.remove(place)
             replies.append(LaunchReply(number: now.job, outcome: now.outcome))
             return true

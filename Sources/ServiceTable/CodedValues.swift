@@ -47,12 +47,21 @@ extension FieldCoder {
     package mutating func address(_ value: inout SocketAddress) {
         value.code(with: &self)
     }
+
+    package mutating func endpoint(_ value: inout Endpoint) {
+        value.code(with: &self, after: Endpoint())
+    }
+
+    package mutating func credentials(_ value: inout Credentials) {
+        value.code(with: &self)
+    }
 }
 
 extension ServiceTable: Coded {
     mutating func code(with coder: inout FieldCoder) {
         coder.text(&file)
         coder.optional(&runtimeDirectory)
+        coder.since(3) { $0.optional(&supervisorUser) }
         coder.enumeration(&log.level)
         coder.optional(&log.format)
         coder.optional(&log.path)

@@ -28,6 +28,11 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension Endpoint {
+    /// A value to read into.
+    package static var blank: Endpoint { Endpoint() }
+}
+
+extension Endpoint {
     /// What endpoints have in common is shared by them.
     mutating func codeOptions(with coder: inout FieldCoder, after previous: Endpoint) {
         coder.repeated(&_options, after: previous._options)

@@ -180,10 +180,10 @@ package struct FieldCoder {
         }
     }
 
-    /// The number of an open descriptor; the coder neither owns nor closes it.
+    /// The number of an open descriptor, or a negative one for none; the coder neither owns nor closes it.
     package mutating func descriptor(_ number: inout Int32) {
         integer(&number)
-        if failure == nil { descriptors.append(number) }
+        if failure == nil, number >= 0 { descriptors.append(number) }
     }
 
     /// The number of the version, which stands first. What is read has to be of one in `known`.

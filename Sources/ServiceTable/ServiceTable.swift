@@ -4,6 +4,8 @@ package struct ServiceTable: Hashable, Sendable {
     package var file = ""
     /// Nil: the default of this uid.
     package var runtimeDirectory: String?
+    /// Who the process is that decides, where root starts it (`supervisor_user`); nil: one process does everything.
+    package var supervisorUser: Credentials?
     package var log = LogSettings()
     /// The group that may read the control socket (`control.group`).
     package var controlGroup: UInt32?

@@ -46,7 +46,7 @@ final class ActiveService {
     func makeListener(_ endpoint: Endpoint, of definition: Service) -> Listener {
         Listener(
             endpoint, accepts: definition.accepts(on: endpoint), loop: runtime.loop, shortage: runtime.shortage,
-            addresses: runtime.addresses, store: runtime.listenerStore, owner: self)
+            addresses: runtime.addresses, supply: runtime.privileges.listeners, owner: self)
     }
 
     /// Serves what comes to `listeners`, and starts what is to be there from the beginning.

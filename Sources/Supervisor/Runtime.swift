@@ -1,5 +1,6 @@
 internal import ControlProtocol
 internal import LinuxSystem
+internal import SystemPackage
 
 /// What all stages share: the loop, the log, the launchers, the children.
 final class Runtime {
@@ -11,7 +12,9 @@ final class Runtime {
     /// Who waits for an address of this machine.
     let addresses: AddressWatch
     /// The environment that the supervisor was started with, without what a service manager says to it alone.
-    let environment = CurrentProcess.environment.filter { !ManagerEnvironment.names.contains($0.key) }
+    let environment: [String: String]
+    /// What needs more rights than everybody has.
+    let privileges: any Privileges
     /// RLIMIT_NOFILE before the supervisor raised its own; what it starts gets this one.
     let originalOpenFiles: ResourceLimits.Pair
     /// What a uid without a name here shows as (/proc/sys/kernel/overflowuid).
@@ -23,8 +26,6 @@ final class Runtime {
     var notifications: NotifySocket?
     /// The service manager that started the supervisor; nil where none listens.
     var notifier: Notifier?
-    /// The listeners that it passed, and those that it keeps.
-    var listenerStore = ListenerStore()
     /// `limits.instances`.
     let occupancy: Occupancy
     /// What relays borrow while bytes are on their way.
@@ -34,13 +35,36 @@ final class Runtime {
     /// What channels receive into.
     let packets = PacketBuffer()
     private(set) lazy var names = NameResolver(runtime: self)
-    var lastConnection: UInt64 = 0
-    var lastHandler: UInt64 = 0
+    /// Whom our own programs run as, where that is not who the launchers are.
+    var ownIdentity: SpawnPlan.Identity?
+    /// What lives on when this process is killed, and who keeps the descriptors that go with it; nil where nobody would
+    /// go on with it.
+    var roster: Roster?
+    var keeper: DescriptorKeeper?
+    var lastConnection: UInt64 = 0 {
+        didSet { roster?.lastConnection(is: lastConnection) }
+    }
+    var lastHandler: UInt64 = 0 {
+        didSet { roster?.lastHandler(is: lastHandler) }
+    }
+    /// Of what is kept beside the channels of handlers.
+    var lastKept: UInt64 = 1 << 63
 
+    /// - Parameter privileges: Nil: this process has them.
     init(
         loop: EventLoop, events: EventLog, launchers: LauncherPool, instances: InstanceTable,
-        originalOpenFiles: ResourceLimits.Pair
+        originalOpenFiles: ResourceLimits.Pair, store: ListenerStore = ListenerStore(),
+        privileges: (any Privileges)? = nil
     ) {
+        let environment = CurrentProcess.environment.filter { !ManagerEnvironment.names.contains($0.key) }
+        self.environment = environment
+        self.privileges =
+            privileges
+            ?? OwnPrivileges(
+                store: store,
+                starter: ProcessStarter(loop: loop, instances: instances, environment: environment) {
+                    launchers.spawn($0, passing: $1, done: $2)
+                })
         self.loop = loop
         self.events = events
         self.launchers = launchers
@@ -52,6 +76,11 @@ final class Runtime {
         metrics = MetricsReport(loop: loop)
     }
 
+    /// Opens the log.
+    var opensLog: LogPlan.Opening {
+        { [privileges] place throws(Errno) in try privileges.openLog(place) }
+    }
+
     func nextConnectionNumber() -> UInt64 {
         lastConnection += 1
         return lastConnection
@@ -60,6 +89,11 @@ final class Runtime {
     func nextHandlerNumber() -> UInt64 {
         lastHandler += 1
         return lastHandler
+    }
+
+    func nextKeptNumber() -> UInt64 {
+        lastKept += 1
+        return lastKept
     }
 
     /// Closes a connection that a handler has had: where the close may wait, a child waits in our place.
@@ -82,15 +116,27 @@ final class Runtime {
         if let descriptor = box.take() { launchers.close(descriptor) }
     }
 
+    /// The same of all that came with a message.
+    func closeForeign(_ boxes: [DescriptorBox]) {
+        for box in boxes { closeForeign(box) }
+    }
+
     /// Closes a connection that no handler has had. Unread messages of a Unix-domain socket may hold descriptors,
     /// whose last close happens with ours and may wait: then a child closes it.
     func closeUnread(_ descriptor: consuming OwnedDescriptor) {
-        guard Socket.isUnix(descriptor.borrowed) else { return }
-        Socket.shutdown(descriptor.borrowed)
+        if holdsUnread(descriptor.borrowed) { launchers.close(descriptor) }
+    }
+
+    /// The same for a socket that its owner is about to close: that must not be the last close then.
+    func keepUnread(of socket: FileDescriptor) {
+        if holdsUnread(socket), let copy = try? socket.duplicate() { launchers.close(copy) }
+    }
+
+    private func holdsUnread(_ socket: FileDescriptor) -> Bool {
+        guard Socket.isUnix(socket) else { return false }
+        Socket.shutdown(socket)
         // Nothing can come any more: what lies there now is all. Packets may be empty and hold a descriptor all the
         // same, and the kernel counts bytes only.
-        if Socket.keepsPackets(descriptor.borrowed) || (try? Socket.inputQueue(descriptor.borrowed)) != 0 {
-            launchers.close(descriptor)
-        }
+        return Socket.keepsPackets(socket) || (try? Socket.inputQueue(socket)) != 0
     }
 }

@@ -21,7 +21,16 @@ package final class Supervisor {
     let loop: EventLoop
     let runtime: Runtime
     private let signals: SignalSource
-    var files: RuntimeFiles?
+    /// What the service manager said at the start, and the listeners that it passed.
+    private let manager: ManagerEnvironment
+    let store: ListenerStore
+    /// What it has of the monitor that it works for; nil when it has its rights itself.
+    let desk: WorkerDesk?
+    let client: MonitorClient?
+    /// What the kernel keeps it from, in words.
+    var confinement = ""
+    /// What this process becomes, because the table wants another one to decide.
+    private var monitor: Monitor.Beginning?
     var control: ControlServer?
     var registrar: Registrar?
     var table = ServiceTable()
@@ -46,13 +55,27 @@ package final class Supervisor {
     /// - Returns: The exit status: 0, 1 when it could not run, 78 when the table has faults.
     package static func run(_ options: SupervisorOptions) -> Int32 {
         do {
-            let supervisor = try Supervisor(options, original: try ResourceLimits.openFiles())
-            try TableLoader.load(options.table, runtime: supervisor.runtime) { supervisor.begin($0) }
-            return try supervisor.run()
+            switch try run(alone: options) {
+            case .ended(let status): return status
+            case .isMonitor(let beginning, let place): return Monitor.run(beginning, at: place)
+            }
         } catch {
             StandardError.write("batond: cannot start: \(error)")
             return 1
         }
+    }
+
+    private enum Outcome {
+        case ended(Int32)
+        /// The table wants another process to decide.
+        case isMonitor(Monitor.Beginning, at: RuntimeDirectory)
+    }
+
+    private static func run(alone options: SupervisorOptions) throws(Errno) -> Outcome {
+        let supervisor = try Supervisor(options, original: try ResourceLimits.openFiles())
+        _ = try supervisor.runtime.privileges.read(options.table) { [unowned supervisor] in supervisor.begin($0) }
+        let status = try supervisor.run()
+        return supervisor.monitor.map { .isMonitor($0, at: supervisor.runtimeDirectory) } ?? .ended(status)
     }
 
     /// Runs until it is told to stop.
@@ -63,14 +86,17 @@ package final class Supervisor {
         return exitStatus
     }
 
-    /// - Parameter original: RLIMIT_NOFILE before the supervisor raised its own: what the launchers start gets it.
+    /// - Parameters:
+    ///   - original: RLIMIT_NOFILE before the supervisor raised its own: what the launchers start gets it.
+    ///   - desk: Of the monitor that this process works for; nil when it has its rights itself.
     init(
         _ options: SupervisorOptions, original: ResourceLimits.Pair, began: Duration = Clock.now(),
-        runningTime: Duration = .zero
+        runningTime: Duration = .zero, desk: WorkerDesk? = nil
     ) throws(Errno) {
         self.options = options
         self.began = began
-        let manager = ManagerEnvironment.taken()
+        self.desk = desk
+        manager = ManagerEnvironment.taken()
         let passed = ListenerStore.takeInherited(manager, besides: options.descriptors)
         loop = try EventLoop(runningTime: runningTime)
         let log = LogOutput(StandardErrorTarget(), loop: loop)
@@ -78,38 +104,36 @@ package final class Supervisor {
         let instances = InstanceTable(loop: loop)
         SignalDescriptor.ignoreBrokenPipes()
         signals = try SignalSource(loop: loop)
-        let launchers = try LauncherPool(
-            loop: loop, instances: instances, plan: Self.launcherPlan(original))
+        let client = try desk?.makeClient(loop)
+        self.client = client
+        let launchers = try Self.makeLaunchers(original, loop, instances, desk, client)
+        let notifier = desk == nil ? Notifier(manager, loop: loop) : desk?.makeNotifier(loop)
+        store = ListenerStore(passed, keeper: notifier, limit: manager.storeLimit)
         runtime = Runtime(
             loop: loop, events: events, launchers: launchers, instances: instances,
-            originalOpenFiles: original)
+            originalOpenFiles: original, store: store, privileges: client)
         signals.target = self
-        listen(to: manager, passed)
+        instances.signal = { [privileges = runtime.privileges] in privileges.signal($0, $1) }
+        listen(to: notifier)
         runtime.metrics.source = self
-    }
-
-    /// The same program in another mode: it limits itself to the descriptors that it is given.
-    private static func launcherPlan(_ openFiles: ResourceLimits.Pair) -> SpawnPlan {
-        var plan = SpawnPlan(path: "/proc/self/exe", arguments: ["batond", "launcher", "3", "4"], descriptors: [])
-        plan.resourceLimits = [
-            SpawnPlan.ResourceLimit(
-                resource: ResourceLimits.openFilesNumber, soft: openFiles.soft, hard: openFiles.hard)
-        ]
-        return plan
     }
 
     // MARK: Beginning
 
-    private func begin(_ loaded: LoadedTable) {
+    func begin(_ loaded: LoadedTable) {
         for fault in loaded.faults { StandardError.write(fault.description) }
         guard stopBegan == nil else { return finish() }
         guard let table = loaded.table else {
             return fail(Self.faultsStatus, why: loaded.faults.first?.description ?? "the table has faults")
         }
         self.table = table
+        if let user = table.supervisorUser, client == nil {
+            if CurrentProcess.uid == 0 { return becomeMonitor(user) }
+            StandardError.write("batond: supervisor_user \(user.user?.name ?? ""): only root can become another user")
+        }
         do {
             try settle()
-            report(.starting(version: BatonVersion.text, pid: Int(CurrentProcess.pid)))
+            report(.starting(version: BatonVersion.text, pid: pid))
             report(.tableLoaded(file: table.file, services: table.services.count))
             try openSockets()
             try startServices()
@@ -122,16 +146,16 @@ package final class Supervisor {
     /// What the table says of the supervisor itself.
     private func settle() throws(RuntimeFiles.Failure) {
         try settleLimits()
-        files = try RuntimeFiles(runtimeDirectory)
+        try runtime.privileges.claim(runtimeDirectory)
     }
 
     func settleLimits() throws(RuntimeFiles.Failure) {
         settleLevel()
         let plan = logPlan(of: table)
         do {
-            try runtime.events.go(on: plan)
+            try runtime.events.go(on: plan, opening: runtime.opensLog)
         } catch {
-            throw RuntimeFiles.Failure(message: "log.to \(plan.target.name): \(error)")
+            throw RuntimeFiles.Failure(message: "log.to \(plan.name): \(error)")
         }
         raiseOpenFiles()
         runtime.occupancy.limit = table.limits.instances
@@ -156,44 +180,33 @@ package final class Supervisor {
         }
     }
 
-    private func openSockets() throws(RuntimeFiles.Failure) {
+    func openSockets() throws(RuntimeFiles.Failure) {
+        let sockets = try runtime.privileges.openSockets()
         do {
-            guard let controlSocket = try files?.listen(RuntimeDirectory.controlSocket, .stream, mode: 0o600),
-                let registerSocket = try files?.listen(Registrar.socketName, .sequencedPacket, mode: 0o666)
-            else { return }
-            guard let streamSocket = try files?.listen(Registrar.streamSocketName, .stream, mode: 0o666) else { return }
-            try serve(control: controlSocket, register: registerSocket, registerStream: streamSocket)
+            try serve(sockets)
             if table.controlGroup != nil { try openControl(to: table.controlGroup) }
-            if let socket = try files?.bind(NotifySocket.socketName, .datagram, mode: 0o666) { try listen(socket) }
         } catch {
             throw RuntimeFiles.Failure(message: "the sockets in \(runtimeDirectory.path): \(error)")
         }
     }
 
-    func serve(
-        control controlSocket: consuming OwnedDescriptor, register: consuming OwnedDescriptor,
-        registerStream: consuming OwnedDescriptor
-    ) throws(Errno) {
+    func serve(_ sockets: RuntimeSockets) throws(Errno) {
+        guard let controlSocket = sockets.control.take(), let register = sockets.register.take(),
+            let registerStream = sockets.registerStream.take()
+        else { throw .badFileDescriptor }
         control = try ControlServer(controlSocket, admitsGroup: false, runtime: runtime, target: self)
         let registrar = Registrar(runtime: runtime, target: self)
         try registrar.listen(register, .packets)
         try registrar.listen(registerStream, .stream)
         self.registrar = registrar
-    }
-
-    /// Where its path is too long for handlers, nobody listens.
-    func listen(_ notifications: consuming OwnedDescriptor) throws(Errno) {
-        guard let path = files?.address(of: NotifySocket.socketName) else { return }
-        runtime.notifications = try NotifySocket(notifications, path: path, runtime: runtime)
+        // Where its path is too long for handlers, nobody listens.
+        guard let path = sockets.notifyPath, let socket = sockets.notify.take() else { return }
+        runtime.notifications = try NotifySocket(socket, path: path, runtime: runtime)
     }
 
     /// Lets a group look at the supervisor, or nobody.
     func openControl(to group: UInt32?) throws(Errno) {
-        if let group {
-            try files?.open(RuntimeDirectory.controlSocket, to: group)
-        } else {
-            try files?.close(RuntimeDirectory.controlSocket)
-        }
+        try runtime.privileges.showControl(to: group)
         control?.admitsGroup = group != nil
     }
 
@@ -208,10 +221,10 @@ package final class Supervisor {
         var empty = ServiceTable()
         (empty.file, empty.services) = (table.file, [])
         let difference = ServiceTableDifference(from: empty, to: table)
-        runtime.listenerStore.expect(table.services.flatMap(\.boundEndpoints))
+        runtime.privileges.expect(table.services.flatMap(\.boundEndpoints))
         var beginning = TableSwitch(difference, to: table, from: [], leaving: [], runtime: runtime)
         _ = beginning.run()
-        runtime.listenerStore.finishAdopting()
+        runtime.privileges.finishAdopting()
         services = beginning.services
         listenToStops()
         watchHosts()
@@ -226,12 +239,23 @@ package final class Supervisor {
                 services: services.count, listening: listeners.count - missing, retrying: missing,
                 after: Clock.now() - began))
         runtime.notifier?.ready()
+        runtime.privileges.ready()
         Readiness.announce(descriptor: options.readyDescriptor)
         loop.afterThisRound {
             CurrentProcess.letMemoryGo()
             CurrentProcess.letCodeGo()
         }
         reloader.open()
+    }
+
+    /// Another process decides, with fewer rights, and this one keeps them: nothing has been opened yet.
+    private func becomeMonitor(_ user: Credentials) {
+        monitor = Monitor.Beginning(
+            options: options, table: table, user: user, openFiles: runtime.originalOpenFiles,
+            began: began, loop: loop, instances: runtime.instances, signals: signals, manager: manager,
+            notifier: runtime.notifier, store: store)
+        runtime.launchers.stop()
+        runtime.instances.endOwn(patience: Self.patienceForOwn) { [self] in loop.stop() }
     }
 
     func listenToStops() {
@@ -248,7 +272,7 @@ package final class Supervisor {
     private func fail(_ status: Int32, why: String) {
         exitStatus = status
         runtime.notifier?.failing(why: why, status: status)
-        runtime.listenerStore.isEnding = true
+        runtime.privileges.ending()
         stopBegan = loop.now
         for service in services { service.stop(why: "the start failed") }
         finish()
@@ -268,7 +292,7 @@ package final class Supervisor {
         report(.stopping(why: why))
         stopReason = why
         runtime.notifier?.stopping()
-        runtime.listenerStore.isEnding = true
+        runtime.privileges.ending()
         for service in services { service.stop(why: why) }
         stopBegan = loop.now
         stopTimer = loop.schedule(after: drain ?? table.limits.stopTimeout) { [unowned self] in end(firmly: false) }
@@ -308,10 +332,7 @@ package final class Supervisor {
         runtime.launchers.stop()
         loop.afterThisRound { [unowned self] in
             runtime.instances.endOwn(patience: Self.patienceForOwn) { [unowned self] in
-                files.take()?.remove([
-                    RuntimeDirectory.controlSocket, Registrar.socketName, Registrar.streamSocketName,
-                    NotifySocket.socketName,
-                ])
+                runtime.privileges.ended()
                 loop.stop()
             }
         }

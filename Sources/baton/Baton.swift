@@ -12,7 +12,8 @@ struct Baton: ParsableCommand {
             """,
         version: "baton \(BatonVersion.text)",
         subcommands: [
-            Run.self, Check.self, Import.self, Status.self, Top.self, Connections.self, Events.self, Metrics.self,
+            Run.self, Check.self, Schema.self, Import.self, Status.self, Top.self, Connections.self, Events.self,
+            Metrics.self,
             Reload.self, Pause.self, Resume.self, Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
         ])
 

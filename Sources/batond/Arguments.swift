@@ -12,7 +12,8 @@ enum Arguments {
         usage: batond run [--runtime-directory DIR] [--log-level LEVEL] [--log-format FORMAT]
                           [--ready-fd N] [--strict] (TABLE | --table-descriptor N --table-name NAME)
                batond load (TABLE | --standard-input NAME)   (what run has read the table with)
-               batond launcher CHANNEL REPORT                (what run has processes started with)
+               batond launcher CHANNEL REPORT [PERMITS]      (what run has processes started with)
+               batond worker                                 (what run has decide, where it keeps the rights itself)
                batond names CHANNEL                          (what run looks names up with)
                batond can-take-over                          (what an upgrade is tried with, on a state)
                batond metrics                                (what run serves metrics over HTTP with)
@@ -35,12 +36,16 @@ enum Arguments {
             if let status = Takeover.run(arguments) { return status }
             guard let options = options(rest) else { return wrong() }
             return Supervisor.run(options)
+        case "worker":
+            if let status = Takeover.run(arguments) { return status }
+            return rest.isEmpty ? Supervisor.work() : wrong()
         case "load":
             return load(Array(rest))
         case "launcher":
             let numbers = rest.compactMap { Int32($0) }
-            guard rest.count == 2, numbers.count == 2 else { return wrong() }
-            return Launcher.run(channel: numbers[0], report: numbers[1])
+            guard numbers.count == rest.count, 2...3 ~= numbers.count else { return wrong() }
+            return Launcher.run(
+                channel: numbers[0], report: numbers[1], permits: numbers.count == 3 ? numbers[2] : nil)
         case "names":
             guard rest.count == 1, let channel = rest.first.flatMap({ Int32($0) }) else { return wrong() }
             return NameWorker.run(channel: channel)

@@ -22,6 +22,23 @@ import Testing
             ])
     }
 
+    @Test("regression: what a source has for a keyword or a name reached the terminal as it was")
+    func controlCharacters() throws {
+        let wrapped = "ftp stream tcp nowait root /usr/sbin/tcpd in.ftpd\n"
+        let imports = try [
+            Imported(.inetd, ("inetd.conf", wrapped), ("hosts.allow", "ALL: ALL: um\u{1b}[2Jask 022\n")),
+            Imported(.xinetd, ("xinetd.conf", "service \u{1b}[2J\n{\n socket_type = stream\n")),
+            Imported(
+                .systemd, ("a.socket", "[Socket]\nListenStream=80\n"),
+                ("a.service", "[Service]\nExecStart=/bin/x\nCapabilityBoundingSet=CAP_\u{1b}[2J\n")),
+        ]
+        for imported in imports {
+            let said = imported.report.warnings.joined() + imported.yaml
+            #expect(said.contains("\\u{1b}[2J"))
+            #expect(!said.unicodeScalars.contains("\u{1b}"))
+        }
+    }
+
     @Test("fidelities join to the worse, with the reasons of both")
     func joining() {
         #expect(Fidelity.exact.and(.exact) == .exact)

@@ -1,4 +1,5 @@
 import LinuxSystem
+import TestSupport
 import Testing
 
 /// The messages between supervisor and launcher.
@@ -52,6 +53,23 @@ import Testing
         }
     }
 
+    @Test("a spawn goes by its permit, and asking for a launcher says which program it runs")
+    func permit() throws {
+        var bytes: [UInt8] = []
+        var plan = Self.plan
+        plan.permit = .max - 1
+        try LaunchJob.encode(spawn: plan, number: 1, into: &bytes)
+        guard case .spawn(_, permit: .max - 1)? = LaunchJob.decode(bytes, count: bytes.count)?.task else {
+            throw TestFailure("another permit")
+        }
+        for program in [LaunchJob.LauncherProgram.same, .onDisk] {
+            LaunchJob.encode(launcher: program, number: 7, into: &bytes)
+            let job = LaunchJob.decode(bytes, count: bytes.count)
+            #expect(job?.number == 7)
+            guard case .launcher(program)? = job?.task else { throw TestFailure("another program") }
+        }
+    }
+
     @Test("no change of a byte makes the reader trap")
     func damaged() throws {
         var bytes: [UInt8] = []
@@ -73,8 +91,13 @@ import Testing
         #expect(throws: (any Error).self) { try LaunchJob.encode(spawn: long, number: 1, into: &bytes) }
         try LaunchJob.encode(spawn: Self.plan, number: 2, into: &bytes)
         #expect(LaunchJob.decode(bytes, count: bytes.count)?.number == 2)
-        LaunchJob.encode(closeNumber: 3, into: &bytes)
-        #expect(bytes.count == 12)
+        for hasGate in [true, false] {
+            LaunchJob.encode(closeNumber: 3, hasGate: hasGate, into: &bytes)
+            guard case .close(hasGate)? = LaunchJob.decode(bytes, count: bytes.count)?.task else {
+                Issue.record("no close")
+                continue
+            }
+        }
     }
 
     @Test(

@@ -68,4 +68,31 @@ import Testing
             _ = try RuntimeDirectory(path: base.path).open()
         }
     }
+
+    @Test("regression: a directory that is made is never open for chmod to be led elsewhere")
+    func mode() throws {
+        let base = try TemporaryDirectory()
+        let directory = RuntimeDirectory(path: base.path("run"))
+        let precious = RuntimeDirectory(path: base.path("precious"))
+        #expect(try precious.makeIfMissing())
+        try check("chmod") { chmod(precious.path, 0o700) }
+        try check("symlink") { symlink("precious", directory.path) }
+        #expect(try !directory.makeIfMissing())
+        var status = stat()
+        try check("stat") { stat(precious.path, &status) }
+        #expect(status.st_mode & 0o777 == 0o700)
+    }
+
+    @Test("one's own listener is connected to; where nobody listens, that is said")
+    func listener() throws {
+        let base = try TemporaryDirectory()
+        let directory = RuntimeDirectory(path: base.path)
+        let listener = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
+        try listener.bind(to: SocketName(unix: base.path("control.sock")))
+        #expect(throws: RuntimeDirectoryError.unreachable(base.path("control.sock"), .connectionRefused)) {
+            _ = try directory.connected(to: "control.sock", .stream)
+        }
+        try listener.listen()
+        _ = try directory.connected(to: "control.sock", .stream)
+    }
 }

@@ -314,7 +314,7 @@ struct DispatchFaultTests {
                 control: {groop: x}
                 """) == [
                     "1:14: error: log.level: expected debug, info, notice, warning or error, not \"loud\"",
-                    "2:1: error: frobs: unknown key; known here: include, runtime_directory, log, control, metrics, limits, defaults, services",
+                    "2:1: error: frobs: unknown key; known here: include, runtime_directory, supervisor_user, log, control, metrics, limits, defaults, services",
                     "3:22: error: limits.open_files: expected a number from 64 to 1073741824, or unlimited, not \"lots\"",
                     "5:15: error: services.a.listen: \"99999\" is no endpoint: a port is 0 to 65535",
                     "5:32: error: services.a.internal: expected echo, discard, daytime, time, chargen, qotd or tcpmux, not \"ecco\"",

@@ -81,6 +81,8 @@ struct FieldCoderTests {
         var table = ServiceTable()
         table.file = "f"
         table.runtimeDirectory = "/r"
+        table.supervisorUser = Credentials(
+            user: UserAccount(name: "b", uid: 5, gid: 6, home: "/h", shell: "/s"), gid: 6, groups: [6, 7])
         table.log = LogSettings(level: .debug, format: .journal, path: "/l")
         table.controlGroup = 3
         table.limits = SupervisorLimits(openFiles: 4, stopTimeout: .seconds(5))

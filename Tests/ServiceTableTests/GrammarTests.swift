@@ -134,6 +134,7 @@ struct GrammarTests {
             load(
                 """
                 runtime_directory: /run/b
+                supervisor_user: nobody
                 log: {level: warning, format: text, to: /var/log/b}
                 control: {group: 12}
                 limits: {open_files: 5000, stop_timeout: 3s, instances: unlimited}
@@ -141,6 +142,7 @@ struct GrammarTests {
                 """
             ).table)
         #expect(table.runtimeDirectory == "/run/b")
+        #expect(table.supervisorUser?.user?.name == "nobody")
         #expect(table.log == LogSettings(level: .warning, format: .text, path: "/var/log/b"))
         #expect(table.controlGroup == 12)
         #expect(table.limits == SupervisorLimits(instances: nil, openFiles: 5000, stopTimeout: .seconds(3)))

@@ -17,7 +17,8 @@ struct ProcessSettingFaultTests {
         #expect(found.oomScoreAdjust == -500)
         #expect(found.processors == [0, 2, 3])
         #expect(found.noNewPrivileges)
-        #expect(found.capabilities == 1 | 1 << 39)
+        let chownAndBPF: UInt64 = 1 | 1 << 39
+        #expect(found.capabilities == chownAndBPF)
         #expect(try settings("capabilities: []").capabilities == 0)
         #expect(try settings("nice: 0").capabilities == nil)
     }

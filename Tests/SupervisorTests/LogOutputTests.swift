@@ -1,5 +1,7 @@
+import Foundation
 import LinuxSystem
 import SystemPackage
+import TestSupport
 import Testing
 
 @testable import Supervisor
@@ -9,12 +11,17 @@ struct LogOutputTests {
     /// Takes what it is told to.
     private final class Target: LogTarget {
         let name = "target"
-        let descriptor: FileDescriptor? = nil
+        var descriptor: FileDescriptor?
         var written: [UInt8] = []
         var answers: [LogAttempt] = []
         private(set) var opened = 0
+        /// What is opened anew is the same file.
+        var isSame = false
 
-        func open() { opened += 1 }
+        func open() -> Bool {
+            opened += 1
+            return isSame
+        }
 
         func write(_ record: [UInt8], from start: Int) -> LogAttempt {
             let answer = answers.isEmpty ? .wrote(record.count - start) : answers.removeFirst()
@@ -54,6 +61,41 @@ struct LogOutputTests {
         #expect(target.text == "fir")
         try run { target.text == "first\nsecond\n" }
         #expect(target.opened == 0)
+    }
+
+    @Test("opened anew while half a line is written: the same file gets the rest of it, another one the whole")
+    func halfALine() throws {
+        for isSame in [true, false] {
+            target.written = []
+            target.isSame = isSame
+            target.answers = [.wrote(3), .failed(.noSpace)]
+            write("first\n")
+            #expect(target.text == "fir")
+            try output.reopen()
+            #expect(target.text == (isSame ? "first\n" : "firfirst\n"))
+        }
+    }
+
+    @Test("a file that is opened anew is the same until it was moved away")
+    func sameFile() throws {
+        let directory = try TemporaryDirectory()
+        let file = FileTarget(directory.path("log"))
+        #expect(try !file.open())
+        #expect(try file.open())
+        try FileManager.default.moveItem(atPath: directory.path("log"), toPath: directory.path("log.1"))
+        #expect(try !file.open())
+    }
+
+    @Test("a busy target that cannot be watched is tried again")
+    func unwatchable() throws {
+        // A regular file cannot be (EPERM).
+        let file = try FileDescriptor.open("/etc/passwd", .readOnly)
+        defer { try? file.close() }
+        target.descriptor = file
+        target.answers = [.busy]
+        write("waited\n")
+        #expect(target.text.isEmpty)
+        try run { target.text == "waited\n" }
     }
 
     @Test("the rest of a line that another program began comes before all else, and not at once")

@@ -49,6 +49,17 @@ struct NotifyMessageTests {
         #expect(parse(text) == nil)
     }
 
+    @Test("regression: lines that end with CR LF were one line, and a value that begins with an accent was none")
+    func characters() {
+        #expect(parse("READY=1\r\nSTATUS=a\r\n") == [.ready, .status("a")])
+        #expect(parse("STATUS=\u{301}a") == [.status("\u{301}a")])
+    }
+
+    @Test("regression: a status that is cut inside a character ended in a replacement for it")
+    func cutStatus() {
+        #expect(parse("STATUS=" + String(repeating: "€", count: 400)) == [.status(String(repeating: "€", count: 341))])
+    }
+
     @Test("bytes that are no UTF-8 are refused, and random ones never trap")
     func hostile() {
         #expect(NotifyMessage.parse([0x52, 0x3d, 0xff, 0xfe][...]) == nil)

@@ -91,6 +91,30 @@ import Testing
         #expect(bench.record.connections.ended == 1 && bench.dispatch.count == 0)
     }
 
+    @Test("what a client said before it broke off does not wait for ever for a target that waits itself")
+    func lastWordsOfNobody() throws {
+        let target = try listener()
+        var limits = RedirectLimits()
+        limits.lastWordTimeout = .milliseconds(30)
+        let bench = try RedirectBench([address(target)], limits: limits)
+        let client = try bench.connect()
+        let server = try bench.accept(target)
+        // As an echo does that nobody reads: it does not read either.
+        server.appetite = 0
+        client.send([UInt8](repeating: 0, count: 24 << 20))
+        var (left, quiet) = (client.unsent, 0)
+        try bench.bench.run {
+            quiet = client.unsent == left ? quiet + 1 : 0
+            left = client.unsent
+            return quiet == 100
+        }
+        try #require(left > 0)
+        try Socket.setResetOnClose(#require(client.socket.borrowed))
+        client.close()
+        try bench.bench.run { bench.record.connections.ended == 1 }
+        #expect(bench.dispatch.count == 0)
+    }
+
     @Test("without splice bytes are copied, by bounded pieces", arguments: [0, 256 * 1024])
     func copying(spliceMost: Int) throws {
         let target = try listener()

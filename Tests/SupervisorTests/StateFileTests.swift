@@ -27,7 +27,7 @@ import Testing
             isBegun: true)
         let instance = SavedInstance(
             pid: 9, started: Timestamp(seconds: 1, nanoseconds: 2), since: .seconds(3), wasTerminated: true,
-            due: .seconds(4))
+            due: .seconds(4), isInherited: true)
         let lifeline = SavedChannel(descriptor: descriptor, takesDescriptors: true)
         let channel = SavedChannel(
             descriptor: descriptor, takesDescriptors: true, unsent: [SavedBytes(bytes: [1, 2])], waitsForRoom: true,
@@ -87,7 +87,8 @@ import Testing
         let ways = SavedWays(
             definition: [1],
             standardError: SavedStandardError(
-                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])]),
+                ours: descriptor, theirs: descriptor, lines: [SavedStandardError.Line(pid: 1, bytes: [2])],
+                kept: 3),
             banner: [SavedBanner(connection: connection, rest: [1], due: .seconds(1))],
             exec: SavedExec(running: [SavedExec.Process(instance: instance, origin: origin)], bridges: [relay]),
             handoff: SavedHandoff(queue: [baton], handlers: [handler], balance: 1, supply: supply), waits: [wait],
@@ -133,12 +134,31 @@ import Testing
         return SupervisorState(
             program: "p", began: .seconds(1), started: Timestamp(seconds: 9), runningTime: .seconds(2),
             options: SavedOptions(
-                table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json"), table: [1],
+                table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json",
+                isStrict: true), table: [1],
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
             register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
             log: [SavedBytes(bytes: [1])], events: [event], requester: SavedRequester(descriptor: descriptor, id: [1]),
-            services: [service])
+            services: [service], desk: desk)
+    }()
+
+    private static let desk: SavedDesk = {
+        var start = WorkerStart()
+        start.options = SavedOptions(
+            table: "t", isFile: false, runtimeDirectory: "r", logLevel: "debug", logFormat: "json", isStrict: true)
+        (start.began, start.started) = (.seconds(1), Timestamp(seconds: 9))
+        (start.softOpenFiles, start.hardOpenFiles) = (1, 2)
+        start.user = Credentials(
+            user: UserAccount(name: "u", uid: 3, gid: 4, home: "/h", shell: "/s"), gid: 5, groups: [6])
+        let key = ProgramKey(service: "n", role: .handler)
+        start.table = WorkerTable(LoadedTable(table: nil, faults: []), [key: 7])
+        (start.notifyPath, start.watchdog, start.hasManager) = ("/n", .seconds(8), true)
+        (start.pid, start.restarts, start.lastEnd, start.confinement) = (9, 10, "e", "c")
+        let descriptor = SavedDescriptor(FileDescriptor(rawValue: 77))
+        return SavedDesk(
+            start: start, permits: start.table, requests: descriptor, news: descriptor, manager: descriptor,
+            roster: descriptor, launchers: [SavedLauncher(pid: 11, channel: descriptor, report: descriptor)])
     }()
 
     private static func bytes(_ state: SupervisorState = everything) -> [UInt8] {

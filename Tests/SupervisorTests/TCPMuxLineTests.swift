@@ -38,6 +38,13 @@ struct TCPMuxLineTests {
         #expect(read(name + "nn") == .malformed("the line is too long"))
     }
 
+    @Test("regression: a line that is no name was told that it is too long when all of it came at once")
+    func tooLongAndNoName() {
+        let noName = " " + String(repeating: "n", count: 255)
+        #expect(read(noName) == .malformed("that is no service name"))
+        #expect(read(noName + "n") == .malformed("that is no service name"))
+    }
+
     @Test("names are found in any case, and listed as the table writes them")
     func names() {
         var names = TCPMuxNames()

@@ -70,6 +70,8 @@ package struct ProcessView: Hashable, Sendable {
     }
 
     package var directory: String? { link("cwd") }
+    /// The file that it runs from.
+    package var program: String? { link("exe") }
     package var root: String? { link("root") }
 
     /// Soft and hard limit by the name that /proc/PID/limits has, such as `Max open files`.
@@ -96,6 +98,11 @@ package struct ProcessView: Hashable, Sendable {
             target.prefix { $0 != "[" && $0 != ":" } == "anon_inode"
                 ? target : String(target.replacingOccurrences(of: " (deleted)", with: "").prefix { $0 != "[" })
         }.sorted()
+    }
+
+    /// What one of them is, without its inode number.
+    func kind(of descriptor: Int32) -> String? {
+        link("fd/\(descriptor)").map { String($0.prefix { $0 != "[" }) }
     }
 
     /// The direct children, zombies included.

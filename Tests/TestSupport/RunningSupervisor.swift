@@ -32,7 +32,7 @@ package final class RunningSupervisor {
         runtimeDirectory = directory.path("run")
         let logPath = directory.path("log")
         log = try LogFile(path: logPath)
-        let file = try directory.write("baton.yaml", table)
+        let file = try directory.write("baton.yaml", Self.separated(table))
 
         let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
         let output = try check("open") { open(logPath, O_WRONLY | O_APPEND | O_CLOEXEC) }
@@ -67,6 +67,14 @@ package final class RunningSupervisor {
         markBaseline()
     }
 
+    /// With BATON_TEST_SUPERVISOR_USER all scenarios are played with rights and decisions in two processes.
+    package static func separated(_ table: String) -> String {
+        guard let user = ProcessInfo.processInfo.environment["BATON_TEST_SUPERVISOR_USER"],
+            table.first?.isLetter == true, !table.contains("supervisor_user")
+        else { return table }
+        return "supervisor_user: \(user)\n" + table
+    }
+
     /// The supervisor ended, or closed its ready descriptor, without saying that it was ready.
     package struct NotReady: Error, CustomStringConvertible {
         package let status: TestProcess.ExitStatus?
@@ -84,7 +92,11 @@ package final class RunningSupervisor {
         left.filter(\.isAlive).forEach { kill($0.pid, SIGKILL) }
     }
 
-    package var view: ProcessView { ProcessView(pid: process.pid) }
+    /// The process that decides.
+    package var view: ProcessView {
+        let first = ProcessView(pid: process.pid)
+        return first.children.first { $0.arguments.dropFirst().first == "worker" } ?? first
+    }
 
     // MARK: Asking
 

@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import stat
+import struct
 from dataclasses import dataclass
 from typing import Callable, Dict, Optional
 
@@ -74,7 +75,9 @@ class Registration:
             # One that registers again must not wait: it has an event loop, or
             # connections to report.
             connected.settimeout(0 if self.reconnect else _PATIENCE)
-            connected.connect(os.path.join(directory, name))
+            path = os.path.join(directory, name)
+            connected.connect(path)
+            _check_listener(connected, path)
         except BaseException:
             connected.close()
             raise
@@ -147,6 +150,17 @@ def _inherited() -> socket.socket:
         channel.detach()
         raise HandlerError("BATON_CHANNEL is no seqpacket socket")
     return channel
+
+
+def _check_listener(connected: socket.socket, path: str) -> None:
+    """Whatever way led there, SO_PEERCRED has who called listen(2)."""
+    form = "=iII"
+    peer = connected.getsockopt(
+        socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize(form)
+    )
+    user = struct.unpack(form, peer)[1]
+    if user not in (0, os.geteuid()):
+        raise HandlerError(f"{path} is not root's or ours")
 
 
 def _runtime_directory(given: Optional[str]) -> str:

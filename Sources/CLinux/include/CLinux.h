@@ -1,7 +1,6 @@
 #ifndef CLINUX_H
 #define CLINUX_H
 
-#include <linux/vm_sockets.h>
 #include <net/if.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,12 +10,20 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include <linux/vm_sockets.h> /* needs sys/socket.h before it in older headers */
+
+#include "baton_confine.h"
+#include "baton_roster.h"
 #include "baton_spawn.h"
 
 /* What Swift cannot import: variadic calls, macros with arguments, and everything between clone and
  * exec. Answers are those of the system call underneath: -1 and errno on failure. */
 
 int baton_open_at(int directory, const char *path, int flags, mode_t mode); /* openat(2) */
+
+/* An entry of a directory, a symbolic link itself, held without opening it (O_PATH); and chown(2) of what is held. */
+int baton_hold_at(int directory, const char *name);
+int baton_change_owner(int held, uid_t owner, gid_t group);
 
 int baton_placeholder(void); /* eventfd(2), close-on-exec */
 
@@ -35,12 +42,15 @@ struct baton_received {
     size_t descriptors; /* in: room in the array; out: how many it holds */
     int flags;          /* msg_flags: MSG_TRUNC, MSG_CTRUNC */
     pid_t pid;          /* the writer, where SO_PASSCRED is set; else 0 */
+    int process;        /* the same as a pidfd, where SO_PASSPIDFD is set (Linux 6.5); else -1 */
+    socklen_t name;     /* in: room for the sender's address, or 0; out: its length */
 };
 
 /* recvmsg(2), MSG_CMSG_CLOEXEC. With no room for descriptors there is no room for any: the kernel drops
  * them. At most BATON_MOST_DESCRIPTORS (SCM_MAX_FD) come with a message. */
 #define BATON_MOST_DESCRIPTORS 253
-ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct baton_received *received, int flags);
+ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct sockaddr_storage *name,
+                      struct baton_received *received, int flags);
 
 /* pipe2(2), both ends close-on-exec and nonblocking. */
 int baton_pipe(int ends[2]);
@@ -103,6 +113,8 @@ int baton_sealable_file(const char *name);
 int baton_seal(int descriptor);
 
 int baton_current_program(void); /* O_PATH of /proc/self/exe, close-on-exec */
+/* prctl(2), PR_SET_CHILD_SUBREAPER. */
+int baton_adopt_orphans(void);
 void baton_name_process(const char *name); /* PR_SET_NAME */
 
 /* execveat(2) of an opened program, the environment kept. Answers on failure only. */

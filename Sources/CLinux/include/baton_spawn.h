@@ -43,7 +43,7 @@ struct baton_spawn_report {
 struct baton_spawn_descriptor {
     int32_t source; /* an open descriptor, or: */
 #define BATON_SOURCE_NULL -1 /* /dev/null, to read and write */
-#define BATON_SOURCE_FILE -2 /* opened before chroot, to append; created with 0600; no symlink followed */
+#define BATON_SOURCE_FILE -2 /* opened before chroot, to append; created with 0600; no link followed, nor a hard one */
     uint32_t file;
 };
 
@@ -95,10 +95,13 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
  * used again when the child is no longer under way. One that was killed on its way reports another stage than
  * BATON_STAGE_EXEC, and no error. */
 struct baton_spawn_slot;
-struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report); /* NULL and errno */
+/* `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. NULL and errno. */
+struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report, struct baton_spawn_report *shown);
 void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
                        const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors);
+/* What the kernel says of the end it says to `report` alone. */
+void baton_spawn_show_end(struct baton_spawn_report *shown);
 int baton_spawn_is_under_way(const struct baton_spawn_report *report);
 /* Waits until it is not, or for so long: less than a second. */
 void baton_spawn_wait(const struct baton_spawn_report *report, long nanoseconds);
@@ -117,16 +120,16 @@ int baton_report_create(size_t count);
 int baton_report_map(int descriptor, size_t count, struct baton_spawn_report **page);
 void baton_report_unmap(struct baton_spawn_report *page, size_t count);
 
-/* Both let a child of ours do a close that may wait, and answer its pid, or -1 and errno: then the
- * descriptor is still the caller's. */
+/* Both let a child of ours do closes that may wait, and answer its pid, or -1 and errno: then the
+ * descriptors are still the caller's. */
 
-/* For sockets. The child, the caller's sibling, holds a copy until the caller has closed the number, and
+/* For sockets. The child, the caller's sibling, holds copies until the caller has closed the numbers, and
  * ends: a socket closed by exit(2) lingers in the background (socket(7)), so nobody waits at all. It ends when
- * `gate`, if that is not -1, reads as ended too: when whoever else is about to close a copy has done so. */
-int32_t baton_close_by_exit(int socket, int gate);
+ * `gate`, if that is not -1, reads as ended too: when whoever else is about to close copies has done so. */
+int32_t baton_close_by_exit(const int *sockets, size_t count, int gate);
 /* For files, each close of which may ask their file system. The child shares the table of descriptors and
- * closes the number, which is now its own; the caller must not use it again. */
-int32_t baton_close_in_child(int file);
+ * closes the numbers, which are now its own; the caller must not use them again. */
+int32_t baton_close_in_child(const int *files, size_t count);
 
 /* The calling thread's name, cut to 15 bytes (PR_SET_NAME). */
 void baton_set_name(const char *name);

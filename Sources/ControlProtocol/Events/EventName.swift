@@ -59,6 +59,7 @@ package enum EventName: String, Hashable, Sendable, CaseIterable {
     case upgrading, upgraded
     case upgradeFailed = "upgrade_failed"
     case launcherReplaced = "launcher_replaced"
+    case workerReplaced = "worker_replaced"
     case notificationsDropped = "notifications_dropped"
     case impaired
     // The control socket.

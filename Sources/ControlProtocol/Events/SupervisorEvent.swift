@@ -24,6 +24,8 @@ package enum SupervisorEvent: Hashable, Sendable {
     /// The program is what it was.
     case upgradeFailed(why: String)
     case launcherReplaced(pid: Int, why: String)
+    /// This worker goes on for one that died, with the processes and handlers that lived on.
+    case workerReplaced(why: String, processes: Int, handlers: Int)
     /// Messages to NOTIFY_SOCKET that were no handler's, or no notification, in the last second or so.
     case notificationsDropped(count: Int, pid: Int, why: String)
     /// So many listeners were bound already: a service manager passed them.
@@ -51,6 +53,7 @@ package enum SupervisorEvent: Hashable, Sendable {
         case .upgraded: .upgraded
         case .upgradeFailed: .upgradeFailed
         case .launcherReplaced: .launcherReplaced
+        case .workerReplaced: .workerReplaced
         case .notificationsDropped: .notificationsDropped
         case .listenersAdopted: .listenersAdopted
         case .passedInVain: .passedInVain
@@ -63,7 +66,7 @@ package enum SupervisorEvent: Hashable, Sendable {
         switch self {
         case .starting, .ready, .stopping, .stopped, .reloaded, .upgraded: .notice
         case .tableLoaded, .reloading, .upgrading, .listenersAdopted: .info
-        case .reloadFailed, .upgradeFailed: .error
+        case .reloadFailed, .upgradeFailed, .workerReplaced: .error
         case .tableFault(let fault): fault.severity == .error ? .error : .warning
         case .launcherReplaced, .impaired, .notificationsDropped, .reloadNote, .logDropped, .passedInVain: .warning
         }
@@ -119,6 +122,12 @@ package enum SupervisorEvent: Hashable, Sendable {
         case .launcherReplaced(let pid, let why):
             return EventDetails(
                 "launcher \(pid) replaced: \(why.printable())", reason: why, pid: pid)
+        case .workerReplaced(let why, let processes, let handlers):
+            return EventDetails(
+                "the worker before ended with \(why.printable()); "
+                    + "\(counted(processes, "process", "processes")) and \(counted(handlers, "handler")) go on",
+                reason: why,
+                more: ["processes": .integer(Int64(processes)), "handlers": .integer(Int64(handlers))])
         case .notificationsDropped(let count, let pid, let why):
             return EventDetails(
                 "\(counted(count, "message")) to NOTIFY_SOCKET dropped; the last, from pid \(pid): \(why.printable())",
@@ -144,6 +153,6 @@ package enum SupervisorEvent: Hashable, Sendable {
 }
 
 /// `1 service`, `2 services`.
-package func counted(_ count: Int, _ noun: String) -> String {
-    count == 1 ? "1 \(noun)" : "\(count) \(noun)s"
+package func counted(_ count: Int, _ noun: String, _ plural: String? = nil) -> String {
+    count == 1 ? "1 \(noun)" : "\(count) \(plural ?? noun + "s")"
 }

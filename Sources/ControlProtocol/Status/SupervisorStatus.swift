@@ -11,6 +11,8 @@ package struct SupervisorStatus: Hashable, Sendable {
     package var openFiles: Int
     /// Messages to NOTIFY_SOCKET that were no handler's, or no notification.
     package var notificationsDropped = 0
+    /// The process that decides; nil where it is the supervisor's only one.
+    package var worker: WorkerStatus?
     /// In table order.
     package var services: [ServiceStatus]
 
@@ -43,6 +45,7 @@ extension SupervisorStatus: JSONConvertible {
             "table": .string(table), "state": .string(state.rawValue),
             "limits": ["open_files": .integer(Int64(openFiles))],
         ]
+        object.append("worker", worker?.json)
         object.append(
             "notifications_dropped", notificationsDropped > 0 ? .integer(Int64(notificationsDropped)) : nil)
         return object
@@ -67,5 +70,6 @@ extension SupervisorStatus: JSONConvertible {
         }
         services = try object.list("services")
         notificationsDropped = try object.optional("notifications_dropped", object.integer) ?? 0
+        worker = try object["worker"].map { json throws(JSONShapeError) in try WorkerStatus(json: json) }
     }
 }

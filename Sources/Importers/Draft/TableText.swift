@@ -51,7 +51,7 @@ package struct TableText: Sendable {
     private mutating func append(comment: String, indent: Int) {
         let start = String(repeating: " ", count: indent) + "#"
         var line = start
-        for word in comment.quotableComment.split(separator: " ", omittingEmptySubsequences: false) {
+        for word in comment.printable.split(separator: " ", omittingEmptySubsequences: false) {
             if line.count > start.count, line.count + 1 + word.count > Self.width {
                 lines.append(line)
                 line = start + "  "
@@ -122,19 +122,6 @@ extension DraftValue {
         case .text, .word: true
         case .list, .mapping: false
         }
-    }
-}
-
-extension String {
-    /// Like `quotable`, but of any length: comments are broken into lines.
-    fileprivate var quotableComment: String {
-        var result = ""
-        var rest = self[...]
-        while !rest.isEmpty {
-            result += String(rest.prefix(150)).quotable
-            rest = rest.dropFirst(150)
-        }
-        return result
     }
 }
 

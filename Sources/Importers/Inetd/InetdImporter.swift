@@ -33,11 +33,7 @@ private struct InetdReader {
 
     mutating func read(_ path: String, hosts: [String], chain: [String]) {
         if settings.files.isDirectory(path) {
-            let start = path.hasSuffix("/") ? path : path + "/"
-            for name in settings.files.files(in: path) where !name.hasSuffix("~") {
-                read(start + name, hosts: hosts, chain: chain)
-            }
-            return
+            return readDirectory(path, hosts: hosts, chain: chain)
         }
         let bytes: [UInt8]
         do throws(SourceFiles.Failure) {
@@ -98,6 +94,17 @@ private struct InetdReader {
         }
     }
 
+    private mutating func readDirectory(_ path: String, hosts: [String], chain: [String]) {
+        let start = path.hasSuffix("/") ? path : path + "/"
+        do throws(SourceFiles.Failure) {
+            for name in try settings.files.files(in: path) where !name.hasSuffix("~") {
+                read(start + name, hosts: hosts, chain: chain)
+            }
+        } catch {
+            steps.append(.failure(error.message, SourcePlace(path, 0), text: ""))
+        }
+    }
+
     private mutating func include(_ words: [String], at place: SourcePlace, hosts: [String], chain: [String]) {
         let text = words.joined(separator: " ")
         guard words.count == 2, words[0] == ".include" else {
@@ -105,7 +112,13 @@ private struct InetdReader {
             return
         }
         let pattern = words[1].hasPrefix("/") ? words[1] : place.file.directoryPrefix + words[1]
-        let paths = FileSystem.paths(matching: pattern)
+        let paths: [String]
+        do throws(Errno) {
+            paths = try FileSystem.paths(matching: pattern)
+        } catch {
+            steps.append(.failure("\(pattern.quotable) cannot be read: \(error)", place, text: text))
+            return
+        }
         steps.append(.note(Directive(text, at: place, InetdRow.include.outcome)))
         for path in paths {
             let path = FilePath(path).lexicallyNormalized().string

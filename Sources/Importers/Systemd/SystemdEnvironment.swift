@@ -1,4 +1,5 @@
 internal import LinuxSystem
+internal import SystemPackage
 
 /// `Environment=` and its kin.
 struct SystemdEnvironment {
@@ -42,7 +43,12 @@ struct SystemdEnvironment {
         let path = String(mayMiss ? value.dropFirst() : value[...])
         guard path.hasPrefix("/") else { return report.set(index, .unparsedValue) }
         let isPattern = path.contains { "*?[".contains($0) }
-        let paths = isPattern ? Array(FileSystem.paths(matching: path).prefix(64)) : [path]
+        let paths: [String]
+        do throws(Errno) {
+            paths = isPattern ? Array(try FileSystem.paths(matching: path).prefix(64)) : [path]
+        } catch {
+            return report.set(index, .notExpressible("\(path) cannot be read: \(error)"))
+        }
         for path in paths {
             do throws(SourceFiles.Failure) {
                 fromFiles += EnvironmentFile(String(decoding: try files.read(path), as: UTF8.self)).variables

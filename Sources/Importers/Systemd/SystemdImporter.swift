@@ -89,7 +89,12 @@ struct SystemdSources {
 
     private mutating func addDirectory(_ path: String, to report: inout ImportReport) {
         let directory = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-        let names = files.files(in: directory).filter { $0.hasSuffix(".socket") }
+        let names: [String]
+        do throws(SourceFiles.Failure) {
+            names = try files.files(in: directory).filter { $0.hasSuffix(".socket") }
+        } catch {
+            return report.fail(error.message, at: SourcePlace(path, 0))
+        }
         if names.isEmpty { return report.fail("there is no socket unit in it", at: SourcePlace(path, 0)) }
         for name in names.compactMap({ UnitName($0) }) {
             addSocket(name, in: directory, path: "\(directory)/\(name.whole)", to: &report)

@@ -105,7 +105,9 @@ struct UnitDirectories {
         var found: [String: String] = [:]
         for folder in folders.prefix(32) {
             for directory in directories {
-                for file in files.files(in: "\(directory)/\(folder)") where file.hasSuffix(".conf") {
+                // Most are not there; one that cannot be read is passed over, as systemd does it.
+                let names = (try? files.files(in: "\(directory)/\(folder)")) ?? []
+                for file in names where file.hasSuffix(".conf") {
                     if found[file] == nil { found[file] = "\(directory)/\(folder)/\(file)" }
                 }
             }

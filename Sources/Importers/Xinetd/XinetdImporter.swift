@@ -83,8 +83,12 @@ private struct XinetdReader {
     /// Every file without a dot in its name and a tilde at its end, by the order of bytes.
     mutating func readDirectory(_ path: String, from place: SourcePlace, chain: [String]) {
         let start = path.hasSuffix("/") ? path : path + "/"
-        for name in settings.files.files(in: path) where !name.contains(".") && !name.hasSuffix("~") {
-            read(start + name, from: place, chain: chain)
+        do throws(SourceFiles.Failure) {
+            for name in try settings.files.files(in: path) where !name.contains(".") && !name.hasSuffix("~") {
+                read(start + name, from: place, chain: chain)
+            }
+        } catch {
+            steps.append(.failure("\(path.quotable) \(error.message)", place, text: ""))
         }
     }
 

@@ -195,6 +195,7 @@ extension ServiceTable {
         keys.compare(\.file) { _, _ in [] }
         keys.compare(\.services) { _, _ in [] }
         keys.compare("runtime_directory", \.runtimeDirectory)
+        keys.compare("supervisor_user", \.supervisorUser)
         keys.compare("log.level", \.log.level)
         keys.compare("log.format", \.log.format)
         keys.compare("log.to", \.log.path)

@@ -2,7 +2,9 @@ extension Kind where Value == [AccessTime] {
     /// `08:00-18:00`, with days before it, or a list of those.
     static var accessTimes: Kind {
         let list = Kind.list(of: .accessTime, least: 1)
-        var kind = Kind("a time such as 08:00-18:00, or a list of them") { cursor, _ in
+        var kind = Kind(
+            "a time such as 08:00-18:00, or a list of them", .or(Kind<AccessTime>.accessTime.shape, list.shape)
+        ) { cursor, _ in
             cursor.node.text != nil ? Kind<AccessTime>.accessTime.read(cursor).map { [$0] } : list.read(cursor)
         }
         kind.isList = true
@@ -12,12 +14,21 @@ extension Kind where Value == [AccessTime] {
 
 extension Kind where Value == AccessTime {
     static var accessTime: Kind {
-        .scalar("a time such as 08:00-18:00 or Mon-Fri 08:00-18:00") { text, _ throws(Hint) in AccessTime(text) }
+        .scalar(
+            "a time such as 08:00-18:00 or Mon-Fri 08:00-18:00", .string(AccessTime.pattern)
+        ) { text, _ throws(Hint) in AccessTime(text) }
     }
 }
 
 extension AccessTime {
     private static let names = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+
+    fileprivate static let pattern: String = {
+        let day = "(\(names.joined(separator: "|")))"
+        let days = "\(day)(-\(day))?"
+        let time = "[0-2][0-9]:[0-5][0-9]"
+        return " *(\(days)(,\(days))* +)?\(time)-\(time) *"
+    }()
 
     fileprivate init?(_ text: String) {
         self.init()

@@ -10,7 +10,7 @@ struct UserReference: Hashable, Sendable {
 
 extension Kind where Value == UserReference {
     static var user: Kind {
-        Kind("a user's name or number") { cursor, expected in
+        Kind("a user's name or number", AccountName.shape) { cursor, expected in
             guard let text = AccountName.read(cursor, expected) else { return nil }
             if let account = cursor.reading.user(named: text) {
                 return UserReference(uid: account.uid, account: account)
@@ -29,7 +29,7 @@ extension Kind where Value == UserReference {
 extension Kind where Value == UInt32 {
     /// A group's number.
     static var group: Kind {
-        Kind("a group's name or number") { cursor, expected in
+        Kind("a group's name or number", AccountName.shape) { cursor, expected in
             guard let text = AccountName.read(cursor, expected) else { return nil }
             if let gid = UInt32(text) ?? cursor.reading.group(named: text) { return gid }
             guard cursor.reading.resolving else { return 0 }
@@ -39,7 +39,9 @@ extension Kind where Value == UInt32 {
     }
 }
 
-private enum AccountName {
+enum AccountName {
+    static let shape = Shape.or(.number(0...Int64(UInt32.max) - 1), .string("[^\\s:]{1,256}"))
+
     /// A name or a number that the kernel takes: 4294967295 would mean "leave unchanged" (setuid(2)).
     static func read(_ cursor: Cursor, _ expected: String) -> String? {
         guard let text = cursor.node.text, !text.isEmpty, text.utf8.count <= 256,

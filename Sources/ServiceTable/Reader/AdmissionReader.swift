@@ -25,29 +25,34 @@ enum AdmissionReader {
         Key("banner", \.banner, BannerReader.kind),
     ]
 
-    private static let triggerLimit = Section<TriggerLimit>([
-        Key("burst", \.burst, .limit(.number(1...1_000_000))),
-        Key("interval", \.interval, .positiveDuration),
-        Key("backoff", \.backoff, .backoff(TriggerLimit().backoff)),
-    ])
+    private static let triggerLimit = Section<TriggerLimit>(
+        "trigger_limit",
+        [
+            Key("burst", \.burst, .limit(.number(1...1_000_000))),
+            Key("interval", \.interval, .positiveDuration),
+            Key("backoff", \.backoff, .backoff(TriggerLimit().backoff)),
+        ])
 
     /// In hundredths.
     private static let load = Kind<Int?>.limit(
-        Kind<Int>.scalar("a load average such as 4 or 2.5") { text, plain in
+        Kind<Int>.scalar("a load average such as 4 or 2.5", .positiveNumber) { text, plain in
             let digits = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2e }
             guard plain, digits, text.utf8.count <= 9, let value = Double(text), value > 0 else { return nil }
             return Int((value * 100).rounded(.up))
         })
 
     private static let prefix = Kind<SourcePrefix>.mapping(
-        Section([Key("ipv4", \.ipv4, .number(0...32)), Key("ipv6", \.ipv6, .number(0...128))]), from: SourcePrefix())
+        Section("source_prefix", [Key("ipv4", \.ipv4, .number(0...32)), Key("ipv6", \.ipv6, .number(0...128))]),
+        from: SourcePrefix())
 
     private struct RateDraft: Sendable {
         var rate = RateLimit()
         var burst: Int?
     }
 
-    private static let perTime = Kind<RateLimit>.scalar("a rate such as 50/s, 600/min or 1000/h") {
+    private static let perTime = Kind<RateLimit>.scalar(
+        "a rate such as 50/s, 600/min or 1000/h", .string("[1-9][0-9]{0,9}/(s|min|h)")
+    ) {
         text, _ throws(Hint) in
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)
         let units: [Substring: Duration] = ["s": .seconds(1), "min": .seconds(60), "h": .seconds(3600)]
@@ -60,9 +65,11 @@ enum AdmissionReader {
     private static let rate = Kind<RateLimit?>.limit(
         .mapping(
             Kind<RateDraft>.mapping(
-                Section([
-                    Key("rate", \.rate, perTime), Key("burst", \.burst, Kind.number(1...1_000_000_000).map { $0 }),
-                ]), from: RateDraft(), required: "rate"
+                Section(
+                    "rate",
+                    [
+                        Key("rate", \.rate, perTime), Key("burst", \.burst, Kind.number(1...1_000_000_000).map { $0 }),
+                    ]), from: RateDraft(), required: "rate"
             ).map { draft in
                 var rate = draft.rate
                 if let burst = draft.burst { rate.burst = burst }
@@ -72,8 +79,11 @@ enum AdmissionReader {
     private static let sourceLimit = Kind<String>.word("refuse", "reset").map { WhenFull(rawValue: $0) ?? .refuse }
 
     private static let proxy = Kind<ProxyProtocol>.mapping(
-        Section([
-            Key("from", \.from, Kind<[AddressBlock]>.list(of: .block, least: 1)), Key("version", \.version, .choice),
-            Key("others", \.others, .choice),
-        ]), from: ProxyProtocol(), required: "from")
+        Section(
+            "proxy_protocol",
+            [
+                Key("from", \.from, Kind<[AddressBlock]>.list(of: .block, least: 1)),
+                Key("version", \.version, .choice),
+                Key("others", \.others, .choice),
+            ]), from: ProxyProtocol(), required: "from")
 }

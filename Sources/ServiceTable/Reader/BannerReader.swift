@@ -5,7 +5,7 @@ enum BannerReader {
     /// A connection is told no more than this before it is served.
     private static let mostBytes = 16 * 1024
 
-    static let kind = Kind<[UInt8]>("text, or the absolute path of a file that holds it") { cursor, expected in
+    static let kind = Kind<[UInt8]>("text, or the absolute path of a file that holds it", .text) { cursor, expected in
         guard let text = cursor.node.text, !text.isEmpty else {
             cursor.unexpected(expected)
             return nil

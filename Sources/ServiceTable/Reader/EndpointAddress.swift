@@ -25,6 +25,16 @@ struct EndpointAddress: Sendable {
         }
     }
 
+    /// What `init` takes, without a look at the machine.
+    static let shape: Shape = {
+        let port = "[A-Za-z0-9_.+][A-Za-z0-9_.+-]{0,63}"
+        let host = "(\\*|[A-Za-z0-9_][A-Za-z0-9_.-]*|\\[[^\\]]+\\])"
+        let number = "(\\*|[0-9]{1,10})"
+        return .or(
+            .number(0...Int64(UInt16.max)), .string("((tcp|udp)[46]?://)?\(host):\(port)|\(port)"),
+            .string("(unix(\\+dgram|\\+seqpacket)?://)?(/.*[^/]|@.+)"), .string("vsock://\(number):\(number)"))
+    }()
+
     private struct Scheme {
         var kind: Endpoint.Kind
         /// AF_INET or AF_INET6, when the scheme names it.
@@ -172,6 +182,8 @@ struct EndpointAddress: Sendable {
 }
 
 enum HostName {
+    static let pattern = "[A-Za-z0-9_][A-Za-z0-9_-]*(\\.[A-Za-z0-9_][A-Za-z0-9_-]*)*"
+
     /// Letters, digits, `-`, `_` and dots (RFC 1123), and not only digits and dots: getaddrinfo would read
     /// `10.1` as 10.0.0.1.
     static func isValid(_ text: some StringProtocol) -> Bool {
@@ -204,7 +216,7 @@ extension Kind where Value == EndpointAddress {
     /// An address to bind or to connect to.
     static var endpoint: Kind {
         let expected = "an endpoint such as 8080, 127.0.0.1:8080, [::1]:8080, /run/x.sock, @name or udp://*:69"
-        return Kind(expected) { cursor, expected in
+        return Kind(expected, EndpointAddress.shape) { cursor, expected in
             guard let text = cursor.node.text else {
                 cursor.unexpected(expected)
                 return nil

@@ -50,16 +50,25 @@ enum OptionFit: Sendable {
 enum EndpointReader {
     /// Each option with what it fits: what reads them, in `socket` and beside `address`.
     private static let options = SocketOptionReader.keys
-    static let socket = Section(options.map(\.key))
+    static let socket = Section("socket", options.map(\.key))
     private static let fits = Dictionary(uniqueKeysWithValues: options.map { ($0.key.name, $0.fit) })
     private static let entry = Section(
+        "endpoint",
         [
             Key<EndpointDraft>("address", Kind.endpoint) { _, _, _ in },
             Key("name", \.name, Kind.listenerName.map { $0 }),
         ] + options.map(\.key))
 
+    private static let entryShape: Shape = {
+        var shape = entry.shape
+        shape.required = ["address"]
+        shape.documentedUnder.append(socket.name)
+        return .or(EndpointAddress.shape, .mapping(shape))
+    }()
+
     /// The value of `listen`: one endpoint or a list of them.
-    static let listen = Kind<Listen>("an endpoint or a list of endpoints") { cursor, _ in
+    static let listen = Kind<Listen>("an endpoint or a list of endpoints", .or(entryShape, .list(entryShape, least: 1)))
+    { cursor, _ in
         guard case .list(let nodes) = cursor.node.content else { return entry(cursor).map { Listen(entries: [$0]) } }
         if nodes.isEmpty { cursor.fault("the list is empty; leave listen out if nothing is bound") }
         let entries = nodes.map { entry(cursor.at($0)) }
@@ -153,6 +162,7 @@ enum EndpointReader {
     private static func finish(_ endpoint: inout Endpoint, _ draft: EndpointDraft, at cursor: Cursor) {
         endpoint.name = draft.name ?? endpoint.name
         endpoint.options = draft.options
+        if cursor.reading.resolving, case .unix(let path) = endpoint.address { exposure(of: path, at: cursor) }
         if let ipv6Only = draft.ipv6Only {
             if endpoint.ipv6Only, !ipv6Only {
                 cursor.fault("ipv6_only is false, but the scheme is for IPv6 only; use tcp:// or udp://")
@@ -164,6 +174,21 @@ enum EndpointReader {
         var joined: Set<MulticastGroup> = []
         for group in draft.options.multicast where endpoint.canJoin(group) { joined.insert(group) }
         endpoint.options.multicast = draft.options.multicast.filter { joined.remove($0) != nil }
+    }
+}
+
+extension EndpointReader {
+    /// A socket in a directory to which everybody may write.
+    private static func exposure(of path: String, at cursor: Cursor) {
+        let end = path.lastIndex(of: "/") ?? path.startIndex
+        let directory = end == path.startIndex ? "/" : String(path[..<end])
+        switch FileSystem.exposure(of: directory) {
+        case .toAll: cursor.warn("it will not be bound: anybody may write to \(directory.quotable) and take its place")
+        case .sticky:
+            cursor.warn(
+                "anybody may write to \(directory.quotable): who is first there has the name, and clients cannot tell")
+        case nil: break
+        }
     }
 }
 
@@ -180,6 +205,6 @@ extension Kind where Value == String {
         Kind.text("a name").checked("a listener's name is 1 to 255 printable ASCII characters without a colon") {
             name in
             (1...255).contains(name.utf8.count) && name.utf8.allSatisfy { (0x20..<0x7f).contains($0) && $0 != 0x3a }
-        }
+        }.shaped(.text("[ -9;-~]{1,255}"))
     }
 }

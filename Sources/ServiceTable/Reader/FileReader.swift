@@ -1,5 +1,6 @@
 internal import Glibc
 internal import LinuxSystem
+internal import SystemPackage
 
 /// Reads the files of a table: the top one and, depth first, what it includes.
 struct FileReader {
@@ -100,7 +101,14 @@ struct FileReader {
         }
         let path = Self.join(pattern, to: name)
         let isPattern = pattern.contains { "*?[".contains($0) }
-        for path in isPattern ? FileSystem.paths(matching: path) : [path] {
+        let paths: [String]
+        do throws(Errno) {
+            paths = isPattern ? try FileSystem.paths(matching: path) : [path]
+        } catch {
+            reading.namesAreComplete = false
+            return cursor.fault("\(path.quotable): \(FileContents.Failure.unreadable(error).words)")
+        }
+        for path in paths {
             guard files.count < Self.mostFiles, bytes <= Self.mostBytes else {
                 cursor.fault("a table has at most \(Self.mostFiles) files and \(Self.mostBytes) bytes in all")
                 reading.namesAreComplete = false

@@ -36,6 +36,7 @@ struct ForeignTable {
             switch error {
             case .notStarted(let number): throw Failure(message: "baton import cannot be started: \(number)")
             case .slow: throw Failure(message: "baton import has not ended within \(timeLimit.words)")
+            case .unread(let number): throw Failure(message: "what baton import says cannot be read: \(number)")
             case .verbose: throw Failure(message: "the table would have more than \(mostBytes) bytes")
             }
         }

@@ -2,12 +2,15 @@
 struct Kind<Value>: Sendable {
     /// For faults: `a duration such as 5s`.
     let expected: String
+    /// The same for programs.
+    private(set) var shape: Shape
     var isList = false
     private let parse: @Sendable (Cursor, _ expected: String) -> Value?
 
     /// `parse` answers nil after it has reported a fault; `expected` is what may stand there in all.
-    init(_ expected: String, parse: @escaping @Sendable (Cursor, _ expected: String) -> Value?) {
+    init(_ expected: String, _ shape: Shape, parse: @escaping @Sendable (Cursor, _ expected: String) -> Value?) {
         self.expected = expected
+        self.shape = shape
         self.parse = parse
     }
 
@@ -20,14 +23,14 @@ struct Kind<Value>: Sendable {
     }
 
     func map<Other>(_ transform: @escaping @Sendable (Value) -> Other) -> Kind<Other> {
-        var kind = Kind<Other>(expected) { cursor, expected in read(cursor, expected).map(transform) }
+        var kind = Kind<Other>(expected, shape) { cursor, expected in read(cursor, expected).map(transform) }
         kind.isList = isList
         return kind
     }
 
     /// Refused with `message` unless `test` holds.
     func checked(_ message: String, _ test: @escaping @Sendable (Value) -> Bool) -> Kind {
-        var kind = Kind(expected) { cursor, expected in
+        var kind = Kind(expected, shape) { cursor, expected in
             guard let value = read(cursor, expected) else { return nil }
             if test(value) { return value }
             cursor.fault(message)
@@ -37,9 +40,16 @@ struct Kind<Value>: Sendable {
         return kind
     }
 
+    /// The same, of a narrower shape: what `checked` asks for.
+    func shaped(_ shape: Shape) -> Kind {
+        var kind = self
+        kind.shape = shape
+        return kind
+    }
+
     /// The same, or a word that stands for `value`.
     func or(_ word: String, _ value: Value) -> Kind where Value: Sendable {
-        var kind = Kind("\(expected), or \(word)") { cursor, expected in
+        var kind = Kind("\(expected), or \(word)", .or(shape, .words([word]))) { cursor, expected in
             cursor.node.text == word ? value : read(cursor, expected)
         }
         kind.isList = isList
@@ -50,9 +60,10 @@ struct Kind<Value>: Sendable {
 extension Kind {
     /// Text that `read` understands; nil is the plain fault, a thrown one says more.
     static func scalar(
-        _ expected: String, _ read: @escaping @Sendable (String, _ plain: Bool) throws(Hint) -> Value?
+        _ expected: String, _ shape: Shape,
+        _ read: @escaping @Sendable (String, _ plain: Bool) throws(Hint) -> Value?
     ) -> Kind {
-        Kind(expected) { cursor, expected in
+        Kind(expected, shape) { cursor, expected in
             guard case .scalar(let text, let plain) = cursor.node.content else {
                 cursor.unexpected(expected)
                 return nil
@@ -74,7 +85,7 @@ extension Kind {
 
     /// A list of at least `least` elements. Every element is read, so that every fault is told.
     static func list<Element>(of kind: Kind<Element>, least: Int = 0) -> Kind where Value == [Element] {
-        var list = Kind("a list") { cursor, expected in
+        var list = Kind("a list", .list(kind.shape, least: least)) { cursor, expected in
             guard case .list(let nodes) = cursor.node.content else {
                 cursor.unexpected(expected, hint: cursor.node.text.map { "write [\($0.quotable)]" } ?? "")
                 return nil
@@ -94,7 +105,9 @@ extension Kind {
     /// A mapping read into a fresh value; `required` are the keys that must be there.
     static func mapping(_ section: Section<Value>, from blank: Value, required: String...) -> Kind
     where Value: Sendable {
-        Kind("a mapping of \(Words.list(section.keys.map(\.name)))") { cursor, _ in
+        var shape = section.shape
+        shape.required = required
+        return Kind("a mapping of \(Words.list(section.keys.map(\.name)))", .mapping(shape)) { cursor, _ in
             var value = blank
             guard let given = section.read(cursor, into: &value) else { return nil }
             let missing = required.filter { given[$0] == nil }
@@ -105,7 +118,7 @@ extension Kind {
 
     /// A mapping, or what a scalar or list says.
     static func mapping(_ mapping: Kind, or other: Kind) -> Kind {
-        Kind("\(other.expected), or \(mapping.expected)") { cursor, expected in
+        Kind("\(other.expected), or \(mapping.expected)", .or(other.shape, mapping.shape)) { cursor, expected in
             cursor.node.pairs != nil ? mapping.read(cursor) : other.read(cursor, expected)
         }
     }

@@ -14,7 +14,7 @@ enum MetricsReader {
     }
 
     static let kind = Kind<Draft>.mapping(
-        Section([Key("listen", \.listen, EndpointReader.listen.placed().map { $0 })]), from: Draft(),
+        Section("metrics", [Key("listen", \.listen, EndpointReader.listen.placed().map { $0 })]), from: Draft(),
         required: "listen")
 
     /// The service that `draft` asks for.

@@ -40,10 +40,12 @@ enum ProcessReader {
 
     private static let variableName = Kind<String>.text("the name of a variable").checked(
         "the name of a variable has no ="
-    ) { !$0.contains("=") }
+    ) { !$0.contains("=") }.shaped(.text("[^=]+"))
 
     /// Any names, so a kind of its own and no section.
-    private static let environment = Kind<[EnvironmentVariable]>("a mapping of names to values") { cursor, expected in
+    private static let environment = Kind<[EnvironmentVariable]>(
+        "a mapping of names to values", .names(pattern: "^[^=]+$", .anyText)
+    ) { cursor, expected in
         guard let pairs = cursor.node.pairs else {
             cursor.unexpected(expected)
             return nil
@@ -60,6 +62,7 @@ enum ProcessReader {
     }
 
     private static let resourceLimits = Section<[ResourceLimit]>(
+        "rlimits",
         ResourceLimit.Resource.allCases.map { resource in
             let kind: Kind<UInt64?> =
                 switch resource {
@@ -77,7 +80,9 @@ enum ProcessReader {
         $0.components.attoseconds == 0
     }.map { UInt64($0.components.seconds) }
 
-    private static let standardError = Kind<StandardError>.scalar("log, connection, null or an absolute path") {
+    private static let standardError = Kind<StandardError>.scalar(
+        "log, connection, null or an absolute path", .or(.words(["log", "connection", "null"]), .string("/.*"))
+    ) {
         text, _ throws(Hint) in
         switch text {
         case "log": .log
@@ -117,7 +122,10 @@ extension Kind where Value == Int32 {
     /// A signal by name, with or without SIG, or by number (signal(7)).
     static var signal: Kind {
         let signals = signals
-        return .scalar("a signal such as TERM, SIGTERM or 15") { text, _ throws(Hint) in
+        let names = signals.keys.sorted().joined(separator: "|")
+        return .scalar(
+            "a signal such as TERM, SIGTERM or 15", .or(.number(1...64), .string("(SIG)?(\(names))|[0-9]{1,2}"))
+        ) { text, _ throws(Hint) in
             if let number = try Decimal.read(text, as: Int32.self) { return (1...64).contains(number) ? number : nil }
             return signals[text.hasPrefix("SIG") ? String(text.dropFirst(3)) : text]
         }

@@ -3,7 +3,7 @@ internal import LinuxSystem
 /// What the kernel gives a process by: `cgroup`, `cpu_affinity`, `capabilities`.
 enum ProcessSettingKind {
     /// A path below the root of the v2 hierarchy, with or without where that is mounted; the value has it.
-    static let cgroup = Kind<String>("the path of a cgroup such as /baton/web") { cursor, expected in
+    static let cgroup = Kind<String>("the path of a cgroup such as /baton/web", .text) { cursor, expected in
         guard let text = cursor.node.text, !text.isEmpty else {
             cursor.unexpected(expected)
             return nil
@@ -22,8 +22,10 @@ enum ProcessSettingKind {
     }
 
     /// One CPU, or several in a row.
-    private static let processorRange = Kind<ClosedRange<Int>>("a CPU's number, or a range such as 0-3") {
-        cursor, expected in
+    private static let processorRange = Kind<ClosedRange<Int>>(
+        "a CPU's number, or a range such as 0-3",
+        .or(.number(0...Int64(SpawnLimit.mostProcessors) - 1), .string("[0-9]{1,4}(-[0-9]{1,4})?"))
+    ) { cursor, expected in
         guard let text = cursor.node.text else {
             cursor.unexpected(expected)
             return nil
@@ -59,7 +61,11 @@ enum ProcessSettingKind {
     ]
     private static let numbers = Dictionary(uniqueKeysWithValues: zip(capabilities, capabilities.indices))
 
-    private static let capability = Kind<Int>("a capability such as CAP_NET_BIND_SERVICE") { cursor, expected in
+    private static let capability = Kind<Int>(
+        "a capability such as CAP_NET_BIND_SERVICE",
+        // In capital letters for those that offer them; any case is taken.
+        .or(.words(capabilities.map { "CAP_" + $0 }), .string("[A-Za-z_]+"))
+    ) { cursor, expected in
         guard let text = cursor.node.text, !text.isEmpty else {
             cursor.unexpected(expected)
             return nil

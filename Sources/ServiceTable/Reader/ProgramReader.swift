@@ -3,7 +3,9 @@ internal import LinuxSystem
 /// The value of `exec`: words, the program first.
 enum CommandLine {
     /// A list of words, or a string to be split into them.
-    static let kind = Kind<[String]>("a list of a program and its arguments, or a string") { cursor, expected in
+    static let kind = Kind<[String]>(
+        "a list of a program and its arguments, or a string", .or(.text, .list(.anyText, least: 1))
+    ) { cursor, expected in
         switch cursor.node.content {
         case .scalar(let text, _):
             do throws(Hint) {

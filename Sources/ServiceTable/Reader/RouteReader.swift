@@ -28,18 +28,20 @@ struct RouteDraft: Sendable {
 
 enum RouteReader {
     static let kind = Kind<RouteDraft>.mapping(
-        Section([
-            Key("timeout", \.timeout, .limit(.positiveDuration)),
-            // A ClientHello is mostly below 2 KiB, a request's head below 8.
-            Key("max_bytes", \.mostBytes, Kind<UInt64>.size(upTo: 65536).map { max(1, Int($0)) }),
-            Key("rules", \.rules, .list(of: rule, least: 1)),
-            Key("default", \.standard, target.map { $0 }),
-        ]), from: RouteDraft(), required: "rules")
+        Section(
+            "route",
+            [
+                Key("timeout", \.timeout, .limit(.positiveDuration)),
+                // A ClientHello is mostly below 2 KiB, a request's head below 8.
+                Key("max_bytes", \.mostBytes, Kind<UInt64>.size(upTo: 65536).map { max(1, Int($0)) }),
+                Key("rules", \.rules, .list(of: rule, least: 1)),
+                Key("default", \.standard, target.map { $0 }),
+            ]), from: RouteDraft(), required: "rules")
 
     private static let target = Kind<String>.text("the name of a service").placed()
 
     private static let rule = Kind<RouteDraft.Rule>.mapping(
-        Section([Key("match", \.match, match.map { $0 }), Key("to", \.to, target.map { $0 })]),
+        Section("rule", [Key("match", \.match, match.map { $0 }), Key("to", \.to, target.map { $0 })]),
         from: RouteDraft.Rule(), required: "match", "to")
 
     private static let words: [String: Route.Match] = [
@@ -51,30 +53,38 @@ enum RouteReader {
         Kind<Route.Match?>.mapping(protocols, from: nil).one.map { $0 ?? .ssh },
         or: Kind<String>.word("ssh", "tls", "http", "courier").map { words[$0] ?? .ssh })
 
-    private static let protocols = Section<Route.Match?>([
-        Key("tls", tls) { value, _, match in match = .tls(value) },
-        Key("http", http) { value, _, match in match = .http(value) },
-        Key("courier", courier) { value, _, match in match = .courier(value) },
-        Key("prefix", Kind<String>.text("the first bytes")) { text, _, match in match = .prefix(Array(text.utf8)) },
-    ])
+    private static let protocols = Section<Route.Match?>(
+        "match",
+        [
+            Key("tls", tls) { value, _, match in match = .tls(value) },
+            Key("http", http) { value, _, match in match = .http(value) },
+            Key("courier", courier) { value, _, match in match = .courier(value) },
+            Key("prefix", Kind<String>.text("the first bytes")) { text, _, match in match = .prefix(Array(text.utf8)) },
+        ])
 
     private static let tls = Kind<Route.TLS>.mapping(
-        Section([Key("server_name", \.serverName, pattern), Key("alpn", \.alpn, protocolName)]), from: Route.TLS())
+        Section("tls", [Key("server_name", \.serverName, pattern), Key("alpn", \.alpn, protocolName)]),
+        from: Route.TLS())
 
     private static let http = Kind<Route.HTTP>.mapping(
-        Section([
-            Key("host", \.host, pattern), Key("path", \.path, Kind<String>.absolutePath.map { $0 }),
-            Key("method", \.method, method),
-        ]), from: Route.HTTP())
+        Section(
+            "http",
+            [
+                Key("host", \.host, pattern), Key("path", \.path, Kind<String>.absolutePath.map { $0 }),
+                Key("method", \.method, method),
+            ]), from: Route.HTTP())
 
     private static let courier = Kind<Route.Courier>.mapping(
-        Section([
-            Key("program", \.program, Kind.number(0...UInt32.max).map { $0 }), Key("version", \.versions, versions),
-        ]), from: Route.Courier(), required: "program")
+        Section(
+            "courier",
+            [
+                Key("program", \.program, Kind.number(0...UInt32.max).map { $0 }), Key("version", \.versions, versions),
+            ]), from: Route.Courier(), required: "program")
 
     /// One, or a range as in 4.3BSD's Courierservices file.
-    private static let versions = Kind<ClosedRange<UInt16>>.scalar("a version from 0 to 65535, or a range such as 2-3")
-    {
+    private static let versions = Kind<ClosedRange<UInt16>>.scalar(
+        "a version from 0 to 65535, or a range such as 2-3", .or(.number(0...65535), .string("[0-9]+(-[0-9]+)?"))
+    ) {
         text, _ in
         let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { UInt16($0) }
         guard (1...2).contains(ends.count), let low = ends.first ?? nil, let high = ends.last ?? nil, low <= high else {
@@ -84,26 +94,28 @@ enum RouteReader {
     }
 
     /// A host name whose first label may be `*`.
-    private static let pattern = Kind<String>.scalar("a host name, or a pattern such as *.example.org") { text, _ in
+    private static let pattern = Kind<String>.scalar(
+        "a host name, or a pattern such as *.example.org", .text("(\\*\\.)?\(HostName.pattern)")
+    ) { text, _ in
         HostName.isValid(text.hasPrefix("*.") ? text.dropFirst(2) : text[...]) ? text.lowercased() : nil
     }.map { String?.some($0) }
 
     /// RFC 7301: 1 to 255 bytes.
     private static let protocolName = Kind<String>.text("the name of a protocol such as h2").checked(
         "a protocol's name has 1 to 255 bytes"
-    ) { (1...255).contains($0.utf8.count) }.map { String?.some($0) }
+    ) { (1...255).contains($0.utf8.count) }.shaped(.scalar(length: 1...255, pattern: nil)).map { String?.some($0) }
 
     private static let method = Kind<String>.text("a method such as GET").checked(
         "a method is 1 to 32 capital letters and hyphens"
     ) { text in
         (1...32).contains(text.utf8.count) && text.utf8.allSatisfy { (0x41...0x5a).contains($0) || $0 == 0x2d }
-    }.map { String?.some($0) }
+    }.shaped(.string("[A-Z-]{1,32}")).map { String?.some($0) }
 }
 
 extension Kind where Value == Route.Match? {
     /// A mapping with one key.
     fileprivate var one: Kind {
-        Kind(expected) { cursor, _ in
+        Kind(expected, shape.oneOnly) { cursor, _ in
             guard let value = read(cursor) else { return nil }
             if cursor.node.pairs?.count == 1 { return value }
             cursor.fault("exactly one of tls, http, courier or prefix stands here")

@@ -3,18 +3,18 @@ extension Kind where Value == String {
     static var text: Kind { text("text") }
 
     static func text(_ expected: String) -> Kind {
-        .scalar(expected) { text, _ throws(Hint) in text.isEmpty ? nil : text }
+        .scalar(expected, .text) { text, _ throws(Hint) in text.isEmpty ? nil : text }
     }
 
     /// Any text, the empty one too when it is quoted.
-    static var anyText: Kind { .scalar("text") { text, _ in text } }
+    static var anyText: Kind { .scalar("text", .anyText) { text, _ in text } }
 
     static var absolutePath: Kind {
-        .scalar("an absolute path") { text, _ throws(Hint) in text.hasPrefix("/") ? text : nil }
+        .scalar("an absolute path", .string("/.*")) { text, _ throws(Hint) in text.hasPrefix("/") ? text : nil }
     }
 
     static func word(_ words: String...) -> Kind {
-        .scalar(Words.list(words)) { text, _ throws(Hint) in
+        .scalar(Words.list(words), .words(words)) { text, _ throws(Hint) in
             if words.contains(text) { return text }
             throw Hint(near: text, words)
         }
@@ -26,7 +26,7 @@ extension Kind where Value: RawRepresentable & CaseIterable & Sendable, Value.Ra
     static var choice: Kind {
         let words = Value.allCases.map(\.rawValue)
         let values = Dictionary(uniqueKeysWithValues: zip(words, Value.allCases))
-        return .scalar(Words.list(words)) { text, _ throws(Hint) in
+        return .scalar(Words.list(words), .words(words)) { text, _ throws(Hint) in
             if let value = values[text] { return value }
             throw Hint(near: text, words)
         }
@@ -44,7 +44,7 @@ extension Hint {
 extension Kind where Value == Bool {
     /// YAML 1.2's two words.
     static var boolean: Kind {
-        .scalar("true or false") { text, plain throws(Hint) in
+        .scalar("true or false", .boolean) { text, plain throws(Hint) in
             switch text {
             case "true", "false":
                 if plain { return text == "true" }
@@ -62,7 +62,10 @@ extension Kind where Value == Bool {
 extension Kind where Value: FixedWidthInteger & Sendable {
     /// A decimal number.
     static func number(_ range: ClosedRange<Value>, of what: String = "a number") -> Kind {
-        .scalar("\(what) from \(range.lowerBound) to \(range.upperBound)") { text, plain throws(Hint) in
+        .scalar(
+            "\(what) from \(range.lowerBound) to \(range.upperBound)",
+            .number(Int64(clamping: range.lowerBound)...Int64(clamping: range.upperBound))
+        ) { text, plain throws(Hint) in
             guard let value = try Decimal.read(text, as: Value.self), range.contains(value) else { return nil }
             if !plain { throw Hint("without quotes") }
             return value
@@ -84,7 +87,11 @@ enum Decimal {
 extension Kind where Value == UInt32 {
     /// Permission bits: octal digits, quoted or not.
     static func octal(upTo most: UInt32) -> Kind {
-        .scalar("octal digits up to \(String(most, radix: 8)), such as 022") { text, _ throws(Hint) in
+        .scalar(
+            "octal digits up to \(String(most, radix: 8)), such as 022",
+            // Without quotes a number to YAML, with the digits that it has.
+            .or(.number(0...(Int64(String(most, radix: 8)) ?? 0)), .string("[0-7]{1,5}"))
+        ) { text, _ throws(Hint) in
             guard text.utf8.count <= 5, text.utf8.allSatisfy({ (0x30...0x37).contains($0) }) else { return nil }
             guard let value = UInt32(text, radix: 8), value <= most else { return nil }
             return value
@@ -96,9 +103,13 @@ extension Kind where Value == Duration {
     static var duration: Kind { duration(least: .zero) }
     static var positiveDuration: Kind { duration(least: .milliseconds(1)) }
 
+    private static let units = "(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?"
+
     /// Numbers with units, largest unit first: `1h30m`.
     private static func duration(least: Duration) -> Kind {
-        .scalar("a duration such as 100ms, 5s, 2m or 1h30m") { text, _ throws(Hint) in
+        .scalar(
+            "a duration such as 100ms, 5s, 2m or 1h30m", .string((least > .zero ? "(?=.*[1-9])" : "") + units)
+        ) { text, _ throws(Hint) in
             guard let value = try Self.parse(text) else { return nil }
             if value < least { throw Hint("it must be more than 0") }
             return value
@@ -146,7 +157,10 @@ extension Duration {
 extension Kind where Value == UInt64 {
     /// Bytes, with or without a unit.
     static func size(upTo most: UInt64 = .max) -> Kind {
-        .scalar("a size such as 4096, 64KiB or 10MB") { text, _ throws(Hint) in
+        .scalar(
+            "a size such as 4096, 64KiB or 10MB",
+            .or(.number(0...Int64(clamping: most)), .string("[0-9]+(B|[KMGT]iB|[kKMGT]B)?"))
+        ) { text, _ throws(Hint) in
             let units: [String: UInt64] = [
                 "": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "kB": 1000, "KB": 1000,
                 "MB": 1_000_000, "GB": 1_000_000_000, "TB": 1_000_000_000_000,

@@ -3,6 +3,7 @@ struct Key<Target>: Sendable {
     let name: String
     /// `+key` and `-key` may change it.
     let isList: Bool
+    let shape: Shape
     /// False when a fault was reported.
     let read: @Sendable (Cursor, inout Target) -> Bool
 
@@ -19,6 +20,7 @@ struct Key<Target>: Sendable {
     ) {
         self.name = name
         isList = kind.isList
+        shape = kind.shape
         read = { cursor, target in
             guard let value = kind.read(cursor) else { return false }
             store(value, cursor, &target)
@@ -32,18 +34,26 @@ struct Key<Target>: Sendable {
     ) {
         self.name = name
         isList = false
+        shape = .mapping(section.shape)
         read = { cursor, target in section.read(cursor, into: &target[keyPath: field])?.isSound ?? false }
     }
 }
 
 /// The keys of one kind of mapping: what reads it, and what tells the nearest known key.
 struct Section<Target>: Sendable {
+    /// Of this kind of mapping in the documentation.
+    let name: String
     let keys: [Key<Target>]
     private let places: [String: Int]
 
-    init(_ keys: [Key<Target>]) {
+    init(_ name: String, _ keys: [Key<Target>]) {
+        self.name = name
         self.keys = keys
         places = Dictionary(keys.enumerated().map { ($0.element.name, $0.offset) }) { first, _ in first }
+    }
+
+    var shape: MappingShape {
+        MappingShape(name, keys.map { MappingShape.Field(name: $0.name, shape: $0.shape) })
     }
 
     subscript(name: String) -> Key<Target>? {

@@ -37,7 +37,8 @@ struct ServiceDraft: Sendable {
     static let ownKeys: Set = ["listen", "exec", "handoff", "internal", "redirect", "route", "tcpmux"]
 
     /// Every key of a service.
-    static let section = Section<ServiceDraft>(endpointKeys + dispatch + AdmissionReader.keys + ProcessReader.keys)
+    static let section = Section<ServiceDraft>(
+        "service", endpointKeys + dispatch + AdmissionReader.keys + ProcessReader.keys)
 
     private static let endpointKeys: [Key<ServiceDraft>] = [
         Key("listen", \.listen, EndpointReader.listen.map { $0 }),
@@ -60,8 +61,9 @@ struct ServiceDraft: Sendable {
         Key("unresponsive", \.unresponsive, .choice),
     ]
 
+    private static let internalNames = InternalService.allCases.map(\.rawValue) + ["tcpmux"]
     private static let internalService = Kind<Inside?>.scalar(
-        Words.list(InternalService.allCases.map(\.rawValue) + ["tcpmux"])
+        Words.list(internalNames), .words(internalNames)
     ) { text, _ in
         text == "tcpmux" ? .tcpmux : InternalService(rawValue: text).map { .service($0) }
     }
@@ -74,5 +76,5 @@ struct ServiceDraft: Sendable {
         return (1...TCPMuxName.longest).contains(rest.utf8.count) && rest.utf8.allSatisfy { (0x21..<0x7f).contains($0) }
     }.checked("HELP asks for the list of names; no service can have it") {
         TCPMuxName($0).folded != TCPMuxName.help
-    }
+    }.shaped(.text("\\+?[!-~]{1,\(TCPMuxName.longest)}"))
 }

@@ -49,11 +49,13 @@ enum SocketOptionReader {
 
     private static let keepAlive = Kind<SocketOptions.KeepAlive>.mapping(
         Kind.mapping(
-            Section([
-                Key("idle", \.idle, seconds(upTo: 32767).map { $0 }),
-                Key("interval", \.interval, seconds(upTo: 32767).map { $0 }),
-                Key("count", \.count, Kind.number(1...127).map { $0 }),
-            ]), from: SocketOptions.KeepAlive(isOn: true)),
+            Section(
+                "keep_alive",
+                [
+                    Key("idle", \.idle, seconds(upTo: 32767).map { $0 }),
+                    Key("interval", \.interval, seconds(upTo: 32767).map { $0 }),
+                    Key("count", \.count, Kind.number(1...127).map { $0 }),
+                ]), from: SocketOptions.KeepAlive(isOn: true)),
         or: Kind.boolean.map { SocketOptions.KeepAlive(isOn: $0) })
 
     private static let fastOpen = Key<EndpointDraft>("fast_open", Kind.number(1...65535)) { length, cursor, draft in
@@ -62,7 +64,8 @@ enum SocketOptionReader {
         cursor.warn("it has no effect: net.ipv4.tcp_fastopen on this machine does not have bit 2, for servers")
     }
 
-    private static let congestion = Kind<String>("the name of a congestion control algorithm") { cursor, expected in
+    private static let congestion = Kind<String>("the name of a congestion control algorithm", .text(".{1,15}")) {
+        cursor, expected in
         guard let name = cursor.node.text, (1...15).contains(name.utf8.count) else {
             cursor.unexpected(expected)
             return nil
@@ -80,7 +83,8 @@ enum SocketOptionReader {
         return nil
     }
 
-    private static let interface = Kind<String>("the name of an interface") { cursor, expected in
+    private static let interfaceName = "[^\\s/%]{1,15}"
+    private static let interface = Kind<String>("the name of an interface", .text(interfaceName)) { cursor, expected in
         guard let name = cursor.node.text, isInterface(name) else {
             cursor.unexpected(expected)
             return nil
@@ -99,7 +103,8 @@ enum SocketOptionReader {
     }
 
     private static let multicastGroup = Kind<MulticastGroup>(
-        "a multicast address (224.0.0.0/4 or ff00::/8), with %INTERFACE behind it if need be"
+        "a multicast address (224.0.0.0/4 or ff00::/8), with %INTERFACE behind it if need be",
+        .string("(2(2[4-9]|3[0-9])\\.[0-9.]+|[Ff]{2}[0-9A-Fa-f:.]+)(%\(interfaceName))?")
     ) { cursor, expected in
         let parts = (cursor.node.text ?? "").split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
         guard let address = parts.first.flatMap(multicastAddress), parts.count == 1 || isInterface(parts[1]) else {

@@ -1,11 +1,13 @@
 internal import LinuxSystem
 
 enum SourceReader {
+    private static let shape = Shape.string(
+        "\(AddressBlock.pattern)|[0-9A-Fa-f:.]+-[0-9A-Fa-f:.]+|\\.?\(HostName.pattern)")
     private static let words =
         "an address, a block such as 10.0.0.0/8, a range such as 10.0.0.1-10.0.0.9, a host name or a .domain"
 
     /// An address, a block, a range, a host name or a `.domain`.
-    static let kind = Kind<Source>(words) { cursor, _ in
+    static let kind = Kind<Source>(words, shape) { cursor, _ in
         guard let found = text.read(cursor) else { return nil }
         guard case .host(let name, _) = found, cursor.reading.resolving else { return found }
         let addresses = NameService.addresses(of: name, family: nil).addresses.compactMap(AddressBlock.init)
@@ -14,7 +16,7 @@ enum SourceReader {
         return .host(name, addresses)
     }
 
-    private static let text = Kind<Source>.scalar(words) { text, _ throws(Hint) in
+    private static let text = Kind<Source>.scalar(words, shape) { text, _ throws(Hint) in
         if text.contains("/") { return try AddressBlock(block: text).map { .block($0) } }
         if let address = AddressBlock(address: text) { return .block(address) }
         let ends = text.split(separator: "-", omittingEmptySubsequences: false)
@@ -31,13 +33,15 @@ enum SourceReader {
 
 extension Kind where Value == AddressBlock {
     static var block: Kind {
-        .scalar("an address or a block such as 10.0.0.0/8") { text, _ throws(Hint) in
+        .scalar("an address or a block such as 10.0.0.0/8", .string(AddressBlock.pattern)) { text, _ throws(Hint) in
             text.contains("/") ? try AddressBlock(block: text) : AddressBlock(address: text)
         }
     }
 }
 
 extension AddressBlock {
+    fileprivate static let pattern = "[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*(/[0-9]{1,3})?"
+
     fileprivate init?(address text: some StringProtocol) {
         if let address = IPv4Address(text) {
             self.init(address)

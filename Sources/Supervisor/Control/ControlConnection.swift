@@ -52,6 +52,11 @@ final class ControlConnection: EventSource {
         lastUse = runtime.loop.now
     }
 
+    deinit {
+        // What lies unread in a socket that was closed may hold descriptors.
+        if registration == nil { runtime.keepUnread(of: socket.borrowed) }
+    }
+
     var place: ControlPlaces.Client {
         let occupation: ControlPlaces.Occupation =
             switch state {
@@ -104,8 +109,16 @@ final class ControlConnection: EventSource {
         if interest.contains(.hangUp) { return close() }
         if interest.contains(.writable) { return send() }
         var buffer = [UInt8](repeating: 0, count: 4096)
-        guard let count = try? socket.borrowed.readOnce(into: &buffer), count > 0 else { return close() }
-        framer.append(buffer[..<count])
+        do throws(Errno) {
+            let received = try DescriptorPassing.receive(
+                into: &buffer, room: DescriptorPassing.mostDescriptors, on: socket.borrowed)
+            // Nobody is asked for any.
+            runtime.closeForeign(received.descriptors)
+            guard received.count > 0, received.descriptors.isEmpty else { return close() }
+            framer.append(buffer[..<received.count])
+        } catch {
+            return error == .wouldBlock ? () : close()
+        }
         readNext()
     }
 

@@ -33,8 +33,7 @@ final class ControlServer: EventSource {
     private var pause: TimerID?
     /// The place of the client that comes when there is no other descriptor left: it may ask why.
     private var spare: DescriptorBox?
-    /// When a refusal was last reported, by uid.
-    private var reported: [UInt32: Duration] = [:]
+    private var refusals = RefusalPace()
 
     private static let acceptBudget = 16
     private static let retryDelay = Duration.seconds(1)
@@ -57,7 +56,7 @@ final class ControlServer: EventSource {
             do {
                 admit(try accept())
             } catch {
-                if error == .tooManyOpenFiles || error == .tooManyOpenFilesInSystem { rest() }
+                if error != .wouldBlock { rest() }
                 return
             }
         }
@@ -77,34 +76,43 @@ final class ControlServer: EventSource {
         spare = DescriptorBox(descriptor)
     }
 
-    /// Out of descriptors: out of the poll set for a while, so that it does not spin.
+    /// Out of descriptors or memory: out of the poll set for a while, so that it does not spin.
     private func rest() {
         if let registration { runtime.loop.forget(registration) }
         registration = nil
         pause = runtime.loop.schedule(after: Self.retryDelay) { [weak self] in
             guard let self else { return }
             keepSpare()
-            registration = try? runtime.loop.watch(socket.borrowed, for: .readable, self)
+            do { registration = try runtime.loop.watch(socket.borrowed, for: .readable, self) } catch { rest() }
         }
     }
 
     private func admit(_ accepted: consuming AcceptedSocket) {
-        guard let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else { return }
+        guard let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed),
+            let isGuest = takePlace(credentials)
+        else { return runtime.closeUnread(accepted.descriptor) }
+        let client = ControlConnection(
+            accepted.descriptor, credentials: credentials, isGuest: isGuest, server: self, runtime: runtime,
+            limits: limits)
+        clients.append(client)
+        client.start()
+    }
+
+    /// Makes room for a newcomer; nil when it is not let in.
+    ///
+    /// - Returns: Whether it may only look.
+    private func takePlace(_ credentials: PeerCredentials) -> Bool? {
         let isOwner = credentials.uid == 0 || credentials.uid == CurrentProcess.uid
         guard isOwner || admitsGroup else {
-            let error = ControlError(.notAllowed, "uid \(credentials.uid) is not let in")
-            return refused(error, credentials)
+            refused(ControlError(.notAllowed, "uid \(credentials.uid) is not let in"), credentials)
+            return nil
         }
         switch ControlPlaces.decide(uid: credentials.uid, isGuest: !isOwner, among: clients.map(\.place)) {
         case .admit: break
         case .replace(let index): clients[index].close()
-        case .refuse: return
+        case .refuse: return nil
         }
-        let client = ControlConnection(
-            accepted.descriptor, credentials: credentials, isGuest: !isOwner, server: self, runtime: runtime,
-            limits: limits)
-        clients.append(client)
-        client.start()
+        return !isOwner
     }
 
     func forget(_ client: ControlConnection) {
@@ -177,12 +185,8 @@ final class ControlServer: EventSource {
         target?.perform(method, answer: answer)
     }
 
-    /// Reports what was refused, once a second for each uid: whoever is refused may go on trying.
     func refused(_ error: ControlError, _ client: PeerCredentials) {
-        let now = runtime.loop.now
-        reported = reported.filter { now - $0.value < .seconds(1) }
-        guard reported[client.uid] == nil, reported.count < ControlPlaces.most else { return }
-        reported[client.uid] = now
+        guard refusals.admits(client.uid, at: runtime.loop.now) else { return }
         report(.refused(error, uid: client.uid, pid: Int(client.pid)))
     }
 

@@ -55,16 +55,35 @@ struct RuntimeFiles: ~Copyable {
         }
     }
 
+    /// All that stand there.
+    private static let sockets = [
+        RuntimeDirectory.controlSocket, Registrar.socketName, Registrar.streamSocketName, NotifySocket.socketName,
+    ]
+
+    /// Makes the sockets for clients and handlers.
+    borrowing func openSockets() throws(Failure) -> RuntimeSockets {
+        do {
+            return RuntimeSockets(
+                control: DescriptorBox(try listen(RuntimeDirectory.controlSocket, .stream, mode: 0o600)),
+                register: DescriptorBox(try listen(Registrar.socketName, .sequencedPacket, mode: 0o666)),
+                registerStream: DescriptorBox(try listen(Registrar.streamSocketName, .stream, mode: 0o666)),
+                notify: DescriptorBox(try bind(NotifySocket.socketName, .datagram, mode: 0o666)),
+                notifyPath: address(of: NotifySocket.socketName))
+        } catch {
+            throw Failure(message: "the sockets in \(place.path): \(error)")
+        }
+    }
+
     /// A listening socket `name` in the directory that is never more open than `mode`. The lock proves that a
     /// file of that name is nobody's any more.
-    borrowing func listen(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
+    private borrowing func listen(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
         let socket = try bind(name, kind, mode: mode)
         try Socket.listen(socket.borrowed, backlog: 128)
         return socket
     }
 
     /// The same, for a datagram socket.
-    borrowing func bind(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
+    private borrowing func bind(_ name: String, _ kind: Socket.Kind, mode: UInt32) throws(Errno) -> OwnedDescriptor {
         // By the opened directory: its path may be too long for a socket's address.
         let address = SocketAddress.unix(path: "/proc/self/fd/\(directory.borrowed.rawValue)/\(name)")
         if try directory.status(of: name) != nil { try directory.remove(name) }
@@ -79,21 +98,21 @@ struct RuntimeFiles: ~Copyable {
         return path.utf8.count <= 107 ? path : nil
     }
 
-    /// Gives `group` the socket `name`.
-    borrowing func open(_ name: String, to group: UInt32) throws(Errno) {
-        try directory.setOwner(nil, group: group, of: name)
-        try directory.setMode(0o660, of: name)
-    }
-
-    /// Takes the socket `name` back from the group that it was given to.
-    borrowing func close(_ name: String) throws(Errno) {
-        try directory.setMode(0o600, of: name)
-        try directory.setOwner(nil, group: CurrentProcess.gid, of: name)
+    /// Gives `group` the control socket, or takes it back from the group that had it.
+    borrowing func showControl(to group: UInt32?) throws(Errno) {
+        let socket = try directory.entry(RuntimeDirectory.controlSocket).socket()
+        if let group {
+            try socket.setOwner(nil, group: group)
+            try socket.setMode(0o660)
+        } else {
+            try socket.setMode(0o600)
+            try socket.setOwner(nil, group: CurrentProcess.gid)
+        }
     }
 
     /// Removes what was made here. The pid file goes last: until then no other supervisor starts.
-    consuming func remove(_ names: [String]) {
-        for name in names + [PidFile.name] { try? directory.remove(name) }
+    consuming func remove() {
+        for name in Self.sockets + [PidFile.name] { try? directory.remove(name) }
         if wasMade { place.remove() }
     }
 }

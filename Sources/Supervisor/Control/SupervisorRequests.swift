@@ -57,9 +57,10 @@ extension Supervisor: ControlTarget {
     /// Of the supervisor as a whole, without its services.
     private var status: SupervisorStatus {
         var status = SupervisorStatus(
-            version: BatonVersion.text, pid: Int(CurrentProcess.pid), uptime: loop.now - began, table: table.file,
+            version: BatonVersion.text, pid: pid, uptime: loop.now - began, table: table.file,
             state: stopBegan == nil ? .running : .stopping,
             openFiles: Int(clamping: (try? ResourceLimits.openFiles().soft) ?? 0), services: [])
+        status.worker = worker
         status.notificationsDropped = runtime.notifications?.dropped ?? 0
         return status
     }

@@ -89,14 +89,25 @@ final class Dispatcher {
         }
     }
 
-    func makeProgram(_ program: Program) -> HandlerProgram {
+    func makeProgram(
+        _ program: Program, _ role: ProgramKey.Role = .exec, openFiles: ResourceLimits.Pair? = nil
+    ) -> HandlerProgram {
         HandlerProgram(
-            service: definition, program: program, standardError: standardError, inherited: runtime.environment)
+            service: definition, program: program, standardError: standardError, inherited: runtime.environment,
+            openFiles: openFiles, permit: permit(role))
+    }
+
+    private func permit(_ role: ProgramKey.Role) -> UInt32 {
+        guard !runtime.privileges.permits.isEmpty else { return 0 }
+        return runtime.privileges.permits[ProgramKey(service: definition.name, role: role)] ?? 0
     }
 
     func makeStart(_ settings: Shared<Handoff>) -> HandlerStart? {
         settings.wrappedValue.program.map { program in
-            HandlerStart(program: makeProgram(program), settings: settings, record: record, runtime: runtime)
+            let openFiles = settings.wrappedValue.openFiles(of: runtime.originalOpenFiles)
+            return HandlerStart(
+                program: makeProgram(program, .handler, openFiles: openFiles), settings: settings, record: record,
+                runtime: runtime)
         }
     }
 

@@ -4,8 +4,10 @@ internal import LinuxSystem
 final class LaunchRequest {
     enum Task {
         case spawn(SpawnPlan)
-        /// The first descriptor that goes with it. The second is a gate, whose other end is here.
+        /// The descriptors that go with it. The last is a gate, if its other end is here.
         case close(gate: DescriptorBox?)
+        /// Another launcher, by a guarded one.
+        case launcher(LaunchJob.LauncherProgram)
     }
 
     let task: Task

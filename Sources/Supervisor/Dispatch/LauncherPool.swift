@@ -7,21 +7,38 @@ internal import SystemPackage
 ///
 /// Jobs start in the order in which they come. A launcher has a few of them on their way, and a few more wait in its
 /// channel, so that it need not wait for us. What it has not begun when it goes is given to the others.
+///
+/// Guarded launchers do what this process may not do any more, to start a launcher included: one that is lost is
+/// replaced by another, and when all are lost, there is no way to start anything.
 final class LauncherPool {
     private let loop: EventLoop
     private let instances: InstanceTable
-    private let plan: SpawnPlan
+    /// What a launcher is started with; nil: launchers are started by launchers.
+    private let plan: SpawnPlan?
     private let settings: Settings
-    private var launchers: [LauncherProcess] = []
+    private let signal: Signal
+    /// Told once, when the last of guarded launchers is lost.
+    var lostAll: () -> Void = {}
+    private(set) var launchers: [LauncherProcess] = []
+    /// Those of another program, until one of this program has taken their place.
+    private var former: [LauncherProcess] = []
     private var waiting: Deque<LaunchRequest> = []
     private var lastNumber: UInt64 = 0
     private var replacement: TimerID?
+    /// A launcher was asked to start another.
+    private var awaitsLauncher = false
     private var retry: TimerID?
     private var backoff: Duration
     private var stopped = false
-    /// Children that close a file for us, and the files for which there is none yet.
+    /// Jobs that close sockets, and the sockets for which there is none yet.
+    private var closes = 0
+    private var sockets: Deque<DescriptorBox> = []
+    /// Children that close files for us, and the files for which there is none yet.
     private var closers = 0
     private var files: Deque<DescriptorBox> = []
+
+    /// Sends a signal to a launcher, or to what it has begun.
+    typealias Signal = (_ pid: Int32, _ signal: Int32) -> Void
 
     struct Settings {
         /// Two pay on two cores.
@@ -34,26 +51,62 @@ final class LauncherPool {
         /// answer.
         var firstBackoff = Duration.milliseconds(10)
         var longestBackoff = Duration.seconds(5)
-        /// Children that wait in close for a file system at a time. Nothing but its answer frees them, so more
-        /// files than that stay open.
+        /// Jobs that close sockets at a time, however many there are: they must not keep the launchers from spawning.
+        var mostCloses = 2
+        /// Children that wait in close for a file system at a time. Nothing but its answer frees them.
         var mostClosers = 32
+        /// Files that one of them closes.
+        var filesOfCloser = 64
+        /// Descriptors that may wait to be closed before those who bring them are kept waiting.
+        var burden = 512
     }
 
     /// Starts the launchers.
     ///
-    /// - Parameter plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, and the
-    ///   page of the report as 4; arguments must say so.
+    /// - Parameters:
+    ///   - plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, the page of the report as
+    ///     4, and `permits` as 5; arguments must say so.
+    ///   - permits: What they may start (`PermitBook.readOnly`), if they are to be guarded; not kept.
+    ///   - signal: For who may not signal launchers itself.
     init(
-        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, settings: Settings = Settings()
+        loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, permits: DescriptorBox? = nil,
+        settings: Settings = Settings(), signal: @escaping Signal = { ChildProcess.signal($0, $1) }
     ) throws(Errno) {
         self.loop = loop
         self.instances = instances
-        self.plan = plan
+        self.plan = permits == nil ? plan : nil
         self.settings = settings
+        self.signal = signal
         backoff = settings.firstBackoff
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
-        while launchers.count < settings.launchers { launchers.append(try startLauncher()) }
+        while launchers.count < settings.launchers { try startLauncher(plan, permits: permits?.borrowed) }
     }
+
+    /// Goes on with the guarded launchers of the program before: each starts one of the program on disk, and makes room for
+    /// it. One that cannot goes on itself.
+    ///
+    /// - Throws: ESRCH when there is none.
+    init(
+        loop: EventLoop, instances: InstanceTable, carried: [SavedLauncher], settings: Settings = Settings(),
+        signal: @escaping Signal
+    ) throws(Errno) {
+        self.loop = loop
+        self.instances = instances
+        plan = nil
+        self.settings = settings
+        self.signal = signal
+        backoff = settings.firstBackoff
+        instances.oldestSpawn = { [weak self] in self?.oldestMark }
+        for launcher in carried { try? add(LauncherEnds(launcher), pid: launcher.pid) }
+        guard !launchers.isEmpty else { throw .noSuchProcess }
+        // What stands in their pages is about jobs of before.
+        lastNumber = launchers.map(\.lastBegun).max() ?? 0
+        former = launchers
+        loop.afterThisRound { [self] in ask(for: .onDisk) }
+    }
+
+    /// The launchers, for the program that takes over; none is busy then.
+    var saved: [SavedLauncher] { launchers.map(\.saved) }
 
     /// Jobs are under way, so that a child may exist whose pid is not known yet.
     var isBusy: Bool { oldestMark != nil }
@@ -83,28 +136,45 @@ final class LauncherPool {
     func close(_ descriptor: consuming OwnedDescriptor) {
         let isSocket = Socket.isSocket(descriptor.borrowed)
         let box = DescriptorBox(descriptor)
-        guard isSocket else {
+        if isSocket {
+            sockets.append(box)
+            closeSockets()
+        } else {
             files.append(box)
-            return closeFiles()
+            closeFiles()
         }
-        var passing = [box]
-        var gate: DescriptorBox?
-        // Without descriptors for a gate it is left to luck whose close is the last.
-        if let pair = try? Socket.pair(.stream) {
-            passing.append(DescriptorBox(pair.theirs))
-            gate = DescriptorBox(pair.ours)
+    }
+
+    /// So many wait to be closed that no more should be taken from those who bring them.
+    var isBurdened: Bool { sockets.count + files.count >= settings.burden }
+
+    private func closeSockets() {
+        while closes < settings.mostCloses, !sockets.isEmpty {
+            var passing = Array(sockets.prefix(LaunchJob.mostDescriptors - 1))
+            sockets.removeFirst(passing.count)
+            var gate: DescriptorBox?
+            // Without descriptors for a gate it is left to luck whose close is the last.
+            if let pair = try? Socket.pair(.stream) {
+                passing.append(DescriptorBox(pair.theirs))
+                gate = DescriptorBox(pair.ours)
+            }
+            closes += 1
+            submit(
+                LaunchRequest(.close(gate: gate), passing: passing, mark: instances.collected) { [self] outcome in
+                    // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
+                    if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
+                    closes -= 1
+                    closeSockets()
+                })
         }
-        submit(
-            LaunchRequest(.close(gate: gate), passing: passing, mark: instances.collected) { [self] outcome in
-                // Nobody wants to know how it ended, but its number must not be kept for a spawn's answer.
-                if case .running(let pid) = outcome { instances.trackOwn(pid) { _ in } }
-            })
     }
 
     /// The launchers cannot help here: our own close would ask the file system, too, though it is not the last.
     private func closeFiles() {
-        while closers < settings.mostClosers, let file = files.popFirst()?.take() {
-            guard let pid = Spawn.closeInChild(file) else { continue }
+        while closers < settings.mostClosers, !files.isEmpty {
+            let group = Array(files.prefix(settings.filesOfCloser))
+            files.removeFirst(group.count)
+            guard let pid = Spawn.closeInChild(group) else { continue }
             closers += 1
             instances.trackOwn(pid) { [self] _ in
                 closers -= 1
@@ -170,20 +240,34 @@ final class LauncherPool {
 
 // Launchers that come and go.
 extension LauncherPool: LauncherProcessDelegate {
-    private func startLauncher() throws(Errno) -> LauncherProcess {
+    /// Starts one as a child of our own.
+    private func startLauncher(_ plan: SpawnPlan, permits: FileDescriptor? = nil) throws(Errno) {
+        let ends = try LauncherEnds()
+        try add(ends, pid: try ends.start(plan, permits: permits))
+    }
+
+    private func add(_ ends: LauncherEnds, pid: Int32) throws(Errno) {
         let launcher = try LauncherProcess(
-            plan: plan, loop: loop, answerTimeout: settings.answerTimeout, delegate: self)
-        instances.trackOwn(launcher.pid) { [weak self, weak launcher] _ in
+            pid: pid, ends, loop: loop, answerTimeout: settings.answerTimeout, delegate: self, signal: signal)
+        launchers.append(launcher)
+        instances.trackOwn(pid) { [weak self, weak launcher] _ in
             guard let self, let launcher else { return }
             launcher.wasCollected()
             launcherLost(launcher)
         }
-        return launcher
     }
 
     func launcherAnswered(_ launcher: LauncherProcess) {
         backoff = settings.firstBackoff
+        dismiss(launcher)
         distribute()
+    }
+
+    /// Lets go of one whose place was taken, once it has nothing to do.
+    private func dismiss(_ launcher: LauncherProcess) {
+        guard launcher.isLeaving, !launcher.isBusy else { return }
+        launcher.leave()
+        launchers.removeAll { $0 === launcher }
     }
 
     /// What it was doing is settled; what it had not begun goes to the others, before all that came later.
@@ -191,8 +275,16 @@ extension LauncherPool: LauncherProcessDelegate {
         guard launchers.contains(where: { $0 === launcher }) else { return }
         launchers.removeAll { $0 === launcher }
         for request in launcher.takeUnbegun().reversed() { waiting.prepend(request) }
+        former.removeAll { $0 === launcher }
+        if plan == nil, launchers.isEmpty, !stopped { return loseAll() }
         distribute()
-        replaceLater()
+        replaceMissing()
+    }
+
+    private func loseAll() {
+        let told = lostAll
+        lostAll = {}
+        told()
     }
 
     func launcherLeft(child pid: Int32) {
@@ -201,15 +293,49 @@ extension LauncherPool: LauncherProcessDelegate {
     }
 
     private func replaceLater() {
-        guard !stopped, replacement == nil else { return }
+        guard !stopped, replacement == nil, !awaitsLauncher else { return }
         let delay = backoff
         backoff = min(backoff * 2, settings.longestBackoff)
         replacement = loop.schedule(after: delay) { [self] in
             replacement = nil
             guard !stopped else { return }
-            if let launcher = try? startLauncher() { launchers.append(launcher) }
+            guard let plan else { return ask(for: .same) }
+            try? startLauncher(plan)
             distribute()
-            if launchers.count < settings.launchers { replaceLater() }
+            replaceMissing()
         }
+    }
+
+    private func replaceMissing() {
+        if launchers.count(where: { !$0.isLeaving }) < settings.launchers { replaceLater() }
+    }
+
+    /// Has a launcher start another one.
+    private func ask(for program: LaunchJob.LauncherProgram) {
+        let mark = instances.collected
+        guard let ends = try? LauncherEnds(), let passing = try? ends.passing() else {
+            return replaceMissing()
+        }
+        awaitsLauncher = true
+        submit(
+            LaunchRequest(.launcher(program), passing: passing, mark: mark) { [self] outcome in
+                awaitsLauncher = false
+                _ = ends.theirs.take()
+                if case .running(let pid) = outcome {
+                    instances.forget(pid, collectedUpTo: mark)
+                    // Without memory for the registration it meets the end of its channel.
+                    if (try? add(ends, pid: pid)) != nil { replaceFormer() }
+                }
+                distribute()
+                replaceMissing()
+            })
+    }
+
+    /// There is one more of this program.
+    private func replaceFormer() {
+        guard let launcher = former.popLast() else { return }
+        launcher.isLeaving = true
+        dismiss(launcher)
+        if !former.isEmpty { ask(for: .onDisk) }
     }
 }

@@ -19,6 +19,7 @@ final class LauncherProcess: EventSource {
     private let channel: OwnedDescriptor
     private let report: SpawnReportPage
     private let answerTimeout: Duration
+    private let signal: LauncherPool.Signal
     private weak var delegate: (any LauncherProcessDelegate)?
     private var registration: RegistrationID?
     /// Sent and not answered, the oldest first.
@@ -37,6 +38,8 @@ final class LauncherProcess: EventSource {
     private var givenUp: Set<UInt64> = []
     /// It was killed for not answering.
     private var isCondemned = false
+    /// Another has taken its place: it gets nothing more, and ends with its channel.
+    var isLeaving = false
 
     private struct Job {
         let number: UInt64
@@ -55,36 +58,40 @@ final class LauncherProcess: EventSource {
     /// Messages of replies read in one round of the loop.
     private static let budget = 32
 
-    /// - Parameter plan: Descriptors 3 and 4 are added: the channel, and the page of the report.
+    /// - Parameters:
+    ///   - pid: The process at the other end.
+    ///   - signal: Sends a signal to it, or to a child of ours that it has begun.
     init(
-        plan: SpawnPlan, loop: EventLoop, answerTimeout: Duration, delegate: any LauncherProcessDelegate
+        pid: Int32, _ ends: LauncherEnds, loop: EventLoop, answerTimeout: Duration,
+        delegate: any LauncherProcessDelegate, signal: @escaping LauncherPool.Signal
     ) throws(Errno) {
-        let pair = try Socket.pair(.sequencedPacket)
-        for end in [pair.ours.borrowed, pair.theirs.borrowed] {
-            try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
-        }
-        report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
-        var plan = plan
-        plan.descriptors = [.null, .null, .null, .passed(0), .passed(1)]
-        let outcome = Spawn.start(
-            plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
-        switch outcome {
-        case .running(let pid): self.pid = pid
-        case .failed(_, _, let error): throw error
-        }
-        channel = pair.ours
+        guard let channel = ends.channel.take() else { throw .invalidArgument }
+        self.pid = pid
+        self.channel = channel
+        report = ends.report
         self.loop = loop
         self.answerTimeout = answerTimeout
         self.delegate = delegate
-        registration = try loop.watch(channel.borrowed, for: .readable, self)
+        self.signal = signal
+        registration = try loop.watch(self.channel.borrowed, for: .readable, self)
     }
 
     var isBusy: Bool { !jobs.isEmpty }
     /// What it has had for the longest time.
     var oldest: LaunchRequest? { jobs.first?.request }
     var load: Int { jobs.count }
-    var hasRoom: Bool { !ended && !isBroken && jobs.count < (isSlow ? LaunchJob.mostUnderWay : Self.window) }
+    var hasRoom: Bool {
+        !ended && !isBroken && !isLeaving && jobs.count < (isSlow ? LaunchJob.mostUnderWay : Self.window)
+    }
     private var isSlow: Bool { jobs.first.map { loop.now - $0.sent > Self.slow } ?? false }
+
+    var saved: SavedLauncher {
+        SavedLauncher(
+            pid: pid, channel: SavedDescriptor(channel.borrowed), report: SavedDescriptor(report.borrowed))
+    }
+
+    /// The number of the last job that it has begun.
+    var lastBegun: UInt64 { report.lastJob }
 
     enum Sent {
         case sent
@@ -97,7 +104,8 @@ final class LauncherProcess: EventSource {
         do {
             switch request.task {
             case .spawn(let plan): try LaunchJob.encode(spawn: plan, number: number, into: &message)
-            case .close: LaunchJob.encode(closeNumber: number, into: &message)
+            case .close(let gate): LaunchJob.encode(closeNumber: number, hasGate: gate != nil, into: &message)
+            case .launcher(let program): LaunchJob.encode(launcher: program, number: number, into: &message)
             }
             let passing = request.passing.compactMap(\.borrowed)
             guard passing.count == request.passing.count, passing.count <= LaunchJob.mostDescriptors else {
@@ -138,9 +146,14 @@ final class LauncherProcess: EventSource {
         return jobs.map(\.request)
     }
 
+    /// It ends when this is gone.
+    func leave() {
+        close()
+    }
+
     /// Ends the launcher and what it is starting.
     func kill() {
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         readAnswers(budget: .max)
         settleBegun()
         jobs.removeAll()
@@ -222,7 +235,7 @@ extension LauncherProcess {
                 giveUp(job, .failed(pid: child, stage: report.stage, error: .timedOut))
             } else {
                 hung[job.number] = loop.now
-                ChildProcess.signal(child, SIGKILL)
+                signal(child, SIGKILL)
             }
             isDone = true
         }
@@ -240,13 +253,14 @@ extension LauncherProcess {
     /// once, or in a while: where it hangs in the kernel it begins nothing.
     private func condemn() {
         (isCondemned, isBroken) = (true, true)
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         lookAgain(at: loop.now + Self.dying)
     }
 
-    /// It is gone, or can do nothing more.
+    /// It is gone, or can do nothing more; unless it was let go meanwhile.
     private func lose() {
-        ChildProcess.signal(pid, SIGKILL)
+        guard registration != nil else { return }
+        signal(pid, SIGKILL)
         settleBegun()
         close()
         delegate?.launcherLost(self)
@@ -278,7 +292,7 @@ extension LauncherProcess {
         guard let pid = report.pid, ChildProcess.has(pid) else {
             return .failed(pid: nil, stage: report.stage, error: error)
         }
-        ChildProcess.signal(pid, SIGKILL)
+        signal(pid, SIGKILL)
         return .failed(pid: pid, stage: report.stage, error: error)
     }
 

@@ -38,7 +38,9 @@ extension Intake {
             switch decide(datagramFrom: first.source, known(first.source)) {
             case .admit: return true
             case .drop(let reason):
-                _ = try? Datagrams.receive(from: socket, most: 0)
+                if let eaten = try? Datagrams.receive(from: socket, most: 0) {
+                    runtime.closeForeign(eaten.descriptors)
+                }
                 record.drop(reason, at: runtime.loop.now)
             case .askName:
                 guard let source = first.source else { return false }

@@ -25,8 +25,8 @@ final class Listener: EventSource {
     private let addresses: AddressWatch
     private weak var owner: (any ListenerOwner)?
     private var socket: OwnedDescriptor?
-    private let store: ListenerStore
-    private var keeping = ListenerStore.Keeping.nobody
+    private let supply: any ListenerSupply
+    private var keeping = ListenerKeeping.nobody
     /// Bound, and told of.
     private var isOpen = false
     /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
@@ -59,14 +59,14 @@ final class Listener: EventSource {
 
     init(
         _ endpoint: Endpoint, accepts: Bool, loop: EventLoop, shortage: DescriptorShortage, addresses: AddressWatch,
-        store: ListenerStore = ListenerStore(), owner: any ListenerOwner
+        supply: any ListenerSupply = ListenerStore(), owner: any ListenerOwner
     ) {
         self.endpoint = endpoint
         self.accepts = accepts
         self.loop = loop
         self.shortage = shortage
         self.addresses = addresses
-        self.store = store
+        self.supply = supply
         self.owner = owner
     }
 
@@ -104,23 +104,12 @@ final class Listener: EventSource {
         try? make()
     }
 
-    private var target: Endpoint {
-        var target = endpoint
-        if endpoint.address.port == 0, let lastAddress { target.address = lastAddress }
-        return target
-    }
-
     /// Makes the socket, if it is not there: what was passed for it, or a new one.
     private func make() throws(SocketBinding.Failure) {
         guard socket == nil else { return }
-        if let passed = store.adopt(endpoint) {
-            socket = passed.socket.take()
-            keeping = passed.keeping
-        } else {
-            let opened = try SocketBinding.open(target)
-            keeping = store.keep(opened.borrowed, listener: endpoint.name)
-            socket = consume opened
-        }
+        let opened = try supply.open(endpoint, lastAt: lastAddress)
+        socket = opened.socket.take()
+        keeping = opened.keeping
     }
 
     private func bind() throws(SocketBinding.Failure) {
@@ -155,7 +144,7 @@ final class Listener: EventSource {
         socket = descriptor.adopt()
         isOpen = true
         keeping = saved.keeping
-        store.goesOnKeeping(keeping)
+        supply.goesOnKeeping(keeping)
         updatePolling()
     }
 
@@ -177,8 +166,7 @@ final class Listener: EventSource {
         settled()
         unwatch()
         isOpen = false
-        guard socket.take() != nil, !store.letGo(keeping) else { return }
-        if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
+        if let socket = socket.take() { supply.close(socket, of: endpoint, keeping) }
     }
 
     func hold(_ reason: Holds) {
@@ -212,7 +200,7 @@ final class Listener: EventSource {
         if !holds.contains(.former) { returned() }
         release([.noRoom, .closed, .name, .person])
         guard let descriptor else { return [] }
-        return LiveSettings.change(descriptor, from: old, to: new, at: address).map { "\(address): \($0)" }
+        return supply.change(descriptor, from: old, to: new, at: address).map { "\(address): \($0)" }
     }
 
     /// The mode lives in the open file description: who had the socket had it in blocking mode.

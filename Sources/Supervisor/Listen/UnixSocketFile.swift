@@ -4,9 +4,9 @@ internal import SystemPackage
 
 /// The file of a Unix-domain socket: made, taken over when it is stale, given its mode, and removed.
 ///
-/// The directory is opened once and checked on the way, so nobody else can turn the path elsewhere
-/// afterwards. bind(2) itself takes the whole path, because that is what getsockname(2) then tells
-/// everybody; that it made the entry in the opened directory is checked.
+/// The directory is opened once and checked on the way. bind(2) itself takes the whole path, because that is what
+/// getsockname(2) then tells everybody; that it made the entry in the opened directory is checked. Whoever may write to
+/// the directory may put something else there at any moment: so an entry is held before anything is done to it.
 enum UnixSocketFile {
     static func bind(
         _ socket: FileDescriptor, path: String, kind: Socket.Kind, options: SocketOptions
@@ -16,7 +16,7 @@ enum UnixSocketFile {
             try Directory(trusted: parent, makingMissing: options.directoryMode)
         }
         try SocketBinding.step("stale socket") { () throws(Errno) in
-            try removeStale(name, in: directory, path: path, kind: kind)
+            try removeStale(name, in: directory, kind: kind)
         }
         try SocketBinding.step("bind") { () throws(Errno) in
             // Never more open than it is to be, not even until chmod.
@@ -27,7 +27,12 @@ enum UnixSocketFile {
                 try Socket.bind(socket, to: .unix(path: path))
             }
         }
-        try setModeAndOwner(of: name, in: directory, options)
+        try SocketBinding.step("mode and owner") { () throws(Errno) in
+            let socket = try directory.entry(name).socket()
+            // Somebody has put another in its place, or bind was led elsewhere.
+            guard socket.status.owner == CurrentProcess.uid else { throw .notPermitted }
+            try setModeAndOwner(of: socket, options)
+        }
     }
 
     /// The same for a socket that is bound already, by an earlier table.
@@ -36,19 +41,18 @@ enum UnixSocketFile {
         let directory = try SocketBinding.step("directory \(parent)") { () throws(Errno) in
             try Directory(trusted: parent, makingMissing: options.directoryMode)
         }
-        try setModeAndOwner(of: name, in: directory, options)
+        try SocketBinding.step("mode and owner") { () throws(Errno) in
+            try setModeAndOwner(of: try directory.entry(name).socket(), options)
+        }
     }
 
     private static func setModeAndOwner(
-        of name: String, in directory: borrowing Directory, _ options: SocketOptions
-    ) throws(SocketBinding.Failure) {
-        try SocketBinding.step("mode and owner") { () throws(Errno) in
-            guard try directory.status(of: name)?.isSocket == true else { throw .noSuchFileOrDirectory }
-            if options.owner != nil || options.group != nil {
-                try directory.setOwner(options.owner, group: options.group, of: name)
-            }
-            if let mode = options.mode { try directory.setMode(mode, of: name) }
+        of socket: borrowing DirectoryEntry, _ options: SocketOptions
+    ) throws(Errno) {
+        if options.owner != nil || options.group != nil {
+            try socket.setOwner(options.owner, group: options.group)
         }
+        if let mode = options.mode { try socket.setMode(mode) }
     }
 
     /// Gives the file of a bound socket what `options` say of it; what they do not say is as bind would make it.
@@ -56,10 +60,9 @@ enum UnixSocketFile {
         let (parent, name) = split(path)
         try SocketBinding.step("mode and owner") { () throws(Errno) in
             let directory = try Directory(trusted: parent, makingMissing: options.directoryMode)
-            guard try directory.status(of: name)?.isSocket == true else { throw .noSuchFileOrDirectory }
-            try directory.setOwner(
-                options.owner ?? CurrentProcess.uid, group: options.group ?? CurrentProcess.gid, of: name)
-            try directory.setMode(options.mode ?? 0o777 & ~FileCreationMask.current, of: name)
+            let socket = try directory.entry(name).socket()
+            try socket.setOwner(options.owner ?? CurrentProcess.uid, group: options.group ?? CurrentProcess.gid)
+            try socket.setMode(options.mode ?? 0o777 & ~FileCreationMask.current)
         }
     }
 
@@ -75,16 +78,19 @@ enum UnixSocketFile {
     /// Unlinks a socket that nobody listens on any more; EADDRINUSE when somebody does, or when the file
     /// is something else.
     private static func removeStale(
-        _ name: String, in directory: borrowing Directory, path: String, kind: Socket.Kind
+        _ name: String, in directory: borrowing Directory, kind: Socket.Kind
     ) throws(Errno) {
         guard let status = try directory.status(of: name) else { return }
         guard status.isSocket else { throw .addressInUse }
+        let entry = try directory.entry(name)
+        let address = SocketAddress.unix(path: entry.path)
         // Nonblocking: a listener with a full backlog is alive, and answers EAGAIN.
-        let probe = try Socket.make(family: SocketAddress.unix(path: path).family, kind, nonblocking: true)
+        let probe = try Socket.make(family: address.family, kind, nonblocking: true)
         do {
-            try Socket.connect(probe.borrowed, to: .unix(path: path))
+            try Socket.connect(probe.borrowed, to: address)
         } catch .connectionRefused {
-            return try directory.remove(name)
+            // Another may have taken it over in this moment, as we do.
+            return try directory.remove(name, ifStill: entry)
         } catch {
             throw .addressInUse
         }

@@ -22,8 +22,8 @@ package enum TableSource: Sendable {
 
 /// Has a table read by a process of its own, which may block in NSS and file systems in our place, and
 /// takes over what it hands back.
-final class TableLoader: EventSource {
-    private let runtime: Runtime
+final class TableLoader: EventSource, TableReading {
+    private let starter: ProcessStarter
     private let ours: OwnedDescriptor
     private var registration: RegistrationID?
     private var bytes: [UInt8] = []
@@ -41,11 +41,11 @@ final class TableLoader: EventSource {
     /// - Parameter done: Called once, with the table or its faults.
     @discardableResult
     static func load(
-        _ source: TableSource, runtime: Runtime, done: @escaping (LoadedTable) -> Void
+        _ source: TableSource, starter: ProcessStarter, done: @escaping (LoadedTable) -> Void
     ) throws(Errno) -> TableLoader {
         let pair = try Socket.pair(.stream)
         try Socket.setNonblocking(pair.ours.borrowed, true)
-        let loader = TableLoader(source, ours: pair.ours, runtime: runtime, done: done)
+        let loader = TableLoader(source, ours: pair.ours, starter: starter, done: done)
         try loader.start(writingTo: DescriptorBox(pair.theirs))
         return loader
     }
@@ -59,16 +59,17 @@ final class TableLoader: EventSource {
     }
 
     private init(
-        _ source: TableSource, ours: consuming OwnedDescriptor, runtime: Runtime, done: @escaping (LoadedTable) -> Void
+        _ source: TableSource, ours: consuming OwnedDescriptor, starter: ProcessStarter,
+        done: @escaping (LoadedTable) -> Void
     ) {
         self.source = source
         self.ours = ours
-        self.runtime = runtime
+        self.starter = starter
         self.done = done
     }
 
     private func start(writingTo theirs: DescriptorBox) throws(Errno) {
-        registration = try runtime.loop.watch(ours.borrowed, for: .readable, self)
+        registration = try starter.loop.watch(ours.borrowed, for: .readable, self)
         var passing = [theirs, DescriptorBox(try FileDescriptor.standardError.duplicate())]
         var arguments = ["batond", "load"]
         var input = SpawnPlan.DescriptorSource.null
@@ -82,14 +83,14 @@ final class TableLoader: EventSource {
         }
         var plan = SpawnPlan(
             path: "/proc/self/exe", arguments: arguments, descriptors: [input, .passed(0), .passed(1)])
-        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
+        plan.environment = EnvironmentBlock(starter.environment.map { "\($0.key)=\($0.value)" })
         plan.directory = CurrentProcess.workingDirectory ?? "/"
-        runtime.launchers.spawn(plan, passing: passing) { [self] outcome in
+        starter.spawn(plan, passing) { [self] outcome in
             _ = theirs.take()
             switch outcome {
             case .running(let pid):
                 self.pid = pid
-                runtime.instances.trackOwn(pid) { [self] in exited($0) }
+                starter.instances.trackOwn(pid) { [self] in exited($0) }
                 if isSettled { ChildProcess.signal(pid, SIGKILL) }
             case .failed:
                 failure = "the loader cannot be started: \(outcome)"
@@ -116,7 +117,7 @@ final class TableLoader: EventSource {
     }
 
     private func ended() {
-        if let registration { runtime.loop.forget(registration) }
+        if let registration { starter.loop.forget(registration) }
         registration = nil
         reading = false
         settle()

@@ -35,9 +35,9 @@ final class EventLog {
     /// Goes on as `plan` has it.
     ///
     /// - Throws: Why it cannot: the log stays what it was.
-    func go(on plan: LogPlan) throws(Errno) {
+    func go(on plan: LogPlan, opening open: @escaping LogPlan.Opening) throws(Errno) {
         guard plan != self.plan else { return }
-        try output.go(to: plan.target)
+        try output.go(to: plan.target(opening: open))
         self.plan = plan
     }
 

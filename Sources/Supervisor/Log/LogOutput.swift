@@ -55,7 +55,8 @@ final class LogOutput: EventSource {
         // Registered while it is busy, and closed when another takes its place.
         unwatch()
         defer { restart() }
-        try target.open()
+        // Another file begins with a whole line.
+        if try !target.open() { begun = 0 }
     }
 
     // MARK: Carried over
@@ -83,7 +84,6 @@ final class LogOutput: EventSource {
     private func restart() {
         if let retry { loop.cancel(retry) }
         retry = nil
-        begun = 0
         drain()
     }
 
@@ -165,7 +165,11 @@ final class LogOutput: EventSource {
 
     private func watch() {
         guard registration == nil, let descriptor = target.descriptor else { return }
-        registration = try? loop.watch(descriptor, for: .writable, self)
+        do {
+            registration = try loop.watch(descriptor, for: .writable, self)
+        } catch {
+            tryLater(error)
+        }
     }
 
     private func unwatch() {

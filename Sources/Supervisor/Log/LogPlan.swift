@@ -7,11 +7,17 @@ struct LogPlan: Equatable {
     var format: LogFormat
     var place: Place
 
-    enum Place: Equatable {
+    enum Place: Equatable, Sendable {
         case standardError
         case file(String)
         case socket(String)
     }
+
+    /// What leads to a place; nothing has to be opened for standard error.
+    typealias Opening = (_ place: Place) throws(Errno) -> OwnedDescriptor
+
+    /// With the rights of this process.
+    static let opening: @Sendable (Place) throws(Errno) -> OwnedDescriptor = { place throws(Errno) in try place.open() }
 
     static let syslogSocket = "/dev/log"
     static let journalSocket = "/run/systemd/journal/socket"
@@ -39,11 +45,34 @@ struct LogPlan: Equatable {
         return stream == FileDescriptor.standardError.deviceAndInode && FileSystem.isSocket(journalSocket)
     }
 
-    var target: any LogTarget {
+    /// Of the place, for messages.
+    var name: String { target { _ throws(Errno) in throw .notSupported }.name }
+
+    func target(opening open: @escaping Opening) -> any LogTarget {
         switch place {
         case .standardError: StandardErrorTarget()
-        case .file(let path): FileTarget(path)
-        case .socket(let path): SocketTarget(path, passesFiles: format == .journal)
+        case .file(let path): FileTarget(path, opening: open)
+        case .socket(let path): SocketTarget(path, passesFiles: format == .journal, opening: open)
+        }
+    }
+}
+
+extension LogPlan.Place {
+    /// Opens it, with the rights of this process. What nobody receives at is answered like what is no socket at all
+    /// (unix(7)), and told apart.
+    func open() throws(Errno) -> OwnedDescriptor {
+        switch self {
+        case .standardError: return try FileDescriptor.standardError.duplicate()
+        case .file(let path): return try OwnedDescriptor.appending(to: path)
+        case .socket(let path):
+            let address = SocketAddress.unix(path: path)
+            do {
+                let socket = try Socket.make(family: address.family, .datagram, nonblocking: true)
+                try Socket.connect(socket.borrowed, to: address)
+                return socket
+            } catch .connectionRefused {
+                throw FileSystem.isSocket(path) ? .connectionRefused : .notSocket
+            }
         }
     }
 }

@@ -8,7 +8,9 @@ protocol LogTarget: AnyObject {
     /// What can be watched for room while it is busy.
     var descriptor: FileDescriptor? { get }
     /// Opens it, or opens it anew: by request, or because a write failed. What was open stays so when this fails.
-    func open() throws(Errno)
+    ///
+    /// - Returns: Whether it is the one that was open, so that what was begun is finished there.
+    @discardableResult func open() throws(Errno) -> Bool
     /// Writes a record, or what is left of it.
     func write(_ record: [UInt8], from start: Int) -> LogAttempt
 }
@@ -39,7 +41,7 @@ final class StandardErrorTarget: LogTarget {
         descriptor = output
     }
 
-    func open() {}
+    @discardableResult func open() -> Bool { true }
 
     func write(_ record: [UInt8], from start: Int) -> LogAttempt {
         do {
@@ -58,16 +60,20 @@ final class StandardErrorTarget: LogTarget {
 /// A file that is appended to; with O_APPEND, so that what logrotate's copytruncate has cut begins anew at its start.
 final class FileTarget: LogTarget {
     let name: String
+    private let opening: LogPlan.Opening
     private var file: OwnedDescriptor?
 
-    init(_ path: String) {
+    init(_ path: String, opening: @escaping LogPlan.Opening = LogPlan.opening) {
         name = path
+        self.opening = opening
     }
 
     var descriptor: FileDescriptor? { file?.borrowed }
 
-    func open() throws(Errno) {
-        file = try OwnedDescriptor.appending(to: name)
+    @discardableResult func open() throws(Errno) -> Bool {
+        let before = descriptor?.deviceAndInode
+        file = try opening(.file(name))
+        return before != nil && descriptor?.deviceAndInode == before
     }
 
     func write(_ record: [UInt8], from start: Int) -> LogAttempt {
@@ -86,26 +92,21 @@ final class SocketTarget: LogTarget {
     let name: String
     /// What is too long for a datagram goes as a sealed file in memory, as the journal takes it.
     private let passesFiles: Bool
+    private let opening: LogPlan.Opening
     private var socket: OwnedDescriptor?
 
-    init(_ path: String, passesFiles: Bool) {
+    init(_ path: String, passesFiles: Bool, opening: @escaping LogPlan.Opening = LogPlan.opening) {
         name = path
+        self.opening = opening
         self.passesFiles = passesFiles
     }
 
     var descriptor: FileDescriptor? { socket?.borrowed }
 
     /// - Throws: ENOTSOCK where something else stands at the path.
-    func open() throws(Errno) {
-        let address = SocketAddress.unix(path: name)
-        do {
-            let made = try Socket.make(family: address.family, .datagram, nonblocking: true)
-            try Socket.connect(made.borrowed, to: address)
-            socket = consume made
-        } catch .connectionRefused {
-            // What nobody receives at is answered like what is no socket at all (unix(7)).
-            throw FileSystem.isSocket(name) ? .connectionRefused : .notSocket
-        }
+    @discardableResult func open() throws(Errno) -> Bool {
+        socket = try opening(.socket(name))
+        return false
     }
 
     func write(_ record: [UInt8], from start: Int) -> LogAttempt {

@@ -32,11 +32,15 @@ final class NameProcess: EventSource {
     var isFree: Bool { answered == nil && !isEnded }
     var isUsable: Bool { !isEnded }
 
+    static func plan(inherited: [String: String], identity: SpawnPlan.Identity?) -> SpawnPlan {
+        .own(
+            "/proc/self/exe", ["names", "\(channelNumber)"], [.null, .null, .null, .passed(0)], inherited: inherited,
+            identity: identity)
+    }
+
     private func start(_ theirs: DescriptorBox) throws(Errno) {
-        var plan = SpawnPlan(
-            path: "/proc/self/exe", arguments: ["batond", "names", "\(Self.channelNumber)"],
-            descriptors: [.null, .null, .null, .passed(0)])
-        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
+        var plan = Self.plan(inherited: runtime.environment, identity: runtime.ownIdentity)
+        plan.permit = runtime.privileges.permits[ProgramKey(service: "", role: .names)] ?? 0
         runtime.launchers.spawn(plan, passing: [theirs]) { [self] outcome in
             _ = theirs.take()
             guard case .running(let pid) = outcome else { return end() }
@@ -92,6 +96,6 @@ final class NameProcess: EventSource {
     }
 
     private func kill() {
-        if let pid { ChildProcess.signalGroup(pid, SIGKILL) }
+        if let pid { runtime.privileges.signalGroup(pid, SIGKILL) }
     }
 }

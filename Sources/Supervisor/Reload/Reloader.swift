@@ -26,7 +26,7 @@ final class Reloader {
     private var underWay: Batch?
     var isBusy: Bool { underWay != nil }
     private var next: Batch?
-    private var loader: TableLoader?
+    private var loader: (any TableReading)?
     private var deadline: TimerID?
     /// The supervisor has begun by its first table.
     private var isOpen = false
@@ -90,7 +90,7 @@ final class Reloader {
             self?.loader?.giveUp(why: "it could not be read within \(Self.patience.brief)")
         }
         do {
-            loader = try TableLoader.load(source, runtime: runtime) { [weak self] loaded in
+            loader = try runtime.privileges.read(source) { [weak self] loaded in
                 // After the events of this round, which belong to what was.
                 self?.runtime.loop.afterThisRound { self?.take(loaded) }
             }

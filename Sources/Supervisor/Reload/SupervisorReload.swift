@@ -8,6 +8,12 @@ extension Supervisor: ReloadTarget {
     var refusesTables: String? { isStopping ? "the supervisor is stopping" : nil }
 
     func faults(of new: ServiceTable) -> [ConfigurationFault] {
+        if new.supervisorUser != table.supervisorUser, client != nil || CurrentProcess.uid == 0 {
+            return [
+                ConfigurationFault(
+                    file: new.file, key: "supervisor_user", message: "it cannot change while the supervisor runs")
+            ]
+        }
         // Everybody who talks to the supervisor looks for it where it is.
         guard options.runtimeDirectory == nil, new.runtimeDirectory != table.runtimeDirectory else { return [] }
         return [
@@ -38,6 +44,7 @@ extension Supervisor: ReloadTarget {
         var report = report(difference, new)
         let before = table
         table = new
+        runtime.privileges.took()
         settle(after: before, &report)
         var change = TableSwitch(difference, to: new, from: services, leaving: leaving, runtime: runtime)
         for note in change.run() { report.add(note) }
@@ -54,9 +61,9 @@ extension Supervisor: ReloadTarget {
     private func moveLog(_ new: ServiceTable) throws(ConfigurationFault) {
         let plan = logPlan(of: new)
         do {
-            try runtime.events.go(on: plan)
+            try runtime.events.go(on: plan, opening: runtime.opensLog)
         } catch {
-            throw ConfigurationFault(file: new.file, key: "log.to", message: "\(plan.target.name): \(error)")
+            throw ConfigurationFault(file: new.file, key: "log.to", message: "\(plan.name): \(error)")
         }
     }
 

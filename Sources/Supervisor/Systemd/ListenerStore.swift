@@ -20,20 +20,11 @@ final class ListenerStore {
     var isEnding = false
     var report: (SupervisorEvent) -> Void = { _ in }
 
-    /// Who else holds a listener's socket.
-    enum Keeping: Equatable {
-        case nobody
-        /// The service manager, under a name, until it is told otherwise.
-        case stored(String)
-        /// The socket unit that it is of.
-        case unit
-    }
-
     private final class Passed {
         let name: String
         let socket: DescriptorBox
         let description: PassedSocket?
-        let keeping: Keeping
+        let keeping: ListenerKeeping
 
         init(_ inherited: InheritedDescriptor) {
             name = inherited.name
@@ -81,7 +72,7 @@ final class ListenerStore {
     }
 
     /// The socket that was passed for an endpoint, ready for use.
-    func adopt(_ endpoint: Endpoint) -> (socket: DescriptorBox, keeping: Keeping)? {
+    private func adopt(_ endpoint: Endpoint) -> OpenedListener? {
         while let found = adoptable[endpoint]?.first {
             adoptable[endpoint]?.removeFirst()
             passed.removeAll { $0 === found }
@@ -90,13 +81,13 @@ final class ListenerStore {
                 continue
             }
             adopted += 1
-            return (found.socket, found.keeping)
+            return OpenedListener(socket: found.socket, keeping: found.keeping)
         }
         return nil
     }
 
     /// One that a handler shut down, or whose file is gone, serves nobody; nor one that cannot be what the table says.
-    private func isUsable(_ socket: FileDescriptor, _ endpoint: Endpoint, _ keeping: Keeping) -> Bool {
+    private func isUsable(_ socket: FileDescriptor, _ endpoint: Endpoint, _ keeping: ListenerKeeping) -> Bool {
         do {
             if case .unix(let path) = endpoint.address {
                 guard FileSystem.isSocket(path) else { return false }
@@ -134,7 +125,7 @@ final class ListenerStore {
     // MARK: Keeping
 
     /// Has the service manager, where there is one, keep a socket that was bound for the listener `name`.
-    func keep(_ socket: FileDescriptor, listener name: String) -> Keeping {
+    private func keep(_ socket: FileDescriptor, listener name: String) -> ListenerKeeping {
         guard let notifier, limit != 0, let stored = PassedSocket.storedName(of: socket, listener: name) else {
             return .nobody
         }
@@ -151,14 +142,14 @@ final class ListenerStore {
     }
 
     /// A listener of the program before, whose place this one has taken.
-    func goesOnKeeping(_ keeping: Keeping) {
+    func goesOnKeeping(_ keeping: ListenerKeeping) {
         if case .stored = keeping { kept += 1 }
     }
 
     /// A listener closes its socket.
     ///
     /// - Returns: Whether somebody else goes on holding it, so that it, and the file of its name, stay.
-    func letGo(_ keeping: Keeping) -> Bool {
+    private func letGo(_ keeping: ListenerKeeping) -> Bool {
         switch keeping {
         case .nobody: return false
         case .unit: return true
@@ -172,6 +163,25 @@ final class ListenerStore {
     private func forget(_ name: String) {
         kept -= 1
         notifier?.giveUp(name: name)
+    }
+}
+
+extension ListenerStore: ListenerSupply {
+    func open(_ endpoint: Endpoint, lastAt last: SocketAddress?) throws(SocketBinding.Failure) -> OpenedListener {
+        if let passed = adopt(endpoint) { return passed }
+        let opened = try SocketBinding.open(endpoint.at(last))
+        let keeping = keep(opened.borrowed, listener: endpoint.name)
+        return OpenedListener(socket: DescriptorBox(opened), keeping: keeping)
+    }
+
+    func close(_ socket: consuming OwnedDescriptor, of endpoint: Endpoint, _ keeping: ListenerKeeping) {
+        _ = consume socket
+        if letGo(keeping) { return }
+        if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
+    }
+
+    func change(_ socket: FileDescriptor, from old: Endpoint, to new: Endpoint, at address: SocketAddress) -> [String] {
+        LiveSettings.change(socket, from: old, to: new, at: address)
     }
 }
 

@@ -8,7 +8,8 @@ internal import SystemPackage
 ///
 /// Nothing here waits: what the manager does not take now is sent in order when it does.
 final class Notifier: EventSource {
-    private let address: SocketAddress
+    /// Nil where the socket is one that was given to this process.
+    private let address: SocketAddress?
     private let loop: EventLoop
     private var socket: OwnedDescriptor?
     private var waiting: Deque<Message> = []
@@ -33,12 +34,40 @@ final class Notifier: EventSource {
     /// Between two lines about how things stand.
     private static let updateInterval = Duration.seconds(1)
 
+    private let watchdog: Duration?
+
     /// Nil where no manager listens.
     init?(_ environment: ManagerEnvironment, loop: EventLoop) {
         guard let address = environment.notifySocket else { return nil }
         self.address = address
         self.loop = loop
-        if let timeout = environment.watchdog { showLife(every: timeout / 2) }
+        watchdog = environment.watchdog
+    }
+
+    /// Tells the monitor, which tells the manager.
+    ///
+    /// - Parameter watchdog: The longest that the manager waits for a sign of life.
+    init(toMonitor socket: consuming OwnedDescriptor, watchdog: Duration?, loop: EventLoop) {
+        address = nil
+        self.socket = consume socket
+        self.loop = loop
+        self.watchdog = watchdog
+    }
+
+    /// Signs of life, as the manager wants them.
+    func live() {
+        if let watchdog { showLife(every: watchdog / 2) }
+    }
+
+    /// What leads to the monitor.
+    var saved: SavedDescriptor? {
+        guard address == nil, let socket = socket?.borrowed else { return nil }
+        return SavedDescriptor(socket)
+    }
+
+    /// Says what the worker has said.
+    func relay(_ text: String) {
+        send(text)
     }
 
     /// The manager has taken all that it was told.
@@ -142,6 +171,7 @@ final class Notifier: EventSource {
 
     private func connected() throws(Errno) -> FileDescriptor {
         if let descriptor = socket?.borrowed { return descriptor }
+        guard let address else { throw .socketNotConnected }
         let made = try Socket.make(family: address.family, .datagram, nonblocking: true)
         try Socket.connect(made.borrowed, to: address)
         let descriptor = made.borrowed
@@ -151,7 +181,12 @@ final class Notifier: EventSource {
 
     private func watch() {
         guard registration == nil, let socket = socket?.borrowed else { return }
-        registration = try? loop.watch(socket, for: .writable, self)
+        do {
+            registration = try loop.watch(socket, for: .writable, self)
+        } catch {
+            // No kernel memory for the registration.
+            _ = loop.schedule(after: .seconds(1)) { [weak self] in self?.drain() }
+        }
     }
 
     private func unwatch() {

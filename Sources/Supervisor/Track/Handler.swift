@@ -27,7 +27,9 @@ final class Handler {
     /// The same, as events and the status name it.
     let id: String
     /// Its place among the service's handlers, which the one that replaces it takes over.
-    var slot = 0
+    var slot = 0 {
+        didSet { if let line { line.roster.handler(line.place, slot: UInt32(clamping: slot)) } }
+    }
     let machineKind: HandlerMachine.Kind
     private(set) var settings: Handoff
     let record: ServiceRecord
@@ -35,6 +37,12 @@ final class Handler {
     weak var owner: (any HandlerOwner)?
     var machine: HandlerMachine
     private(set) var channel: Channel?
+    /// Nil where there is no roster, or no room in it.
+    var line: RosterLine? {
+        didSet { channel?.line = line }
+    }
+    /// For the supervisor that comes after this one.
+    var channelIsKept = false
     /// A registered handler's process; a child of ours is an `instance`.
     private(set) var process: ForeignProcess?
     /// Who registered, by the kernel's word.
@@ -174,14 +182,18 @@ final class Handler {
     func deliver(_ baton: Baton) -> Channel.SendOutcome {
         guard let channel, let descriptor = baton.connection.borrowed else { return .broken }
         baton.prepare(mayBePassed: channel.takesDescriptors)
+        let next = ledger.nextID
         let message = SupervisorMessage.Baton(
-            id: ledger.nextID, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
+            id: next, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
             drained: baton.origin.drained, proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
+        enter(baton, next)
         let outcome = channel.send(.baton(message), passing: descriptor)
+        wasSent(baton, next, outcome)
         switch outcome {
         case .sent: break
         case .full: channelIsFull = true
         case .broken: channelIsBroken = true
+        case .refused: rests()
         case .short: break
         }
         guard outcome == .sent else { return outcome }
@@ -214,6 +226,7 @@ final class Handler {
         instance = Instance(pid: pid, service: record.name, settings: settings, origin: nil, runtime: runtime) {
             [self] in exited($0, $1, ended)
         }
+        enroll()
         switch machine.state {
         case .starting: arm(.start)
         // Asked to end, or without a channel, before there was anybody to tell.
@@ -241,7 +254,10 @@ final class Handler {
     func handle(_ event: HandlerMachine.Event) {
         let before = machine.state
         let actions = machine.handle(event)
-        if before != machine.state { reportState(after: before) }
+        if before != machine.state {
+            reportState(after: before)
+            noteLife()
+        }
         perform(actions)
         guard before != machine.state else { return }
         if machine.state == .draining || machine.state == .ending { owner?.handlerLeaving(self) }
@@ -250,7 +266,9 @@ final class Handler {
 
     /// Ends its process now: by its stop signal, or with SIGKILL.
     func dismiss(firmly: Bool) {
-        perform(machine.dismiss(firmly: firmly))
+        let actions = machine.dismiss(firmly: firmly)
+        noteLife()
+        perform(actions)
     }
 
     private func perform(_ actions: [HandlerMachine.Action]) {
@@ -274,9 +292,9 @@ final class Handler {
             instance.kill(why: whyKilled)
         } else if machineKind == .supervised {
             // The handler is collected; its group may still hold the channel.
-            if pid > 1 { ChildProcess.signalGroup(pid, SIGKILL) }
+            if pid > 1 { runtime.privileges.signalGroup(pid, SIGKILL) }
         } else {
-            process?.signal(SIGKILL)
+            if let process { runtime.privileges.kill(process, registeredAs: number) }
         }
     }
 
@@ -289,6 +307,9 @@ final class Handler {
     /// A registered handler's process has ended. That does not make it gone: what was sent to it may be with
     /// whoever holds its channel still.
     private func processEnded() {
+        // Nobody can be killed any more for its silence: who answers again is what it was.
+        process = nil
+        machine.killsSilent = false
         guard let channel, !channel.descriptor.hasHungUp else { return }
         record.report(.handler(.processEnded(id: id, pid: Int(pid))))
     }
@@ -298,6 +319,7 @@ final class Handler {
         self.channel = nil
         wasIllegible = channel.isIllegible
         channel.close()
+        giveUpChannel()
         handle(.channelHungUp)
     }
 
@@ -314,6 +336,8 @@ final class Handler {
             unacknowledged: remains.unacknowledged.compactMap { unacknowledged[$0] },
             held: remains.held.compactMap { held[$0] }, suspect: observed, mayHaveAcknowledged: wasIllegible,
             worked: served > 0)
+        for baton in left.unacknowledged + left.held { leave(baton) }
+        leaveRoster()
         unacknowledged = [:]
         held = [:]
         suspect = nil

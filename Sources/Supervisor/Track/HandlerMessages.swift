@@ -16,6 +16,7 @@ extension Handler {
         ownCapacity = Int(registration.capacity)
         ledger = BatonLedger(traits: traits)
         disarm(.start)
+        if line == nil { enroll() } else { noteSettings() }
         record.report(
             .handler(.registered(id: id, pid: Int(pid), kind: kind, capacity: capacity)))
         handle(.registered)
@@ -38,7 +39,9 @@ extension Handler {
             }
             registered(registration)
         case _ where machine.state == .starting: throw .unexpected(message.type)
-        case .acknowledge(let id): acknowledged(try ledger.acknowledge(upTo: id))
+        case .acknowledge(let id):
+            acknowledged(try ledger.acknowledge(upTo: id))
+            if let line { line.roster.handler(line.place, hasAcknowledged: ledger.acknowledged) }
         case .done(let ids):
             let completion = try ledger.done(ids)
             acknowledged(completion.acknowledged)
@@ -46,6 +49,7 @@ extension Handler {
         case .negative(let id, let reason): returned(try ledger.negative(id), why: reason)
         case .capacity(let capacity):
             ownCapacity = Int(capacity)
+            noteSettings()
             owner?.handlerHasRoom(self)
         case .drain: handle(.drainAnnounced)
         case .status(let text): statusText = text
@@ -67,14 +71,19 @@ extension Handler {
         lastProgress = runtime.loop.now
         for baton in batons where !traits.contains(.sendsNoDone) { held[baton.origin.number] = baton }
         owner?.handler(self, acknowledged: batons)
-        if traits.contains(.sendsNoDone) { owner?.handler(self, ended: batons) }
+        if traits.contains(.sendsNoDone) {
+            for baton in batons { leave(baton) }
+            owner?.handler(self, ended: batons)
+        }
         rested()
         owner?.handlerHasRoom(self)
     }
 
     private func ended(_ numbers: [UInt64]) {
         guard !numbers.isEmpty else { return }
-        owner?.handler(self, ended: numbers.compactMap { held.removeValue(forKey: $0) })
+        let batons = numbers.compactMap { held.removeValue(forKey: $0) }
+        for baton in batons { leave(baton) }
+        owner?.handler(self, ended: batons)
         rested()
         owner?.handlerHasRoom(self)
     }
@@ -86,12 +95,18 @@ extension Handler {
         }
     }
 
-    private func returned(_ number: UInt64, why: String) {
+    /// It gets nothing for a while.
+    func rests() {
         restsUntil = runtime.loop.now + Self.rest
         hasRoom(at: restsUntil)
+    }
+
+    private func returned(_ number: UInt64, why: String) {
+        rests()
         rested()
         lastProgress = runtime.loop.now
         guard let baton = unacknowledged.removeValue(forKey: number) else { return }
+        leave(baton)
         owner?.handler(self, returned: baton, why: why)
     }
 }

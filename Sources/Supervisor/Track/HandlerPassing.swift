@@ -25,6 +25,7 @@ extension Handler {
         if !pass.isFromElsewhere, let passing = try ledger.pass(pass.id) {
             baton = take(passing)
             self.passing[pass.id] = baton
+            if let baton { note(baton, isPassed: true) }
         }
         let socket: DescriptorBox? = if case .one(let box) = carried { box } else { nil }
         owner?.handler(
@@ -52,7 +53,7 @@ extension Handler {
     /// Somebody else has it: the handler closes its copy, and its place is free.
     func answerTaken(_ id: UInt64) {
         ledger.passed(id)
-        passing[id] = nil
+        if let baton = passing.removeValue(forKey: id) { leave(baton) }
         channel?.post(.passed(id: id, .taken))
         rested()
         // The connection goes on first.
@@ -64,12 +65,17 @@ extension Handler {
     /// - Returns: The baton that has nobody any more, because the handler has gone meanwhile.
     func answerRefused(_ id: UInt64, _ reason: RefusalReason) -> Baton? {
         let baton = passing.removeValue(forKey: id)
-        guard state != .gone else { return baton }
+        guard state != .gone else {
+            if let baton { leave(baton) }
+            return baton
+        }
         channel?.post(.passed(id: id, .refused(reason: reason.rawValue)))
         guard let baton else { return nil }
         if ledger.kept(id) {
             held[baton.origin.number] = baton
+            note(baton, isPassed: false)
         } else {
+            leave(baton)
             owner?.handler(self, ended: [baton])
         }
         return nil

@@ -16,6 +16,8 @@ final class Instance {
     private var timer: TimerID?
     private var terminated = false
     private var killed = false
+    private let isInherited: Bool
+    private var place: Roster.Place?
 
     /// Follows `pid`, a new child of this process. `ended` is called once, when it is collected.
     convenience init(
@@ -40,11 +42,18 @@ final class Instance {
         started = saved.started
         since = saved.since
         terminated = saved.wasTerminated
-        runtime.instances.track(saved.pid) { [self] status in
+        isInherited = saved.isInherited
+        let collected = { [self] (status: ExitStatus) in
             if let timer { runtime.loop.cancel(timer) }
             timer = nil
+            leaveRoster()
             report(.exited(pid: Int(pid), ProcessEnd(status), duration: runtime.loop.now - since))
             ended(self, status)
+        }
+        if isInherited {
+            runtime.instances.trackInherited(pid, ended: collected)
+        } else {
+            runtime.instances.track(pid, ended: collected)
         }
         guard let due = saved.due else { return }
         timer = runtime.loop.schedule(at: due) { [weak self] in
@@ -58,7 +67,27 @@ final class Instance {
     /// To be carried over.
     var saved: SavedInstance {
         SavedInstance(
-            pid: pid, started: started, since: since, wasTerminated: terminated, due: runtime.loop.time(of: timer))
+            pid: pid, started: started, since: since, wasTerminated: terminated, due: runtime.loop.time(of: timer),
+            isInherited: isInherited)
+    }
+
+    /// Who goes on when this process is killed is to know of it. Of a persistent handler its handler tells.
+    ///
+    /// - Parameter endpoint: Of the socket that it has.
+    func enroll(endpoint: Endpoint? = nil) {
+        guard let roster = runtime.roster else { return }
+        var entry = RosterProcess()
+        entry.pid = pid
+        entry.service = RosterName(service)
+        entry.began = since
+        entry.isWait = origin == nil
+        if let origin { entry.origin = RosterOrigin(origin) }
+        if let endpoint { entry.origin.listener = RosterName(endpoint) }
+        place = roster.enter(entry)
+    }
+
+    private func leaveRoster() {
+        if let place = place.take() { runtime.roster?.leave(place) }
     }
 
     /// How it is asked to end, and made to, from now on.
@@ -81,12 +110,12 @@ final class Instance {
     func kill(why: String) {
         let isNews = !killed
         (terminated, killed) = (true, true)
-        ChildProcess.signalGroup(pid, SIGKILL)
+        runtime.privileges.signalGroup(pid, SIGKILL)
         if isNews { report(.signalled(pid: Int(pid), signal: SignalName.of(SIGKILL), why: why)) }
     }
 
     private func signal(_ signal: Int32, why: String) {
-        ChildProcess.signalGroup(pid, signal)
+        runtime.privileges.signalGroup(pid, signal)
         report(.signalled(pid: Int(pid), signal: SignalName.of(signal), why: why))
     }
 

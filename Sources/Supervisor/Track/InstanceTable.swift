@@ -9,6 +9,8 @@ internal import LinuxSystem
 /// that spawn's.
 final class InstanceTable {
     private var watchers: [Int32: (ExitStatus) -> Void] = [:]
+    /// Of processes that a supervisor before this one has started: they are children of whoever started both.
+    private var inherited: [Int32: (ExitStatus) -> Void] = [:]
     private var early: [Int32: (status: ExitStatus, number: UInt64)] = [:]
     /// Exits collected so far; the number of the last.
     private(set) var collected: UInt64 = 0
@@ -26,12 +28,14 @@ final class InstanceTable {
 
     /// What `collected` was when the oldest spawn that is under way was asked for; nil when there is none.
     var oldestSpawn: () -> UInt64? = { nil }
+    /// Signals a child that has not been collected.
+    var signal: (_ pid: Int32, _ signal: Int32) -> Void = { ChildProcess.signal($0, $1) }
 
     init(loop: EventLoop) {
         self.loop = loop
     }
 
-    var isEmpty: Bool { watchers.isEmpty }
+    var isEmpty: Bool { watchers.isEmpty && inherited.isEmpty }
 
     /// Whether spawns are under way, so that an unknown pid may still get a name.
     func expectsMore() -> Bool { oldestSpawn() != nil }
@@ -43,6 +47,16 @@ final class InstanceTable {
         } else {
             watchers[pid] = ended
         }
+    }
+
+    /// Tells of the end of one that is no child of this process, when `collect` does.
+    func trackInherited(_ pid: Int32, ended: @escaping (ExitStatus) -> Void) {
+        inherited[pid] = ended
+    }
+
+    /// Whoever has it for a child has collected it.
+    func collectInherited(_ pid: Int32, _ status: ExitStatus) {
+        inherited.removeValue(forKey: pid)?(status)
     }
 
     /// `pid` is the child of a spawn that was asked for after the exit `number`: an earlier exit of that number was another
@@ -67,7 +81,7 @@ final class InstanceTable {
     func endOwn(patience: Duration, done: @escaping () -> Void) {
         guard !own.isEmpty else { return done() }
         ownEnded = done
-        for pid in own { ChildProcess.signal(pid, SIGKILL) }
+        for pid in own { signal(pid, SIGKILL) }
         _ = loop.schedule(after: patience) { [self] in ownEnded.take()?() }
     }
 

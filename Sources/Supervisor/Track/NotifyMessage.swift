@@ -27,18 +27,20 @@ enum NotifyMessage {
     static func parse(_ bytes: ArraySlice<UInt8>) -> [ProcessNotification]? {
         guard !bytes.isEmpty, bytes.count <= longest else { return nil }
         guard let text = String(validating: bytes, as: UTF8.self) else { return nil }
-        let lines = text.split(separator: "\n")
+        // Bytes, not characters: CR LF is one of these, and so is "=" with an accent behind it.
+        let lines = text.utf8.split { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }
         guard !lines.isEmpty, lines.count <= mostLines else { return nil }
         var found: [ProcessNotification] = []
         for line in lines {
-            guard let end = line.firstIndex(of: "="), isName(line[..<end]) else { return nil }
-            if let notification = read(line[..<end], line[line.index(after: end)...]) { found.append(notification) }
+            guard let end = line.firstIndex(of: UInt8(ascii: "=")), isName(line[..<end]) else { return nil }
+            let value = Substring(line[line.index(after: end)...])
+            if let notification = read(Substring(line[..<end]), value) { found.append(notification) }
         }
         return found
     }
 
-    private static func isName(_ name: Substring) -> Bool {
-        !name.isEmpty && name.utf8.allSatisfy { (0x41...0x5a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f }
+    private static func isName(_ name: Substring.UTF8View) -> Bool {
+        !name.isEmpty && name.allSatisfy { (0x41...0x5a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f }
     }
 
     private static func read(_ name: Substring, _ value: Substring) -> ProcessNotification? {
@@ -49,8 +51,14 @@ enum NotifyMessage {
         case ("WATCHDOG", "trigger"): .trigger
         case ("WATCHDOG_USEC", _):
             UInt64(value).flatMap { $0 > 0 && $0 <= longestHeartbeat ? .heartbeat(.microseconds($0)) : nil }
-        case ("STATUS", _): .status(String(decoding: value.utf8.prefix(longestStatus), as: UTF8.self))
+        case ("STATUS", _): .status(beginning(of: value))
         default: nil
         }
+    }
+
+    /// Cut before a scalar that goes over the limit.
+    private static func beginning(of status: Substring) -> String {
+        let limit = status.utf8.index(status.startIndex, offsetBy: longestStatus, limitedBy: status.endIndex)
+        return String(status[..<(limit ?? status.endIndex)])
     }
 }

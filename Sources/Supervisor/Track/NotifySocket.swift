@@ -5,8 +5,8 @@ internal import SystemPackage
 /// NOTIFY_SOCKET: what `wait` handlers say of themselves, one datagram socket for all of them.
 ///
 /// Anybody may send there; who is heard is decided by the kernel's word on the sender (SCM_CREDENTIALS): a
-/// handler, or a process of its group. Descriptors that come along are dropped by the kernel, which is also
-/// what sd_notify_barrier(3) waits for.
+/// handler, or a process of its group. Descriptors that come along are closed, which is what
+/// sd_notify_barrier(3) waits for; not by the kernel on the way, nor here: their close may wait.
 final class NotifySocket: EventSource {
     /// As handlers reach it.
     let path: String
@@ -21,6 +21,7 @@ final class NotifySocket: EventSource {
     var dropped = 0
     private var unreported = 0
     private var summary: TimerID?
+    private var rest: TimerID?
 
     static let socketName = "notify.sock"
     /// Messages read in one round of the loop.
@@ -28,11 +29,15 @@ final class NotifySocket: EventSource {
     private static let mostEarly = 64
     /// What may lie in the socket's queue (net.unix.max_dgram_qlen), and more.
     private static let mostQueued = 4096
+    /// While too many descriptors wait to be closed.
+    private static let restDelay = Duration.milliseconds(20)
 
     init(_ socket: consuming OwnedDescriptor, path: String, runtime: Runtime) throws(Errno) {
         self.path = path
         self.runtime = runtime
         try Socket.set(.passCredentials, 1, on: socket.borrowed)
+        // Not before Linux 6.5.
+        try? Socket.set(.passProcess, 1, on: socket.borrowed)
         self.socket = socket
         registration = try runtime.loop.watch(self.socket.borrowed, for: .readable, self)
     }
@@ -42,8 +47,8 @@ final class NotifySocket: EventSource {
     func close() {
         if let registration { runtime.loop.forget(registration) }
         registration = nil
-        if let summary { runtime.loop.cancel(summary) }
-        summary = nil
+        for timer in [summary, rest] { timer.map(runtime.loop.cancel) }
+        (summary, rest) = (nil, nil)
         listeners = [:]
     }
 
@@ -69,13 +74,31 @@ final class NotifySocket: EventSource {
         read(atMost: Self.mostQueued)
     }
 
+    /// Nothing is read at the moment: silence proves nothing.
+    var isResting: Bool { rest != nil }
+
     private func read(atMost count: Int) {
-        for _ in 0..<count {
+        var left = count
+        while left > 0 {
+            guard !runtime.launchers.isBurdened else { return restNow() }
             guard
                 let message = try? DescriptorPassing.receive(
-                    into: &buffer, room: 0, withPID: true, on: socket.borrowed)
+                    into: &buffer, room: DescriptorPassing.mostDescriptors, withPID: true, on: socket.borrowed)
             else { return }
+            runtime.closeForeign(message.descriptors)
             take(message)
+            left -= 1 + message.descriptors.count
+        }
+    }
+
+    private func restNow() {
+        guard rest == nil else { return }
+        if let registration { runtime.loop.forget(registration) }
+        registration = nil
+        rest = runtime.loop.schedule(after: Self.restDelay) { [weak self] in
+            guard let self else { return }
+            rest = nil
+            registration = try? runtime.loop.watch(socket.borrowed, for: .readable, self)
         }
     }
 
@@ -85,14 +108,24 @@ final class NotifySocket: EventSource {
         }
         // 0 is a sender outside our pid namespace.
         let group = message.pid > 0 ? ChildProcess.group(of: message.pid) : nil
+        // Looked at last: so the number was its own when it was looked up.
+        if let process = message.process?.take(), ProcessDescriptor(adopting: process).isCollected {
+            return drop(message.pid, "its process has ended, and the number may be another's")
+        }
         if let hear = listeners[message.pid] ?? group.flatMap({ listeners[$0] }) {
             for notification in notifications { hear(notification) }
-        } else if runtime.instances.expectsMore(), early.count < Self.mostEarly {
+        } else if isEarly(message.pid, of: group) {
             early.append((message.pid, group, notifications))
             expireEarly()
         } else {
             drop(message.pid, "it is no wait handler of ours, nor in the group of one")
         }
+    }
+
+    /// Whether it may be a handler's of whom its launcher has yet to tell. That is a child of ours, which no stranger is.
+    private func isEarly(_ sender: Int32, of group: Int32?) -> Bool {
+        guard runtime.instances.expectsMore(), early.count < Self.mostEarly else { return false }
+        return ChildProcess.has(sender) || group.map(ChildProcess.has) == true
     }
 
     /// Once nothing is being started, those that nobody has asked for are nobody's.

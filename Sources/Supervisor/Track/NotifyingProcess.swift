@@ -17,6 +17,8 @@ final class NotifyingProcess {
     /// The state to go back to when it answers again.
     private var said: ProcessStatus.State?
 
+    private static let restDelay = Duration.milliseconds(20)
+
     /// - Parameter kill: Ends the process now.
     init(pid: Int32, service: Service, record: ServiceRecord, runtime: Runtime, kill: @escaping (String) -> Void) {
         self.pid = pid
@@ -96,6 +98,8 @@ final class NotifyingProcess {
         guard let watchdog, timer == nil else { return }
         let patience = watchdog.patience(at: runtime.loop.runningTime)
         if patience > .zero { return look(after: patience) }
+        // What it has said may lie in the socket still.
+        if runtime.notifications?.isResting == true { return look(after: Self.restDelay) }
         silent("no WATCHDOG=1 for \(watchdog.timeout.brief)")
     }
 

@@ -72,6 +72,8 @@ extension Handler {
         silentSince = saved.silentSince
         statusText = saved.statusText
         lastSign = saved.lastSign
+        enroll(isKept: true)
+        enterAgain()
         if restsUntil > runtime.loop.now { hasRoom(at: restsUntil) }
         goOn(saved)
     }

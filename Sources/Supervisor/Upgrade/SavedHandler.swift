@@ -154,6 +154,8 @@ struct SavedInstance: Saved {
     var wasTerminated = false
     /// When `runtime_limit` or, once it was terminated, the grace is over.
     var due: Duration?
+    /// A child of whoever started this supervisor, by which its end is told.
+    var isInherited = false
 
     mutating func code(with coder: inout FieldCoder) {
         coder.integer(&pid)
@@ -161,6 +163,7 @@ struct SavedInstance: Saved {
         coder.duration(&since)
         coder.flag(&wasTerminated)
         coder.optional(&due)
+        coder.since(3) { $0.flag(&isInherited) }
     }
 }
 

@@ -190,7 +190,7 @@ struct SavedListener: Saved {
     var lastAddress: SocketAddress?
     /// How often it could not be bound since it last was.
     var failures = 0
-    var keeping = ListenerStore.Keeping.nobody
+    var keeping = ListenerKeeping.nobody
 
     mutating func code(with coder: inout FieldCoder) {
         coder.optional(&descriptor)
@@ -200,7 +200,7 @@ struct SavedListener: Saved {
     }
 }
 
-extension ListenerStore.Keeping: Saved {
+extension ListenerKeeping: Saved {
     init() { self = .nobody }
 
     mutating func code(with coder: inout FieldCoder) {
@@ -219,6 +219,8 @@ struct SavedStandardError: Saved {
     var theirs: SavedDescriptor?
     /// Lines that are not complete.
     var lines: [Line] = []
+    /// Under which it is kept (`DescriptorKeeper`); 0: it is not.
+    var kept: UInt64 = 0
 
     struct Line: Saved {
         var pid: Int32 = 0
@@ -234,6 +236,7 @@ struct SavedStandardError: Saved {
         coder.value(&ours)
         coder.optional(&theirs)
         coder.array(&lines)
+        coder.since(3) { $0.integer(&kept) }
     }
 }
 

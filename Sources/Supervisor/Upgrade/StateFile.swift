@@ -21,7 +21,7 @@ struct StateFile {
         let why: String
     }
 
-    init(_ state: SupervisorState, formerProgram: FileDescriptor) {
+    init(_ state: some Saved, formerProgram: FileDescriptor) {
         self.formerProgram = formerProgram.rawValue
         var coder = FieldCoder(version: SupervisorState.version)
         coder.version(known: SupervisorState.oldestVersion...SupervisorState.version)
@@ -46,10 +46,13 @@ struct StateFile {
     }
 
     /// Reads the state; nothing is adopted by that.
-    func state() throws(Unreadable) -> SupervisorState {
+    func state() throws(Unreadable) -> SupervisorState { try read() }
+
+    /// The same of whatever kind it is.
+    func read<State: Saved>() throws(Unreadable) -> State {
         var coder = FieldCoder(reading: body)
         coder.version(known: SupervisorState.oldestVersion...SupervisorState.version)
-        var state = SupervisorState()
+        var state = State()
         state.code(with: &coder)
         coder.expectEnd()
         if let failure = coder.failure { throw Unreadable(why: "the state cannot be read: \(failure)") }

@@ -6,7 +6,7 @@ internal import ServiceTable
 struct SupervisorState: Saved {
     /// Of the fields. A change of them is a new version, and what it adds is coded `since` that one; the last version is
     /// read, too.
-    static let version = 2
+    static let version = 3
     static let oldestVersion = 1
 
     /// Of the program that wrote it.
@@ -36,6 +36,8 @@ struct SupervisorState: Saved {
     /// Who has asked for the upgrade.
     var requester: SavedRequester?
     var services: [SavedService] = []
+    /// What a worker has of its monitor.
+    var desk: SavedDesk?
 
     mutating func code(with coder: inout FieldCoder) {
         coder.text(&program)
@@ -58,6 +60,7 @@ struct SupervisorState: Saved {
         coder.array(&events)
         coder.optional(&requester)
         coder.array(&services)
+        coder.since(3) { $0.optional(&desk) }
     }
 }
 
@@ -69,6 +72,7 @@ struct SavedOptions: Saved {
     var runtimeDirectory: String?
     var logLevel: String?
     var logFormat: String?
+    var isStrict = false
 
     mutating func code(with coder: inout FieldCoder) {
         coder.text(&table)
@@ -76,6 +80,25 @@ struct SavedOptions: Saved {
         coder.optional(&runtimeDirectory)
         coder.optional(&logLevel)
         coder.optional(&logFormat)
+        coder.since(3) { $0.flag(&isStrict) }
+    }
+}
+
+extension SavedOptions {
+    init(_ options: SupervisorOptions) {
+        self.init(
+            table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
+            logLevel: options.logLevel?.rawValue, logFormat: options.logFormat?.rawValue, isStrict: options.isStrict)
+    }
+}
+
+extension SupervisorOptions {
+    init(_ saved: SavedOptions) {
+        self.init(table: saved.isFile ? .file(saved.table) : .descriptor(-1, name: saved.table))
+        runtimeDirectory = saved.runtimeDirectory
+        logLevel = saved.logLevel.flatMap { EventLevel(rawValue: $0) }
+        logFormat = saved.logFormat.flatMap { LogFormat(rawValue: $0) }
+        isStrict = saved.isStrict
     }
 }
 

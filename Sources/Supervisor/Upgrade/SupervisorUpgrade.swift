@@ -39,15 +39,17 @@ extension Supervisor: UpgradeTarget {
         state.began = began
         state.started = started
         state.runningTime = loop.runningTime
-        state.options = SavedOptions(
-            table: options.table.name, isFile: options.table.isFile, runtimeDirectory: options.runtimeDirectory,
-            logLevel: options.logLevel?.rawValue, logFormat: options.logFormat?.rawValue)
+        state.options = SavedOptions(options)
         state.table = LoadedTable(table: tableOfNow, faults: []).encoded()
         state.softOpenFiles = runtime.originalOpenFiles.soft
         state.hardOpenFiles = runtime.originalOpenFiles.hard
         state.lastConnection = runtime.lastConnection
         state.lastHandler = runtime.lastHandler
-        if let saved = files?.saved { state.files = saved }
+        runtime.privileges.save(to: &state)
+        if let desk, let client {
+            state.desk = desk.save(client, runtime.notifier, confinement: confinement)
+            state.desk?.launchers = runtime.launchers.saved
+        }
         if let saved = control?.saved { state.control = saved }
         if let sockets = registrar?.sockets, sockets.count == 2 {
             (state.register, state.registerStream) = (sockets[0], sockets[1])
@@ -74,17 +76,14 @@ extension Supervisor: UpgradeTarget {
     ///
     /// - Parameter why: What has brought this program back, when it was the one before itself.
     convenience init(_ state: SupervisorState, backBecause why: String?) throws {
-        var options = SupervisorOptions(
-            table: state.options.isFile ? .file(state.options.table) : .descriptor(-1, name: state.options.table))
-        options.runtimeDirectory = state.options.runtimeDirectory
-        options.logLevel = state.options.logLevel.flatMap { EventLevel(rawValue: $0) }
-        options.logFormat = state.options.logFormat.flatMap { LogFormat(rawValue: $0) }
         guard let table = try LoadedTable(decoding: state.table).table else {
             throw StateFile.Unreadable(why: "the state has no table")
         }
         try self.init(
-            options, original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
-            began: state.began, runningTime: state.runningTime)
+            SupervisorOptions(state.options),
+            original: ResourceLimits.Pair(soft: state.softOpenFiles, hard: state.hardOpenFiles),
+            began: state.began, runningTime: state.runningTime, desk: state.desk.map { WorkerDesk($0) })
+        if let desk { try resume(desk) }
         started = state.started
         self.table = table
         try settleLimits()
@@ -98,11 +97,12 @@ extension Supervisor: UpgradeTarget {
 
     private func resume(_ state: SupervisorState) throws {
         (runtime.lastConnection, runtime.lastHandler) = (state.lastConnection, state.lastHandler)
-        files = RuntimeFiles(state.files)
+        let notifyPath = runtime.privileges.resume(state)
         try serve(
-            control: state.control.adopt(), register: state.register.adopt(),
-            registerStream: state.registerStream.adopt())
-        if let socket = state.notifications { try listen(socket.adopt()) }
+            RuntimeSockets(
+                control: state.control.adoptBox(), register: state.register.adoptBox(),
+                registerStream: state.registerStream.adoptBox(),
+                notify: state.notifications?.adoptBox() ?? DescriptorBox(), notifyPath: notifyPath))
         runtime.notifications?.dropped = state.notificationsDropped
         if table.controlGroup != nil { try openControl(to: table.controlGroup) }
         try resume(state.services)
@@ -115,7 +115,7 @@ extension Supervisor: UpgradeTarget {
         }
     }
 
-    private func resume(_ saved: [SavedService]) throws {
+    func resume(_ saved: [SavedService]) throws {
         let byName = Dictionary(saved.filter(\.leaving.isEmpty).map { ($0.name, $0) }) { $1 }
         var parts = table.services.map { definition in
             (ActiveService(definition, runtime: runtime, saved: byName[definition.name]), byName[definition.name])

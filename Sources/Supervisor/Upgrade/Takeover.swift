@@ -13,15 +13,20 @@ package enum Takeover {
     /// sysexits.h: an internal software error.
     private static let failure: Int32 = 70
 
-    private static let option = "--take-over"
+    /// Who takes over, by the option that says so.
+    enum Role: String, CaseIterable {
+        case supervisor = "--take-over"
+        case monitor = "--keep-rights"
+    }
+
     private static let backOption = "--back-because"
 
     /// The command line of who takes over: that of the first program, so that ps(1) shows what it always has, and the
     /// number of the state's descriptor.
     ///
     /// - Parameter why: What has brought the former program back.
-    static func arguments(_ state: Int32, backBecause why: String? = nil) -> [String] {
-        Array(CommandLine.arguments.prefix { $0 != option }) + [option, "\(state)"]
+    static func arguments(_ state: Int32, _ role: Role, backBecause why: String? = nil) -> [String] {
+        Array(CommandLine.arguments.prefix { Role(rawValue: $0) == nil }) + [role.rawValue, "\(state)"]
             + (why.map { [backOption, $0] } ?? [])
     }
 
@@ -29,11 +34,11 @@ package enum Takeover {
     ///
     /// - Returns: The exit status, in the end; nil when the command line says something else.
     package static func run(_ arguments: [String]) -> Int32? {
-        guard let place = arguments.firstIndex(of: option), arguments.count > place + 1,
-            let state = Int32(arguments[place + 1])
+        guard let place = arguments.firstIndex(where: { Role(rawValue: $0) != nil }), arguments.count > place + 1,
+            let role = Role(rawValue: arguments[place]), let state = Int32(arguments[place + 1])
         else { return nil }
         let back = arguments.firstIndex(of: backOption).map { $0 + 1 }
-        return run(state: state, backBecause: back.flatMap { $0 < arguments.count ? arguments[$0] : nil })
+        return run(role, state: state, backBecause: back.flatMap { $0 < arguments.count ? arguments[$0] : nil })
     }
 
     /// Reads a state from standard input and says whether it could be taken over.
@@ -69,36 +74,52 @@ package enum Takeover {
     ///   - number: The descriptor of its state.
     ///   - why: What has brought this program back, when it was the one before itself.
     /// - Returns: The exit status, in the end.
-    private static func run(state number: Int32, backBecause why: String?) -> Int32 {
-        ProgramChange.setName("batond")
+    private static func run(_ role: Role, state number: Int32, backBecause why: String?) -> Int32 {
+        ProgramChange.setName(role == .monitor ? "baton-monitor" : "batond")
         do {
             let file = try StateFile(reading: try content(of: number))
             let kept = file.descriptors + [file.formerProgram, number]
             try ProgramChange.keepOpen(kept, false)
-            return try takeOver(file, number, kept, why)
+            return try takeOver(role, file, number, kept, why)
         } catch {
             StandardError.write("batond: cannot take over: \(error)")
             return failure
         }
     }
 
-    private static func takeOver(_ file: StateFile, _ number: Int32, _ kept: [Int32], _ why: String?) throws -> Int32 {
+    private static func takeOver(
+        _ role: Role, _ file: StateFile, _ number: Int32, _ kept: [Int32], _ why: String?
+    ) throws -> Int32 {
         let former = FileDescriptor(rawValue: file.formerProgram)
         // Nothing may happen to what the state names before this program stays; a crash goes back, too.
         try ProgramChange.goBackOnCrash(
-            to: former, arguments: arguments(number, backBecause: crash), keeping: kept, within: patience)
+            to: former, arguments: arguments(number, role, backBecause: crash), keeping: kept, within: patience)
         do {
-            let supervisor = try Supervisor(try file.state(), backBecause: why)
+            let run = try successor(role, file, why)
             ProgramChange.stay()
             _ = OwnedDescriptor(adopting: file.formerProgram)
             _ = OwnedDescriptor(adopting: number)
-            return try supervisor.run()
+            return try run()
         } catch {
             // Who has come back has nowhere to go.
             guard why == nil else { throw error }
             try ProgramChange.keepOpen(kept, true)
             throw ProgramChange.become(
-                former, arguments: arguments(number, backBecause: "the new program cannot take over: \(error)"))
+                former, arguments: arguments(number, role, backBecause: "the new program cannot take over: \(error)"))
+        }
+    }
+
+    /// - Returns: What it does, once it is there to stay.
+    private static func successor(
+        _ role: Role, _ file: StateFile, _ why: String?
+    ) throws -> () throws -> Int32 {
+        switch role {
+        case .supervisor:
+            let supervisor = try Supervisor(try file.read(), backBecause: why)
+            return supervisor.run
+        case .monitor:
+            let monitor = try Monitor(try file.read(), backBecause: why)
+            return monitor.run
         }
     }
 }

@@ -88,13 +88,14 @@ final class Upgrade {
 
     /// There is nobody to return to but on failure.
     private func change() {
+        if let why = runtime.privileges.becomeNext() { return giveUp(why) }
         let file = StateFile(target.state(), formerProgram: former.borrowed)
         do throws(Errno) {
             let state = try OwnedDescriptor.sealedFile(file.bytes, name: "baton-state")
             target.leave()
             let kept = file.descriptors + [former.rawValue, state.rawValue]
             try ProgramChange.keepOpen(kept, true)
-            let error = ProgramChange.become(path, arguments: Takeover.arguments(state.rawValue))
+            let error = ProgramChange.become(path, arguments: Takeover.arguments(state.rawValue, .supervisor))
             try ProgramChange.keepOpen(kept, false)
             throw error
         } catch {

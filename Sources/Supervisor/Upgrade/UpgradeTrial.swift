@@ -45,14 +45,17 @@ final class UpgradeTrial: EventSource {
         self.done = done
     }
 
+    static func plan(_ path: String, inherited: [String: String], identity: SpawnPlan.Identity?) -> SpawnPlan {
+        .own(path, ["can-take-over"], [.passed(0), .passed(1), .passed(1)], inherited: inherited, identity: identity)
+    }
+
     private func start(_ path: String, input: DescriptorBox, output: DescriptorBox) throws(Errno) {
         registration = try runtime.loop.watch(ours.borrowed, for: .readable, self)
         timer = runtime.loop.schedule(after: Self.timeout) { [self] in
             finish(.failed(why: "it said nothing for \(Self.timeout.brief)"))
         }
-        var plan = SpawnPlan(
-            path: path, arguments: ["batond", "can-take-over"], descriptors: [.passed(0), .passed(1), .passed(1)])
-        plan.environment = EnvironmentBlock(runtime.environment.map { "\($0.key)=\($0.value)" })
+        var plan = Self.plan(path, inherited: runtime.environment, identity: runtime.ownIdentity)
+        plan.permit = runtime.privileges.permits[ProgramKey(service: "", role: .trial)] ?? 0
         runtime.launchers.spawn(plan, passing: [input, output]) { [self] outcome in
             _ = output.take()
             switch outcome {
@@ -60,7 +63,7 @@ final class UpgradeTrial: EventSource {
                 self.pid = pid
                 runtime.instances.track(pid) { [self] in exited($0) }
                 // Too late already.
-                if done == nil { ChildProcess.signalGroup(pid, SIGKILL) }
+                if done == nil { runtime.privileges.signalGroup(pid, SIGKILL) }
             case .failed(_, let stage, let error): finish(.failed(why: "it cannot be started: \(stage): \(error)"))
             }
         }
@@ -102,7 +105,7 @@ final class UpgradeTrial: EventSource {
         if let registration { runtime.loop.forget(registration) }
         registration = nil
         if let timer { runtime.loop.cancel(timer) }
-        if let pid { ChildProcess.signalGroup(pid, SIGKILL) }
+        if let pid { runtime.privileges.signalGroup(pid, SIGKILL) }
         done(outcome)
     }
 }

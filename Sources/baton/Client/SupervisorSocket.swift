@@ -9,17 +9,10 @@ enum SupervisorSocket {
     static func connected(
         to name: String, _ kind: Socket.Kind, in directory: RuntimeDirectory
     ) throws(Failure) -> OwnedDescriptor {
-        let opened: OwnedDescriptor
-        do throws(RuntimeDirectoryError) { opened = try directory.open() } catch { throw failure(error) }
-        do throws(Errno) {
-            let address = SocketAddress.unix(path: "/proc/self/fd/\(opened.rawValue)/\(name)")
-            let socket = try Socket.make(family: address.family, kind)
-            // Of connect, too: it waits while the supervisor's backlog is full.
-            try Socket.setSendTimeout(patience, on: socket.borrowed)
-            try Socket.connect(socket.borrowed, to: address)
-            return socket
+        do throws(RuntimeDirectoryError) {
+            return try directory.connected(to: name, kind, patience: patience)
         } catch {
-            throw failure(error, "\(directory.path)/\(name)")
+            throw failure(error)
         }
     }
 
@@ -31,6 +24,8 @@ enum SupervisorSocket {
         case .noDirectory, .foreign, .openToAll: Failure(.notAllowed, "\(error)")
         case .failed(_, .permissionDenied): Failure(.notAllowed, "\(error)")
         case .failed: Failure(.unavailable, "\(error)")
+        case .unreachable(_, .notPermitted): Failure(.notAllowed, "\(error)")
+        case .unreachable(let socket, let error): failure(error, socket)
         }
     }
 
@@ -39,7 +34,7 @@ enum SupervisorSocket {
         switch error {
         case .noSuchFileOrDirectory, .connectionRefused:
             Failure(.unavailable, "no supervisor answers at \(socket): \(error)")
-        case .permissionDenied, .notPermitted:
+        case .permissionDenied:
             Failure(.notAllowed, "\(socket): \(error); only root and the supervisor's own user are let in")
         case .wouldBlock: Failure(.unavailable, "\(socket): the supervisor does not answer")
         default: Failure(.unavailable, "\(socket): \(error)")

@@ -14,7 +14,7 @@ struct Check: BatonCommand {
     @Flag(help: "Print {\"files\": […], \"faults\": […]} instead.")
     var json = false
 
-    @Argument(help: "Service tables.")
+    @Argument(help: "Service tables.", completion: .tables)
     var tables: [String]
 
     func execute() throws(Failure) {

@@ -14,7 +14,7 @@ struct Connections: BatonCommand {
     @Flag(help: "Print the connections as JSON.")
     var json = false
 
-    @Argument(help: "Services; none: all.")
+    @Argument(help: "Services; none: all.", completion: .services)
     var services: [String] = []
 
     func execute() throws(Failure) {

@@ -33,7 +33,7 @@ struct Events: BatonCommand {
     @Flag(help: "Print each event as a line of JSON.")
     var json = false
 
-    @Argument(help: "Services; none: all, and what is about none of them.")
+    @Argument(help: "Services; none: all, and what is about none of them.", completion: .services)
     var services: [String] = []
 
     func validate() throws {

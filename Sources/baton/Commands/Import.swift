@@ -25,7 +25,7 @@ struct Import: BatonCommand {
     @Argument(help: "inetd, xinetd or systemd.")
     var format: SourceFormat
 
-    @Argument(help: "Files; for xinetd and systemd also directories.")
+    @Argument(help: "Files; for xinetd and systemd also directories.", completion: .file())
     var paths: [String]
 
     func execute() throws(Failure) {

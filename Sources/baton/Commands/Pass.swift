@@ -24,7 +24,7 @@ struct Pass: BatonCommand {
     @Flag(help: "Print the answer as JSON.")
     var json = false
 
-    @Argument(help: "The service.")
+    @Argument(help: "The service.", completion: .services)
     var service: String
 
     func execute() throws(Failure) {

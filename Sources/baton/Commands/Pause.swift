@@ -14,7 +14,7 @@ struct Pause: BatonCommand {
     @Flag(help: "Print the supervisor's answer as JSON.")
     var json = false
 
-    @Argument(help: "Services.")
+    @Argument(help: "Services.", completion: .services)
     var services: [String]
 
     func execute() throws(Failure) {
@@ -32,7 +32,7 @@ struct Resume: BatonCommand {
     @Flag(help: "Print the supervisor's answer as JSON.")
     var json = false
 
-    @Argument(help: "Services.")
+    @Argument(help: "Services.", completion: .services)
     var services: [String]
 
     func execute() throws(Failure) {

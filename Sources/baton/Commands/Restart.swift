@@ -15,7 +15,7 @@ struct Restart: BatonCommand {
     @Flag(help: "Print the supervisor's answer as JSON.")
     var json = false
 
-    @Argument(help: "Services.")
+    @Argument(help: "Services.", completion: .services)
     var services: [String]
 
     func execute() throws(Failure) {

@@ -38,7 +38,7 @@ struct Run: BatonCommand {
     @Flag(help: "Fail if a listener cannot be bound at the start.")
     var strict = false
 
-    @Argument(help: "The service table.")
+    @Argument(help: "The service table.", completion: .tables)
     var table: String?
 
     @OptionGroup(title: "One service without a table") var single: OneServiceOptions

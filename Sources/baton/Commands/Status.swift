@@ -14,7 +14,7 @@ struct Status: BatonCommand {
     @Flag(help: "Print the status as JSON.")
     var json = false
 
-    @Argument(help: "Services; none: all.")
+    @Argument(help: "Services; none: all.", completion: .services)
     var services: [String] = []
 
     func execute() throws(Failure) {

@@ -27,9 +27,15 @@ struct StatusReport {
         return lines
             + wrapped(
                 [
-                    "baton \(status.version.printable())", "pid \(status.pid)", "up \(status.uptime.brief)",
+                    "baton \(status.version.printable())", "pid \(status.pid)\(worker)", "up \(status.uptime.brief)",
                     status.table.printable(),
                 ], indent: 0)
+    }
+
+    private var worker: String {
+        guard let worker = status.worker else { return "" }
+        let replaced = worker.restarts == 0 ? "" : ", replaced \(worker.restarts) times"
+        return " (worker \(worker.pid) as \(worker.user.printable())\(replaced))"
     }
 
     private var overview: Columns {

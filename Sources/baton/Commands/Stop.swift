@@ -19,7 +19,7 @@ struct Stop: BatonCommand {
     @Flag(help: "Print the supervisor's answer as JSON.")
     var json = false
 
-    @Argument(help: "Services; none: everything.")
+    @Argument(help: "Services; none: everything.", completion: .services)
     var services: [String] = []
 
     func validate() throws {

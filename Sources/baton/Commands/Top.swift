@@ -22,7 +22,7 @@ struct Top: BatonCommand {
     @Flag(help: "Print each status as a line of JSON.")
     var json = false
 
-    @Argument(help: "Services; none: all.")
+    @Argument(help: "Services; none: all.", completion: .services)
     var services: [String] = []
 
     func validate() throws {

@@ -1,5 +1,6 @@
 import Glibc
 import LinuxSystem
+import SystemPackage
 import TestSupport
 
 /// `batond launcher`, with the test in the supervisor's place: what it spawns are the test's children.
@@ -11,19 +12,40 @@ final class RunningLauncher {
     private var message: [UInt8] = []
     private var replies: [LaunchReply] = []
 
-    init() throws {
+    /// - Parameter permits: What it may start, if it is to be guarded.
+    convenience init(permits: DescriptorBox? = nil) throws {
+        try self.init { ends in
+            let passing = ends + (permits?.borrowed.map { [$0] } ?? [])
+            let plan = SpawnPlan(
+                path: Repository.product("batond"),
+                arguments: ["batond", "launcher"] + passing.indices.map { "\(3 + $0)" },
+                descriptors: [.null, .null, .null] + passing.indices.map { .passed($0) })
+            let outcome = Spawn.start(plan, passing: passing, report: try SpawnReportPage())
+            guard case .running(let pid) = outcome else { throw TestFailure("\(outcome)") }
+            return pid
+        }
+    }
+
+    /// One that is started by another.
+    convenience init(by other: RunningLauncher, _ program: LaunchJob.LauncherProgram = .same) throws {
+        try self.init { ends in
+            other.lastNumber += 1
+            LaunchJob.encode(launcher: program, number: other.lastNumber, into: &other.message)
+            try other.sendBytes(other.message, passing: ends.map { DescriptorBox(try $0.duplicate()) })
+            let reply = try other.reply()
+            guard case .running(let pid)? = reply?.outcome else { throw TestFailure("\(String(describing: reply))") }
+            return pid
+        }
+    }
+
+    /// - Parameter start: Starts it with the ends of its channel and its page, and answers its pid.
+    private init(_ start: ([FileDescriptor]) throws -> Int32) throws {
         let pair = try Socket.pair(.sequencedPacket)
         for end in [pair.ours.borrowed, pair.theirs.borrowed] {
             try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
         }
         report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
-        let plan = SpawnPlan(
-            path: Repository.product("batond"), arguments: ["batond", "launcher", "3", "4"],
-            descriptors: [.null, .null, .null, .passed(0), .passed(1)])
-        let outcome = Spawn.start(
-            plan, passing: [pair.theirs.borrowed, report.borrowed], report: try SpawnReportPage())
-        guard case .running(let pid) = outcome else { throw TestFailure("\(outcome)") }
-        self.pid = pid
+        pid = try start([pair.theirs.borrowed, report.borrowed])
         channel = DescriptorBox(try pair.ours.duplicate())
     }
 
@@ -46,7 +68,7 @@ final class RunningLauncher {
 
     func sendClose(_ box: DescriptorBox, gate: DescriptorBox? = nil) throws {
         lastNumber += 1
-        LaunchJob.encode(closeNumber: lastNumber, into: &message)
+        LaunchJob.encode(closeNumber: lastNumber, hasGate: gate != nil, into: &message)
         try sendBytes(message, passing: [box] + (gate.map { [$0] } ?? []))
     }
 

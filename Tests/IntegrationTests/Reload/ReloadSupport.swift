@@ -36,7 +36,7 @@ struct ReloadAnswer: Decodable {
 extension RunningSupervisor {
     /// Puts `table` in the place of the one that it was started with.
     func rewrite(_ table: String) throws {
-        try directory.write("baton.yaml", table)
+        try directory.write("baton.yaml", Self.separated(table))
     }
 
     /// Has `table` taken over by `baton reload`.

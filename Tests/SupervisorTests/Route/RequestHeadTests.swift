@@ -41,6 +41,13 @@ struct RequestHeadTests {
         }
     }
 
+    @Test("regression: an empty line before a request made it none when its two bytes came one by one")
+    func emptyLineInPieces() {
+        #expect(read("\r") == .more(atLeast: 2))
+        #expect(read("\r\n") == .more(atLeast: 3))
+        #expect(read("\rG") == .other)
+    }
+
     @Test(
         "what is no request is known at once",
         arguments: [

@@ -15,6 +15,8 @@ final class Baton {
     private(set) var socket: UInt64?
     /// It came with drained bytes.
     private(set) var isBegun: Bool
+    /// In the roster, while a handler has it.
+    var place: Roster.Place?
     /// Time spent in the queue before `queuedSince`.
     private(set) var waited = Duration.zero
     private var queuedSince: Duration?
@@ -74,6 +76,9 @@ final class Baton {
 
     /// A handler that has begun to serve it has touched it: nothing could be done without.
     var showsTouch: Bool { traffic != nil && !isBegun }
+
+    /// There is no copy of it here: a handler had it before this program began.
+    var isElsewhere: Bool { connection.borrowed == nil }
 
     /// Whether no handler has read from it or written to it. On sockets that keep no counts, the missing
     /// ACK is the handler's word that it has not.

@@ -47,9 +47,15 @@ extension HandoffDispatch: HandlerOwner {
 
     func handler(_ handler: Handler, returned baton: Baton, why: String) {
         record.report(.nacked(handler: handler.id, why: why), baton.origin)
+        guard !baton.isElsewhere else {
+            record.connections.queued -= 1
+            return cut(baton, with: handler, why: Self.noCopy)
+        }
         requeue([baton], why: "NACK")
         pump()
     }
+
+    private static let noCopy = "no other handler can be given it: it had come before the supervisor was killed"
 
     func handlerLeaving(_ handler: Handler) {
         supply.left(handler)
@@ -92,7 +98,7 @@ extension HandoffDispatch: HandlerOwner {
         for baton in remains.held {
             record.connections.active -= 1
             // A handler may have acted on drained bytes without a touch of the socket.
-            let isUntouched = baton.connection.borrowed != nil && !baton.isBegun && baton.isUntouched
+            let isUntouched = !baton.isElsewhere && !baton.isBegun && baton.isUntouched
             if !departure.leftChannelOpen, isUntouched {
                 record.connections.queued += 1
                 back.append(baton)
@@ -112,6 +118,7 @@ extension HandoffDispatch: HandlerOwner {
         to baton: Baton, _ departure: HandlerMachine.Departure, _ remains: Handler.Remains
     ) -> String? {
         if departure.leftChannelOpen { return "its channel stayed open" }
+        if baton.isElsewhere { return Self.noCopy }
         if !baton.isUntouched { return "it was touched" }
         return remains.mayHaveAcknowledged && !baton.showsTouch ? "it may have been acknowledged" : nil
     }

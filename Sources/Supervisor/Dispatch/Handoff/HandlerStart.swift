@@ -13,8 +13,6 @@ struct HandlerStart {
 
     /// The number of the channel in the handler, the first after the standard ones.
     private static let channelNumber = 3
-    /// Descriptors that a handler gets beyond its connections.
-    private static let spareDescriptors: UInt64 = 64
 
     init(program: HandlerProgram, settings: Shared<Handoff>, record: ServiceRecord, runtime: Runtime) {
         self.program = program
@@ -44,11 +42,10 @@ struct HandlerStart {
         _ handler: Handler, ours: DescriptorBox, theirs: DescriptorBox,
         _ answer: @escaping (Handler, Failure?) -> Void
     ) {
-        var start = program.start(.numbered, sockets: [theirs]) { environment in
+        let start = program.start(.numbered, sockets: [theirs]) { environment in
             environment.set("BATON_CHANNEL", "\(Self.channelNumber)")
             environment.set("BATON_PROTOCOL", "\(ProtocolVersion.current.rawValue)")
         }
-        limitDescriptors(&start.plan)
         runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
             _ = theirs.take()  // ours was for the launcher only: now the handler alone holds its end
             switch outcome {
@@ -85,27 +82,27 @@ struct HandlerStart {
         return process
     }
 
-    /// Its soft limit of open files is what it needs, unless the table says otherwise.
-    private func limitDescriptors(_ plan: inout SpawnPlan) {
-        let number = ResourceLimits.openFilesNumber
-        guard !plan.resourceLimits.contains(where: { $0.resource == number }) else { return }
-        plan.resourceLimits.append(
-            SpawnPlan.ResourceLimit(
-                resource: number, soft: neededDescriptors, hard: runtime.originalOpenFiles.hard))
-    }
-
-    private var neededDescriptors: UInt64 {
-        min(runtime.originalOpenFiles.hard, UInt64(settings.capacity) + Self.spareDescriptors)
-    }
-
     /// The limit of a handler that runs was made for another capacity: what it could not open it would have to give
     /// back, one by one.
     func raiseDescriptors(of pid: Int32) {
         guard !program.service.process.resourceLimits.contains(where: { $0.resource == .nofile }),
-            var limit = try? ResourceLimits.openFiles(of: pid), limit.soft < neededDescriptors
+            var limit = try? ResourceLimits.openFiles(of: pid)
         else { return }
+        let needed = settings.openFiles(of: runtime.originalOpenFiles).soft
+        guard limit.soft < needed else { return }
         // Of another user without the right to: the handler has to do with what it has.
-        limit.soft = min(limit.hard, neededDescriptors)
+        limit.soft = min(limit.hard, needed)
         try? ResourceLimits.setOpenFiles(limit, of: pid)
+    }
+}
+
+extension Handoff {
+    /// Descriptors that a handler gets beyond its connections.
+    private static let spareDescriptors: UInt64 = 64
+
+    /// A handler's limit of open files: its soft limit is what it needs.
+    func openFiles(of original: ResourceLimits.Pair) -> ResourceLimits.Pair {
+        ResourceLimits.Pair(
+            soft: min(original.hard, UInt64(capacity) + Self.spareDescriptors), hard: original.hard)
     }
 }

@@ -32,6 +32,7 @@ final class InternalDatagramDispatch {
         for _ in 0..<limits.datagrams {
             do {
                 let datagram = try Datagrams.receive(from: socket, most: service == .echo ? Self.longest : 0)
+                runtime.closeForeign(datagram.descriptors)
                 if let reason = drop(datagram.source) {
                     record.drop(reason, at: runtime.loop.now)
                 } else {

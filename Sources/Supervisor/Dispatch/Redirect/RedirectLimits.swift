@@ -9,6 +9,9 @@ struct RedirectLimits {
     /// A relay on which nothing moves is ended after this: as long as a kernel waits before it asks whether a quiet
     /// peer is still there (tcp(7), tcp_keepalive_time).
     var idleTimeout = Duration.seconds(7200)
+    /// Once a side has broken off, what it said before waits so long for the other to take some of it: that one may
+    /// wait itself, for somebody who reads.
+    var lastWordTimeout = Duration.seconds(10)
     /// The most one system call moves, and 0 for a system without splice. A pipe of the usual 16 buffers holds less or more than 64 KiB, as the
     /// packets come.
     var spliceMost = 256 * 1024

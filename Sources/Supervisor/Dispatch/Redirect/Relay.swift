@@ -14,7 +14,7 @@ final class Relay {
     private var machine: RelayMachine
     private var traffic = Traffic()
     private var timer: TimerID?
-    /// When bytes moved last, by `EventLoop.now`.
+    /// When bytes moved last, or a side broke off, by `EventLoop.now`.
     private var lastMove: Duration
     /// What broke it off, once something has.
     private var failure: String?
@@ -76,7 +76,7 @@ final class Relay {
         } catch {
             return end(why: "epoll: \(error)")
         }
-        expire(after: max(.zero, lastMove + limits.idleTimeout - runtime.loop.now))
+        expire(after: max(.zero, timeLeft))
         work()
     }
 
@@ -133,8 +133,13 @@ final class Relay {
 
     private func broke(_ side: RelayMachine.Side, _ error: Errno) {
         if failure == nil { failure = "\(side == .client ? "the client" : "the target"): \(error)" }
+        // Then neither side is, and neither would tell the other.
+        if error.isShortage { return end(reset: true, why: failure) }
         machine.broke(side)
         self[to: side].discard()
+        lastMove = runtime.loop.now
+        if let timer { runtime.loop.cancel(timer) }
+        expire(after: timeLeft)
     }
 
     private func receive(from side: RelayMachine.Side) {
@@ -174,11 +179,16 @@ final class Relay {
     private subscript(side: RelayMachine.Side) -> RelayEnd { side == .client ? client : target }
     private subscript(to side: RelayMachine.Side) -> RelayBuffer { side == .client ? toClient : toTarget }
 
+    /// Until it is over because nothing has moved.
+    private var timeLeft: Duration {
+        lastMove + (machine.isBroken ? limits.lastWordTimeout : limits.idleTimeout) - runtime.loop.now
+    }
+
     private func expire(after delay: Duration) {
         timer = runtime.loop.schedule(after: delay) { [weak self] in
             guard let self else { return }
-            let left = lastMove + limits.idleTimeout - runtime.loop.now
-            if left > .zero { expire(after: left) } else { end(why: "nothing moved for too long") }
+            let left = timeLeft
+            if left > .zero { expire(after: left) } else { end(why: failure ?? "nothing moved for too long") }
         }
     }
 

@@ -60,7 +60,7 @@ struct RelayMachine {
 
     /// What can be done now; nil until the kernel tells of a change.
     var step: Step? {
-        if fromClient.isOver, fromTarget.isOver { return .end(reset: client.isBroken || target.isBroken) }
+        if fromClient.isOver, fromTarget.isOver { return .end(reset: isBroken) }
         return step(from: turn) ?? step(from: turn.other)
     }
 
@@ -132,6 +132,9 @@ struct RelayMachine {
         guard self[side].isBroken, self[wayFrom: side].inputEnded, self[wayFrom: side].held == 0 else { return }
         self[wayFrom: side].isOver = true
     }
+
+    /// A side is gone, and the rest is what it said before.
+    var isBroken: Bool { client.isBroken || target.isBroken }
 
     /// What is held for this side.
     func held(for side: Side) -> Int { self[wayFrom: side.other].held }

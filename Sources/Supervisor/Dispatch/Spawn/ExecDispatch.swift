@@ -68,12 +68,14 @@ final class ExecDispatch {
             record.report(.process(.spawned(pid: Int(pid))), origin)
             if let bridge { start(bridge, connection, origin) }
             if let descriptor = connection.take() { runtime.close(descriptor) }
-            running[pid] = Instance(
+            let instance = Instance(
                 pid: pid, service: record.name, settings: program.service.process, origin: origin, runtime: runtime
             ) { [self] instance, status in
                 record.ended(instance, status)
                 ended(pid)
             }
+            instance.enroll()
+            running[pid] = instance
         case .failed(_, let stage, let error):
             record.connections.active -= 1
             record.failed(stage: stage.description, error: "\(error)")
@@ -116,10 +118,12 @@ final class ExecDispatch {
     func resume(_ saved: SavedExec, _ books: Intake) {
         for process in saved.running {
             let pid = process.instance.pid
-            running[pid] = Instance(
+            let instance = Instance(
                 process.instance, service: record.name, settings: program.service.process,
                 origin: ConnectionOrigin(process.origin, books), runtime: runtime
             ) { [self] _, _ in ended(pid) }
+            instance.enroll()
+            running[pid] = instance
         }
         for bridge in saved.bridges {
             let number = bridge.origin.number

@@ -65,12 +65,11 @@ struct HandlerEnvironment {
         return block
     }
 
+    /// What all starts have in common.
+    var shared: EnvironmentBlock { block }
+
     /// What may be said of a start.
-    private static let names: Set<String> = [
-        "BATON_LISTENER", "BATON_CONNECTION", "BATON_CHANNEL", "BATON_PROTOCOL", "PROTO", "TCPLOCALIP", "TCPLOCALPORT",
-        "TCPREMOTEIP", "TCPREMOTEPORT", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "IPCREMOTEEUID", "IPCREMOTEEGID",
-        "IPCREMOTEPATH", "IPCLOCALPATH", "LISTEN_FDS", "LISTEN_FDNAMES", "NOTIFY_SOCKET", "WATCHDOG_USEC",
-    ]
+    private static let names = SpawnPermit.variables
 }
 
 /// Later settings of a name win.

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import LinuxSystem
 internal import ServiceTable
 
@@ -8,7 +7,9 @@ final class HandlerProgram {
     let service: Service
     let program: Program
     private let inherited: [String: String]
-    private var prepared: Prepared?
+    private let openFiles: ResourceLimits.Pair?
+    private let permit: UInt32
+    private var prepared: HandlerTemplate?
     let standardError: StandardErrorLog?
 
     /// How the handler gets its sockets.
@@ -19,32 +20,32 @@ final class HandlerProgram {
         case numbered
     }
 
-    init(service: Service, program: Program, standardError: StandardErrorLog?, inherited: [String: String]) {
+    /// - Parameters:
+    ///   - openFiles: Its limit, unless the table says another.
+    ///   - permit: What a guarded launcher knows it by.
+    init(
+        service: Service, program: Program, standardError: StandardErrorLog?, inherited: [String: String],
+        openFiles: ResourceLimits.Pair? = nil, permit: UInt32 = 0
+    ) {
         self.service = service
         self.program = program
         self.standardError = standardError
         self.inherited = inherited
+        self.openFiles = openFiles
+        self.permit = permit
     }
 
     /// All that is the same each time, from the first start on: an idle service does without.
-    private final class Prepared {
-        let environment: HandlerEnvironment
-        let plan: SpawnPlan
-
-        init(environment: HandlerEnvironment, plan: SpawnPlan) {
-            self.environment = environment
-            self.plan = plan
-        }
-    }
-
-    private func prepare() -> Prepared {
+    private func prepare() -> HandlerTemplate {
         if let prepared { return prepared }
-        var plan = SpawnPlan(path: program.path, arguments: program.arguments, descriptors: [])
-        Self.apply(service.process, to: &plan)
-        let made = Prepared(environment: HandlerEnvironment(service: service, inherited: inherited), plan: plan)
+        let made = HandlerTemplate(
+            service: service, program: program, inherited: inherited, openFiles: openFiles, permit: permit)
         prepared = made
         return made
     }
+
+    /// What all starts have in common: what a guarded launcher is to let through.
+    var template: SpawnPlan { prepare().plan }
 
     /// A plan, and the descriptors that go with it.
     struct Start {
@@ -97,46 +98,6 @@ final class HandlerProgram {
             guard let end = try? standardError?.writingEnd() else { return .null }
             passing.append(end)
             return .passed(passing.count - 1)
-        }
-    }
-
-    private static func apply(_ settings: ProcessSettings, to plan: inout SpawnPlan) {
-        plan.cgroup = settings.cgroup
-        plan.oomScoreAdjust = settings.oomScoreAdjust.map { Int32($0) }
-        plan.nice = settings.nice.map { Int32($0) }
-        plan.processors = settings.processors
-        plan.capabilities = settings.capabilities
-        plan.noNewPrivileges = settings.noNewPrivileges
-        plan.resourceLimits = settings.resourceLimits.map(\.spawnLimit)
-        plan.chroot = settings.chroot
-        plan.directory = settings.directory
-        plan.umask = settings.umask
-        plan.identity = settings.credentials.map {
-            SpawnPlan.Identity(uid: $0.user?.uid, gid: $0.gid, groups: $0.groups)
-        }
-    }
-}
-
-extension ResourceLimit {
-    fileprivate var spawnLimit: SpawnPlan.ResourceLimit {
-        let value = value ?? UInt64.max  // RLIM_INFINITY
-        return SpawnPlan.ResourceLimit(resource: resource.number, soft: value, hard: value)
-    }
-}
-
-extension ResourceLimit.Resource {
-    /// The kernel's number (getrlimit(2)).
-    fileprivate var number: Int32 {
-        switch self {
-        case .nofile: Int32(RLIMIT_NOFILE.rawValue)
-        case .nproc: Int32(__RLIMIT_NPROC.rawValue)
-        case .cpu: Int32(RLIMIT_CPU.rawValue)
-        case .as: Int32(RLIMIT_AS.rawValue)
-        case .data: Int32(RLIMIT_DATA.rawValue)
-        case .stack: Int32(RLIMIT_STACK.rawValue)
-        case .core: Int32(RLIMIT_CORE.rawValue)
-        case .fsize: Int32(RLIMIT_FSIZE.rawValue)
-        case .memlock: Int32(__RLIMIT_MEMLOCK.rawValue)
         }
     }
 }

@@ -19,6 +19,10 @@ final class StandardErrorLog: EventSource {
     private var linesInSecond = 0
     private var dropped = 0
     private var summary: TimerID?
+    /// Under which both ends are kept, so that those who write are not killed (SIGPIPE) when the supervisor is; 0: they
+    /// are not.
+    private var kept: UInt64 = 0
+    private var place: Roster.Place?
 
     private static let linesPerSecond = 100
     /// Writers whose last line is not finished yet; beyond them, lines are cut where their pieces end.
@@ -38,6 +42,9 @@ final class StandardErrorLog: EventSource {
         theirs = saved.theirs?.adoptBox()
         unfinished = Dictionary(saved.lines.map { ($0.pid, $0.bytes) }) { $1 }
         try listen(on: saved.ours.adopt())
+        kept = saved.kept
+        runtime.lastKept = max(runtime.lastKept, kept)
+        if kept != 0 { enroll() }
     }
 
     /// Nil where nobody has been given a writing end.
@@ -45,7 +52,7 @@ final class StandardErrorLog: EventSource {
         guard let ours = ours?.borrowed else { return nil }
         return SavedStandardError(
             ours: SavedDescriptor(ours), theirs: theirs?.saved,
-            lines: unfinished.map { SavedStandardError.Line(pid: $0.key, bytes: $0.value) })
+            lines: unfinished.map { SavedStandardError.Line(pid: $0.key, bytes: $0.value) }, kept: kept)
     }
 
     private func open() throws(Errno) {
@@ -54,6 +61,28 @@ final class StandardErrorLog: EventSource {
         Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
         try listen(on: pair.ours)
         theirs = DescriptorBox(pair.theirs)
+        keep()
+    }
+
+    private func keep() {
+        guard let keeper = runtime.keeper, let ours = ours?.borrowed, let theirs = theirs?.borrowed else { return }
+        let number = runtime.nextKeptNumber()
+        guard keeper.keep([ours, theirs], number) else { return }
+        kept = number
+        enroll()
+    }
+
+    private func enroll() {
+        var entry = RosterLog()
+        (entry.number, entry.service) = (kept, RosterName(service))
+        place = runtime.roster?.enter(entry)
+    }
+
+    /// Who still writes when the supervisor is killed writes to nobody.
+    private func giveUp() {
+        if let place = place.take() { runtime.roster?.leave(place) }
+        if kept != 0 { runtime.keeper?.giveUp(kept) }
+        kept = 0
     }
 
     private func listen(on socket: consuming OwnedDescriptor) throws(Errno) {
@@ -71,6 +100,7 @@ final class StandardErrorLog: EventSource {
     func retire() {
         isRetired = true
         theirs = nil
+        giveUp()
     }
 
     private func close() {
@@ -83,8 +113,10 @@ final class StandardErrorLog: EventSource {
         for _ in 0..<Self.budget {
             guard
                 let piece = try? DescriptorPassing.receive(
-                    into: &runtime.packets.bytes, room: 0, withPID: true, on: ours)
+                    into: &runtime.packets.bytes, room: DescriptorPassing.mostDescriptors, withPID: true, on: ours)
             else { return }
+            // No line has any.
+            runtime.closeForeign(piece.descriptors)
             guard piece.count > 0 else { return close() }
             take(runtime.packets.bytes[..<piece.count], from: piece.pid)
         }

@@ -41,6 +41,9 @@ final class WaitDispatch {
         trigger = TriggerPolicy(program.service.triggerLimit)
     }
 
+    /// To the next try when descriptors, memory or processes are short.
+    private static let shortage = Duration.seconds(1)
+
     /// Processes, running or being started.
     var count: Int { isStarting || instance != nil ? 1 : 0 }
     var isPaused: Bool { pause != nil }
@@ -61,7 +64,7 @@ final class WaitDispatch {
         }
         let bound = listeners.filter { $0.descriptor != nil }
         let isWhole = sockets.count == bound.count && !listeners.contains { $0.holds.contains(.former) }
-        guard isWhole, !bound.isEmpty else { return paused(for: .seconds(1)) }
+        guard isWhole, !bound.isEmpty else { return paused(for: Self.shortage) }
         firstDatagrams = listeners.map { ($0, peek($0)) }
         lent = bound
         for listener in listeners { listener.hold(.handler) }
@@ -107,7 +110,9 @@ final class WaitDispatch {
         case .failed(_, let stage, let error):
             record.failed(stage: stage.description, error: "\(error)")
             record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")))
-            finished(well: false)
+            // No handler has failed, and nothing that it has not seen is eaten.
+            let isShort = error.isShortage || error == .resourceTemporarilyUnavailable
+            if isShort, !stopped { rest() } else { finished(well: false) }
         }
     }
 
@@ -117,6 +122,7 @@ final class WaitDispatch {
         let instance = Instance(
             process, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
         ) { [self] in ended($0, $1) }
+        instance.enroll(endpoint: listeners.first?.endpoint)
         self.instance = instance
         notifying = NotifyingProcess(pid: process.pid, service: program.service, record: record, runtime: runtime) {
             [weak instance] in instance?.kill(why: $0)
@@ -163,6 +169,12 @@ final class WaitDispatch {
         if asked { resume() } else { finished(well: status.succeeded) }
     }
 
+    private func rest() {
+        place = nil
+        firstDatagrams = []
+        paused(for: Self.shortage)
+    }
+
     private func finished(well: Bool) {
         place = nil
         let unread = firstDatagrams.contains { peek($0.listener) == $0.datagram && $0.datagram != nil }
@@ -202,8 +214,8 @@ final class WaitDispatch {
     private func eatFirstDatagram() {
         for (listener, first) in firstDatagrams {
             guard let first, let descriptor = listener.descriptor, peek(listener) == first else { continue }
-            var buffer: [UInt8] = [0]
-            guard (try? DescriptorPassing.receive(into: &buffer, room: 0, on: descriptor)) != nil else { continue }
+            guard let eaten = try? Datagrams.receive(from: descriptor, most: 0) else { continue }
+            runtime.closeForeign(eaten.descriptors)
             record.connections.dropped[.trigger] += 1
             record.report(.connection(.dropped(.trigger)))
         }

@@ -15,9 +15,10 @@ enum TCPMuxLine: Equatable {
 
     /// Reads what has come so far. The line ends with CRLF; LF alone is taken too, as people type it.
     init(_ bytes: [UInt8]) {
-        guard let end = bytes.prefix(Self.longest).firstIndex(of: 10) else {
+        let beginning = bytes.prefix(Self.longest)
+        guard let end = beginning.firstIndex(of: 10) else {
             self = bytes.count < Self.longest ? .incomplete : .malformed("the line is too long")
-            if case .incomplete = self, Self.isHopeless(bytes) { self = .malformed(Self.notAName) }
+            if Self.isHopeless(beginning) { self = .malformed(Self.notAName) }
             return
         }
         let name = bytes[..<end].last == 13 ? bytes[..<(end - 1)] : bytes[..<end]
@@ -32,8 +33,8 @@ enum TCPMuxLine: Equatable {
     private static let notAName = "that is no service name"
 
     /// Whatever comes, it will be no name: nobody has to wait for the rest.
-    private static func isHopeless(_ bytes: [UInt8]) -> Bool {
-        let name = bytes.last == 13 ? bytes.dropLast() : bytes[...]
+    private static func isHopeless(_ bytes: ArraySlice<UInt8>) -> Bool {
+        let name = bytes.last == 13 ? bytes.dropLast() : bytes
         return !name.allSatisfy { (0x21..<0x7f).contains($0) }
     }
 }

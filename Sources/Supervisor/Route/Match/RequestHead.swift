@@ -17,6 +17,7 @@ extension RequestHead {
     /// Of HTTP/2 in the clear only the preface can be read: method PRI, path `*`.
     static func read(_ bytes: [UInt8], fields: Bool) -> Sight<RequestHead> {
         // RFC 9112, section 2.2: an empty line before the request is passed over.
+        if bytes == [0x0d] { return .more(atLeast: 2) }
         let start = bytes.starts(with: [0x0d, 0x0a]) ? 2 : 0
         guard let end = bytes[start...].firstIndex(of: 0x0a) else {
             return mayBeRequestLine(bytes[start...]) ? .more(atLeast: bytes.count + 1) : .other

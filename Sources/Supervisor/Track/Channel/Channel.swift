@@ -6,16 +6,18 @@ internal import SystemPackage
 
 /// Our end of a handler's Unix-domain socket: whole messages in and out, nothing decided.
 ///
-/// Where no descriptor is wanted it is read without room for one, so that the kernel drops what is sent.
+/// All descriptors that come are taken: the kernel might wait where it drops them. What is not wanted is closed elsewhere.
 final class Channel: EventSource {
     let socket: OwnedDescriptor
     let runtime: Runtime
-    private weak var owner: (any ChannelOwner)?
+    weak var owner: (any ChannelOwner)?
     var registration: RegistrationID?
     /// Of a stream; nil where a packet is a message.
     var framer: MessageFramer<DescriptorBox>?
     /// Of a datagram channel.
     var lifeline: Lifeline?
+    /// Of the handler that has it.
+    var line: RosterLine?
     /// Whether descriptors are taken from the handler.
     var takesDescriptors: Bool
     /// What met a full socket, in order; of a stream, first the rest of a message that went out in part.
@@ -40,6 +42,8 @@ final class Channel: EventSource {
         case full
         /// Kernel memory or descriptors in flight are short: try after a moment.
         case short
+        /// For another reason, a security module's for example, which may not hold for ever, nor for others.
+        case refused
         /// Nobody holds the other end; its hang-up follows.
         case broken
     }
@@ -77,6 +81,11 @@ final class Channel: EventSource {
         }
     }
 
+    deinit {
+        // What lies unread in a socket that was closed may hold descriptors.
+        if registration == nil { runtime.keepUnread(of: socket.borrowed) }
+    }
+
     /// What tells who the handler is, and whether it is there.
     var descriptor: FileDescriptor { lifeline?.connection.descriptor ?? socket.borrowed }
 
@@ -99,6 +108,7 @@ final class Channel: EventSource {
 
     func close() {
         ended = true
+        line = nil
         if let registration { runtime.loop.forget(registration) }
         registration = nil
         if let retry { runtime.loop.cancel(retry) }
@@ -109,14 +119,11 @@ final class Channel: EventSource {
 
     func ready(_ interest: Epoll.Interest) {
         if interest.contains(.writable) { flush() }
-        if interest.contains(.hangUp) {
-            finish()
-        } else if !interest.isDisjoint(with: Self.somethingToRead) {
-            read(atMost: Self.budget)
-        }
+        if interest.contains(.hangUp) { return finish() }
+        if !interest.isDisjoint(with: Self.somethingToRead) { read(atMost: Self.budget) }
     }
 
-    private func finish() {
+    func finish() {
         read(atMost: .max)  // nobody can write any more
         guard registration != nil else { return }
         close()
@@ -174,7 +181,8 @@ extension Channel {
             switch error {
             case .wouldBlock: return .full
             case .noBufferSpace, .noMemory, .tooManyReferences: return .short
-            default: return .broken
+            case .brokenPipe, .connectionReset, .connectionRefused, .socketNotConnected: return .broken
+            default: return .refused
             }
         }
     }
@@ -185,7 +193,7 @@ extension Channel {
         switch outcome {
         case .sent, .broken: return true
         case .full: wait()
-        case .short: tryLater()
+        case .short, .refused: tryLater()
         }
         unsent.prepend(bytes)
         return false
@@ -231,15 +239,16 @@ extension Channel {
     }
 
     private func read(atMost budget: Int) {
+        if let line { line.roster.handler(line.place, isRead: true) }
+        // Its place is another's when it is gone by then.
+        defer { if let line { line.roster.handler(line.place, isRead: false) } }
         var taken = 0
         while taken < budget, registration != nil {
-            taken += 1
             do {
-                let room = takesDescriptors ? 1 : 0
-                guard
-                    take(
-                        try DescriptorPassing.receive(into: &runtime.packets.bytes, room: room, on: socket.borrowed))
-                else { return }
+                let received = try DescriptorPassing.receive(
+                    into: &runtime.packets.bytes, room: DescriptorPassing.mostDescriptors, on: socket.borrowed)
+                taken += 1 + received.descriptors.count
+                guard take(received) else { return }
             } catch .connectionReset {
                 continue  // told once, when the other end closed with something unread; what it sent is still there
             } catch {
@@ -251,7 +260,7 @@ extension Channel {
     /// Whether reading goes on.
     private func take(_ received: DescriptorPassing.Received) -> Bool {
         guard received.count > 0 else {
-            for box in received.descriptors { runtime.closeForeign(box) }
+            runtime.closeForeign(received.descriptors)
             // The end, or a handler that sends nothing any more but still holds the channel: poll tells
             // which. A message without bytes looks the same and is as wrong.
             if !socket.borrowed.hasHungUp { refuse("an empty message, or the end of its messages before its end") }
@@ -283,11 +292,10 @@ extension Channel {
         by received: DescriptorPassing.Received
     ) throws(ProtocolError) -> CarriedDescriptor<DescriptorBox> {
         guard let first = received.descriptors.first else { return received.descriptorsTruncated ? .dropped : .none }
-        guard !received.descriptorsTruncated else {
-            runtime.closeForeign(first)
-            throw .surplusDescriptor(.pass)
-        }
-        return .one(first)
+        if takesDescriptors, received.descriptors.count == 1, !received.descriptorsTruncated { return .one(first) }
+        runtime.closeForeign(received.descriptors)
+        guard !takesDescriptors else { throw .surplusDescriptor(.pass) }
+        return .dropped
     }
 
     private func deliver(_ bytes: Span<UInt8>, _ carried: CarriedDescriptor<DescriptorBox>) {
@@ -298,51 +306,6 @@ extension Channel {
         } catch {
             discard(carried)
             refuse(error.description)
-        }
-    }
-}
-
-// MARK: - Datagrams
-
-extension Channel {
-    /// How often is looked whether a datagram channel without its sign of life is still held by somebody.
-    private static let firstLook = Duration.milliseconds(10)
-    private static let longestLook = Duration.seconds(1)
-
-    /// Makes `connection`, on which this datagram channel was registered, its sign of life.
-    func hang(on connection: Channel) {
-        lifeline = Lifeline(connection, of: self)
-    }
-
-    /// Nothing keeps its holder from reading on what lies in it: it has hung up only when nobody holds it.
-    func lifelineEnded() {
-        // Who sees later whether the pair is held loses what lies in it (a send to a closed datagram socket empties
-        // the sender's queue): so nothing may come any more that is not read now. Its holder meets EPIPE.
-        Socket.shutdown(socket.borrowed, reading: true, writing: false)
-        drain()
-        guard registration != nil else { return }
-        guard !isAbandoned else { return finish() }
-        owner?.lostLifeline(of: self)
-        lookAgain(after: Self.firstLook)
-    }
-
-    private func lookAgain(after delay: Duration) {
-        guard registration != nil else { return }
-        retry = runtime.loop.schedule(after: delay) { [weak self] in
-            guard let self else { return }
-            retry = nil
-            if isAbandoned { finish() } else { lookAgain(after: min(delay * 2, Self.longestLook)) }
-        }
-    }
-
-    /// ECONNREFUSED tells that the other end is closed (unix(7)). Whoever holds it reads that it is to finish.
-    private var isAbandoned: Bool {
-        guard let drain = try? MessageCoder.encode(SupervisorMessage.drain) else { return false }
-        do {
-            try DescriptorPassing.send(drain, on: socket.borrowed)
-            return false
-        } catch {
-            return error == .connectionRefused
         }
     }
 }

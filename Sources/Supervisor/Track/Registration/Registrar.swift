@@ -25,6 +25,7 @@ final class Registrar {
     private weak var target: (any RegistrarTarget)?
     private var listeners: [RegistrationListener] = []
     private var applicants: [Applicant] = []
+    private var refusals = RefusalPace()
 
     /// The names of the sockets in the runtime directory.
     static let socketName = "register.sock"
@@ -40,7 +41,7 @@ final class Registrar {
     /// Takes applicants from `socket`, which listens.
     func listen(_ socket: consuming OwnedDescriptor, _ kind: Channel.Kind) throws(Errno) {
         listeners.append(
-            try RegistrationListener(socket, kind, loop: runtime.loop) { [unowned self] in admit($0, $1) })
+            try RegistrationListener(socket, kind, runtime: runtime) { [unowned self] in admit($0, $1) })
     }
 
     /// Nobody waits to hear what has become of a connection that he passes.
@@ -57,19 +58,27 @@ final class Registrar {
     }
 
     private func admit(_ accepted: consuming AcceptedSocket, _ kind: Channel.Kind) {
-        guard let target, let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed) else {
-            return
-        }
-        guard target.admitsHandler(credentials) else { return refuse(credentials, "it is on no service's list") }
-        let ofUser = applicants.lazy.filter { $0.credentials.uid == credentials.uid }.count
-        guard ofUser < Self.mostOfOneUser, applicants.count < Self.mostApplicants else {
-            return refuse(credentials, "too many processes are registering")
-        }
+        guard let credentials = try? Socket.peerCredentials(of: accepted.descriptor.borrowed),
+            hasPlace(for: credentials)
+        else { return runtime.closeUnread(accepted.descriptor) }
         guard
             let applicant = try? Applicant(
                 accepted.descriptor, kind, credentials: credentials, runtime: runtime, registrar: self)
         else { return }
         applicants.append(applicant)
+    }
+
+    private func hasPlace(for credentials: PeerCredentials) -> Bool {
+        guard target?.admitsHandler(credentials) == true else {
+            refuse(credentials, "it is on no service's list")
+            return false
+        }
+        let ofUser = applicants.lazy.filter { $0.credentials.uid == credentials.uid }.count
+        guard ofUser < Self.mostOfOneUser, applicants.count < Self.mostApplicants else {
+            refuse(credentials, "too many processes are registering")
+            return false
+        }
+        return true
     }
 
     // MARK: What applicants say
@@ -117,6 +126,7 @@ final class Registrar {
     }
 
     private func refuse(_ credentials: PeerCredentials, _ why: String) {
+        guard refusals.admits(credentials.uid, at: runtime.loop.now) else { return }
         runtime.events.report(
             .handler(.registrationRefused(pid: Int(credentials.pid), uid: credentials.uid, why: why)))
     }
