@@ -124,19 +124,23 @@ final class Runtime {
     /// Closes a connection that no handler has had. Unread messages of a Unix-domain socket may hold descriptors,
     /// whose last close happens with ours and may wait: then a child closes it.
     func closeUnread(_ descriptor: consuming OwnedDescriptor) {
-        if holdsUnread(descriptor.borrowed) { launchers.close(descriptor) }
+        guard holdsUnread(descriptor.borrowed) else { return }
+        // Its peer must not wait for the child.
+        Socket.shutdown(descriptor.borrowed)
+        launchers.close(descriptor)
     }
 
     /// The same for a socket that its owner is about to close: that must not be the last close then.
     func keepUnread(of socket: FileDescriptor) {
-        if holdsUnread(socket), let copy = try? socket.duplicate() { launchers.close(copy) }
+        guard holdsUnread(socket), let copy = try? socket.duplicate() else { return }
+        closeUnread(copy)
     }
 
     private func holdsUnread(_ socket: FileDescriptor) -> Bool {
         guard Socket.isUnix(socket) else { return false }
-        Socket.shutdown(socket)
-        // Nothing can come any more: what lies there now is all. Packets may be empty and hold a descriptor all the
-        // same, and the kernel counts bytes only.
+        // Nothing can come any more: what lies there now is all. Its peer reads the end only when it is closed.
+        Socket.shutdown(socket, writing: false)
+        // Packets may be empty and hold a descriptor all the same, and the kernel counts bytes only.
         return Socket.keepsPackets(socket) || (try? Socket.inputQueue(socket)) != 0
     }
 }

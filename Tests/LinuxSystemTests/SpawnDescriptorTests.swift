@@ -1,5 +1,6 @@
 import Foundation
 import LinuxSystem
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -84,6 +85,23 @@ import Testing
         var status = stat()
         try check("stat") { stat(directory.path("errors"), &status) }
         #expect(status.st_mode & 0o777 == 0o600)
+    }
+
+    @Test("regression: a file that has another name elsewhere is not appended to, nor one behind a symbolic link")
+    func links() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("precious", "precious")
+        try check("link") { link(directory.path("precious"), directory.path("hard")) }
+        try check("symlink") { symlink("precious", directory.path("soft")) }
+        for (name, error) in [("hard", Errno.tooManyLinks), ("soft", .tooManySymbolicLinkLevels)] {
+            let plan = SpawnPlan(
+                path: "/bin/sh", arguments: ["sh", "-c", "echo >&2"],
+                descriptors: [.null, .null, .file(directory.path(name))])
+            #expect(
+                Spawn.start(plan, report: try SpawnReportPage())
+                    == .failed(pid: nil, stage: .stderr, error: error))
+        }
+        #expect(try directory.read("precious") == "precious")
     }
 
     @Test("200 spawns, good and failed, leave no descriptor and no zombie")
