@@ -61,7 +61,7 @@ final class InternalBench {
         watchProgress(isDone)
         try loop.run()
         loop.cancel(limit)
-        #expect(!isLate, "it is not done after 20 s")
+        try #require(!isLate, "it is not done after 20 s")
     }
 
     private func watchProgress(_ isDone: @escaping () -> Bool) {
