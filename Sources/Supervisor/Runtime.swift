@@ -81,6 +81,10 @@ final class Runtime {
         { [privileges] place throws(Errno) in try privileges.openLog(place) }
     }
 
+    /// When a process that is there already was there for sure. A round may have begun before the process was born, and a roster's
+    /// reader would take it for another one.
+    var moment: Duration { roster == nil ? loop.now : Clock.now() }
+
     func nextConnectionNumber() -> UInt64 {
         lastConnection += 1
         return lastConnection

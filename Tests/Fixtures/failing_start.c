@@ -21,7 +21,8 @@ static int fails_as_worker(void)
     return length > 0 && strcmp(line + strlen(line) + 1, "worker") == 0;
 }
 
-static int fails(const char *way)
+/* `option` is that of the program that takes over. */
+static int fails_after(const char *option, const char *way)
 {
     const char *wanted = getenv("FAILING_START");
     if (!wanted || strcmp(wanted, way) != 0) return 0;
@@ -31,15 +32,17 @@ static int fails(const char *way)
     close(file);
     int takes_over = 0, is_back = 0;
     for (ssize_t at = 0; at < length; at += (ssize_t)strlen(line + at) + 1) {
-        takes_over |= strcmp(line + at, "--take-over") == 0;
+        takes_over |= strcmp(line + at, option) == 0;
         is_back |= strcmp(line + at, "--back-because") == 0;
     }
     return takes_over && !is_back;
 }
 
+static int fails(const char *way) { return fails_after("--take-over", way); }
+
 int epoll_create1(int flags)
 {
-    if (fails("crash") || fails_as_worker()) __builtin_trap();
+    if (fails("crash") || fails_as_worker() || fails_after("--keep-rights", "monitor")) __builtin_trap();
     if (fails("abort")) abort();
     if (fails("early")) {
         errno = EMFILE;

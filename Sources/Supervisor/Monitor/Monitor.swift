@@ -25,14 +25,18 @@ final class Monitor {
     private var worker: WorkerProcess?
     /// Came when no worker could take them.
     private var signalsToPass: [Int32] = []
-    private var failures = 0
+    /// Workers in a row that did not live long, and that did not even come to serve.
+    private var shortLives = 0
+    private var failedStarts = 0
+    /// It was asked to stop, or has to: what dies now is not replaced.
+    private var isStopping = false
     private var restarts = 0
     private var lastEnd: String?
     private var exitStatus: Int32?
 
-    /// A worker that has lived so long was no failed start.
+    /// A worker that has lived so long may die once more without anybody waiting.
     private static let firm = Duration.seconds(10)
-    private static let backoff = Backoff(first: .milliseconds(100), longest: .seconds(5))
+    private static let backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
     /// Workers that die before any has served: there is something wrong with all of them.
     private static let mostFailedStarts = 3
 
@@ -90,6 +94,8 @@ final class Monitor {
         self.relay = relay
         desk = try MonitorDesk(beginning, files: files, sockets: sockets, book: book, roster: roster)
         try ChildProcess.adoptOrphans()
+        // It holds all listeners, and the channel of each handler.
+        try? ResourceLimits.setOpenFiles(ResourceLimits.Pair(soft: openFiles.hard, hard: openFiles.hard))
         signals.target = self
         desk.monitor = self
         notifier?.failed = { StandardError.tell("batond: NOTIFY_SOCKET: \($0)") }
@@ -146,31 +152,37 @@ final class Monitor {
     }
 
     func workerIsReady() {
-        failures = 0
+        failedStarts = 0
         Readiness.announce(descriptor: desk.takeReadyDescriptor())
     }
+
+    func workerIsStopping() { isStopping = true }
 
     func workerEnded(_ gone: WorkerProcess, _ status: ExitStatus) {
         worker = nil
         if gone.hasEnded, case .exited(let number) = status { return finish(number) }
         restarts += 1
+        failedStarts += 1
         lastEnd = "\(status)"
-        failures = loop.now - gone.started >= Self.firm ? 0 : failures + 1
-        let isHopeless = !desk.hasServed && failures >= Self.mostFailedStarts
-        let next = isHopeless ? "as those before it" : "another is started"
+        shortLives = loop.now - gone.started >= Self.firm ? 0 : shortLives + 1
+        let isHopeless = !desk.hasServed && failedStarts >= Self.mostFailedStarts
+        let next = isStopping ? "it was stopping" : isHopeless ? "as those before it" : "another is started"
         StandardError.tell("batond: the worker (pid \(gone.pid)) ended with \(status); \(next)")
-        if isHopeless { finish(1) } else { startAgain() }
+        if isStopping || isHopeless { finish(1) } else { startAgain() }
     }
 
+    /// At once, but for workers that die one after the other.
     private func startAgain() {
-        _ = loop.schedule(after: failures <= 1 ? .zero : Self.backoff.delay(afterFailures: failures - 1)) { [self] in
+        let delay = shortLives <= 1 ? .zero : Self.backoff.delay(afterFailures: shortLives - 1)
+        _ = loop.schedule(after: delay) { [self] in
+            guard worker == nil, exitStatus == nil else { return }
             do {
-                // What several workers have died of may be what they were left.
-                try desk.prepareRoster(goesOn: failures <= Self.mostFailedStarts)
+                // What several workers have died of before they served may be what they were left.
+                try desk.prepareRoster(goesOn: failedStarts <= Self.mostFailedStarts)
                 try startWorker()
             } catch {
                 StandardError.tell("batond: the worker cannot be started: \(error)")
-                failures += 1
+                (shortLives, failedStarts) = (shortLives + 1, failedStarts + 1)
                 startAgain()
             }
         }
@@ -268,8 +280,23 @@ extension Monitor: SignalTarget {
         switch signal.number {
         case SIGCHLD: instances.reapAll()
         case let number:
-            guard let worker, desk.hasSpoken else { return signalsToPass.append(number) }
-            ChildProcess.signal(worker.pid, number)
+            let stops = number == SIGTERM || number == SIGINT
+            if let worker, desk.hasSpoken {
+                isStopping = isStopping || stops
+                ChildProcess.signal(worker.pid, number)
+            } else if stops {
+                stopWithoutWorker(number)
+            } else if !signalsToPass.contains(number) {
+                signalsToPass.append(number)
+            }
         }
+    }
+
+    /// The one that is starting is told when it listens; where there is none, or at the second time, there is nothing to wait
+    /// for.
+    private func stopWithoutWorker(_ number: Int32) {
+        defer { isStopping = true }
+        guard let worker else { return finish(1) }
+        if isStopping { ChildProcess.signal(worker.pid, SIGKILL) } else { signalsToPass.append(number) }
     }
 }

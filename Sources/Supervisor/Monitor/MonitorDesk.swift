@@ -42,8 +42,7 @@ final class MonitorDesk {
 
     init(
         _ beginning: Monitor.Beginning, files: consuming RuntimeFiles, sockets: RuntimeSockets,
-        book: consuming PermitBook? = nil,
-        roster: DescriptorBox? = nil
+        book: consuming PermitBook? = nil, roster: DescriptorBox? = nil
     ) throws(Errno) {
         loop = beginning.loop
         instances = beginning.instances
@@ -136,7 +135,7 @@ final class MonitorDesk {
         let bytes = MonitorMessage.encode(WorkerTable(loaded, readPermits))
         // Without memory for it the worker waits, until its patience is at an end.
         guard let file = try? OwnedDescriptor.sealedFile(bytes, name: "baton-table") else { return }
-        worker?.tell(.table, passing: file.borrowed)
+        worker?.tell(.table, passing: DescriptorBox(file))
     }
 
     private func took() {
@@ -217,8 +216,8 @@ final class MonitorDesk {
 // MARK: Carried over
 
 extension MonitorDesk {
-    /// No table is being read.
-    var isAtRest: Bool { reading == nil && hasServed }
+    /// No table is being read, and the worker knows what there is to know.
+    var isAtRest: Bool { reading == nil && hasServed && worker?.isAtRest ?? false }
 
     func save(to state: inout MonitorState) {
         state.readyDescriptor = readyDescriptor
@@ -294,7 +293,9 @@ extension MonitorDesk: WorkerListener {
             hasServed = true
             formerRoster = nil
             monitor?.workerIsReady()
-        case .ending: listeners.ending()
+        case .ending:
+            listeners.ending()
+            monitor?.workerIsStopping()
         case .ended: worker?.hasEnded = true
         case .read: if reading == nil { readTable() }
         case .giveUpReading(let why): reading?.giveUp(why: why)

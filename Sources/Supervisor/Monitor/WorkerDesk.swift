@@ -121,7 +121,13 @@ extension Supervisor {
     /// Gives up all rights for good, and takes what the monitor gave instead. The launchers have begun, and have theirs.
     private func equip(_ desk: WorkerDesk) throws(Errno) {
         try take(desk, roster: desk.makeRoster())
-        confinement = "\(try Confinement.enter(desk.start.user.identity))"
+        let measures = try Confinement.enter(desk.start.user.identity)
+        confinement = "\(measures)"
+        guard !measures.missing.isEmpty else { return }
+        // When the log is where it is to be.
+        loop.afterThisRound { [self] in
+            report(.impaired(what: "supervisor_user", error: "the worker is confined \(confinement)"))
+        }
     }
 
     private func take(_ desk: WorkerDesk, roster: Roster?) {

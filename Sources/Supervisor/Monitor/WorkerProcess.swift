@@ -15,7 +15,7 @@ final class WorkerProcess: EventSource {
     let started: Duration
     private let loop: EventLoop
     private let requests: DescriptorBox
-    private let news: DescriptorBox
+    private let news: WorkerNews
     private weak var listener: (any WorkerListener)?
     private var registration: RegistrationID?
     private var buffer = [UInt8](repeating: 0, count: MonitorMessage.most)
@@ -53,7 +53,7 @@ final class WorkerProcess: EventSource {
         case .failed(_, _, let error): throw error
         }
         self.requests = DescriptorBox(requests.ours)
-        self.news = DescriptorBox(news.ours)
+        self.news = WorkerNews(DescriptorBox(news.ours), loop: loop)
         self.loop = loop
         self.listener = listener
         started = loop.now
@@ -63,10 +63,11 @@ final class WorkerProcess: EventSource {
     private func watch(_ instances: InstanceTable) throws(Errno) {
         guard let requests = requests.borrowed else { throw .badFileDescriptor }
         registration = try loop.watch(requests, for: .readable, self)
+        news.broken = { [weak self] in self?.end() }
         instances.track(pid) { [self] status in
             forget()
             // Something that came along may lie there unread.
-            _ = Spawn.closeInChild([self.requests, news])
+            _ = Spawn.closeInChild([self.requests, news.socket])
             listener?.workerEnded(self, status)
         }
     }
@@ -76,7 +77,7 @@ final class WorkerProcess: EventSource {
     var saved: SavedWorker {
         SavedWorker(
             pid: pid, started: started, requests: requests.saved ?? SavedDescriptor(),
-            news: news.saved ?? SavedDescriptor())
+            news: news.socket.saved ?? SavedDescriptor())
     }
 
     /// Goes on with one that another program has started.
@@ -86,7 +87,7 @@ final class WorkerProcess: EventSource {
         pid = saved.pid
         started = saved.started
         requests = saved.requests.adoptBox()
-        news = saved.news.adoptBox()
+        news = WorkerNews(saved.news.adoptBox(), loop: loop)
         self.loop = loop
         self.listener = listener
         try watch(instances)
@@ -116,6 +117,7 @@ final class WorkerProcess: EventSource {
     }
 
     private func forget() {
+        news.close()
         if let registration { loop.forget(registration) }
         registration = nil
     }
@@ -125,9 +127,12 @@ final class WorkerProcess: EventSource {
         send(MonitorMessage.encode(reply, version: version), descriptors, on: requests.borrowed)
     }
 
-    func tell(_ news: MonitorNews, passing descriptor: FileDescriptor? = nil) {
-        send(MonitorMessage.encode(news, version: version), descriptor.map { [$0] } ?? [], on: self.news.borrowed)
+    func tell(_ news: MonitorNews, passing file: DescriptorBox? = nil) {
+        self.news.tell(MonitorMessage.encode(news, version: version), passing: file)
     }
+
+    /// It has been told everything.
+    var isAtRest: Bool { news.isAtRest }
 
     private func send(_ message: [UInt8], _ descriptors: [FileDescriptor], on socket: FileDescriptor?) {
         guard let socket else { return }

@@ -26,7 +26,7 @@ extension Handler {
         entry.pid = pid
         entry.number = number
         entry.service = RosterName(record.name)
-        entry.began = runtime.loop.now
+        entry.began = runtime.moment
         entry.sent = ledger.nextID - 1
         entry.acknowledged = ledger.acknowledged
         entry.slot = UInt32(clamping: slot)

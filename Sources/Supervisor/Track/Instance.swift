@@ -24,7 +24,7 @@ final class Instance {
         pid: Int32, service: String, settings: ProcessSettings, origin: ConnectionOrigin?, runtime: Runtime,
         ended: @escaping (Instance, ExitStatus) -> Void
     ) {
-        let now = runtime.loop.now
+        let now = runtime.moment
         let begun = SavedInstance(pid: pid, started: .now, since: now, due: settings.runtimeLimit.map { now + $0 })
         self.init(begun, service: service, settings: settings, origin: origin, runtime: runtime, ended: ended)
     }
@@ -47,7 +47,7 @@ final class Instance {
             if let timer { runtime.loop.cancel(timer) }
             timer = nil
             leaveRoster()
-            report(.exited(pid: Int(pid), ProcessEnd(status), duration: runtime.loop.now - since))
+            report(.exited(pid: Int(pid), ProcessEnd(status), duration: max(.zero, runtime.loop.now - since)))
             ended(self, status)
         }
         if isInherited {

@@ -97,12 +97,84 @@ import Testing
                     let client = try TestSocket.tcp(port: port)
                     // One that the dead worker had accepted is reset, or gets its answer all the same.
                     if (try? client.receiveText()) == "0\n" { answered += 1 }
-                    if round < 4, answered % 7 == 3 { kill(supervisor.view.pid, SIGKILL) }
                 }
+                if round < 4 { kill(supervisor.view.pid, SIGKILL) }
             }
             #expect(answered >= 80, "\(supervisor.log.tail)")
             try supervisor.waitForService("who", "at rest") { $0.connections.active == 0 }
         }
+    }
+
+    @Test("regression: more processes of before than the channel holds messages end at once, and the worker lives")
+    func manyEnds() throws {
+        let table = """
+            supervisor_user: nobody
+            limits: {instances: unlimited}
+            services:
+              cat: {listen: "127.0.0.1:0", exec: /bin/cat, instances: unlimited, per_source: unlimited}
+            """
+        try withSupervisor(table, leakCheck: false) { supervisor in
+            let port = try supervisor.port("cat")
+            let clients = try (0..<700).map { _ in try TestSocket.tcp(port: port) }
+            try supervisor.waitForService("cat", "serves all") { $0.connections.spawned == clients.count }
+            try killWorker(supervisor)
+            try supervisor.waitForService("cat", "goes on with all") { $0.connections.active == clients.count }
+            let worker = supervisor.view
+            // It hears of all of them when it goes on.
+            kill(worker.pid, SIGSTOP)
+            let left = ProcessView(pid: supervisor.process.pid).children.filter { $0.name == "cat" }
+            #expect(left.count == clients.count)
+            for process in left { kill(process.pid, SIGKILL) }
+            #expect(eventually { !left.contains(where: \.isAlive) })
+            kill(worker.pid, SIGCONT)
+            try supervisor.waitForService("cat", "settled all") {
+                $0.connections.active == 0 && $0.connections.ended == clients.count
+            }
+            #expect(supervisor.view == worker)
+            clients.forEach { $0.close() }
+        }
+    }
+
+    @Test("regression: more listeners than the soft limit of descriptors")
+    func manyListeners() throws {
+        let directory = try TemporaryDirectory()
+        let program = try directory.write(
+            "baton", "#!/bin/sh\nulimit -Sn 64\nexec \(Repository.product("baton")) \"$@\"\n")
+        chmod(program, 0o755)
+        let services = (0..<100).map { "  s\($0): {listen: \"127.0.0.1:0\", internal: echo}\n" }.joined()
+        let supervisor = try RunningSupervisor(
+            "supervisor_user: nobody\nservices:\n" + services, in: directory, program: program)
+        let listeners = try supervisor.status().services.flatMap(\.listeners)
+        #expect(listeners.count == 100 && listeners.allSatisfy { $0.state == "listening" })
+        try killWorker(supervisor)
+        #expect(try supervisor.status().services.flatMap(\.listeners).allSatisfy { $0.state == "listening" })
+        try supervisor.stop()
+    }
+
+    @Test("one that dies while the supervisor stops is not replaced")
+    func stopping() throws {
+        let directory = try TemporaryDirectory()
+        let supervisor = try RunningSupervisor(SeparationTests.table, in: directory)
+        let cat = try TestSocket.tcp(port: supervisor.port("cat"))
+        try cat.send("a")
+        #expect(try cat.receive(exactly: 1) == [97])
+        try supervisor.process.signal(SIGTERM)
+        _ = try supervisor.log.wait(for: "stopping (SIGTERM)")
+        kill(supervisor.view.pid, SIGKILL)
+        #expect(try supervisor.process.wait() == .exited(1))
+        cat.close()
+    }
+
+    @Test("without its monitor a worker ends, and so do its launchers and handlers; the next supervisor starts")
+    func monitorDies() throws {
+        let directory = try TemporaryDirectory()
+        let first = try RunningSupervisor(SeparationTests.table, in: directory)
+        let family = first.view.descendants + [first.view]
+        kill(first.process.pid, SIGKILL)
+        _ = try first.process.wait()
+        #expect(eventually { !family.contains(where: \.isAlive) })
+        let second = try RunningSupervisor(SeparationTests.table, in: directory)
+        try second.stop()
     }
 
     @Test("an upgrade makes other programs of both, and a worker may die before and after")
@@ -134,15 +206,47 @@ import Testing
         }
     }
 
-    @Test("a worker that never comes to serve is not started for ever")
-    func hopeless() throws {
-        let directory = try TemporaryDirectory()
-        let table = try directory.write("baton.yaml", SeparationTests.table)
+    /// Tests/Fixtures/failing_start.c
+    private static func failingStart(_ directory: TemporaryDirectory) throws -> String {
         let library = directory.path("failing.so")
         let built = try runProgram(
             "/usr/bin/gcc",
             ["-shared", "-fPIC", "-o", library, Repository.path("Tests/Fixtures/failing_start.c"), "-ldl"])
         guard built.status == .exited(0) else { throw TestFailure(built.standardError) }
+        return library
+    }
+
+    @Test("a monitor whose next program crashes goes back to the old one, and nothing has happened")
+    func failedUpgrade() throws {
+        let directory = try TemporaryDirectory()
+        let library = try Self.failingStart(directory)
+        let supervisor = try RunningSupervisor(
+            SeparationTests.table, in: directory, environment: ["LD_PRELOAD": library, "FAILING_START": "monitor"])
+        let handler = try RegisteredHandler("app", at: supervisor)
+        let worker = supervisor.view
+        for id in 1...2 as ClosedRange<UInt64> {
+            let output = try supervisor.baton("upgrade")
+            #expect(output.status == .exited(1) && output.standardError.contains("the monitor: "), "\(output)")
+            #expect(supervisor.view == worker)
+            let client = try TestSocket.tcp(port: supervisor.port("app"))
+            let baton = try handler.receiveBaton()
+            #expect(baton.id == id)
+            baton.socket.close()
+            try handler.done(baton.id)
+            #expect(try client.receiveText().isEmpty)
+        }
+        try killWorker(supervisor)
+        let who = try TestSocket.tcp(port: supervisor.port("who"))
+        #expect(try who.receiveText() == "0\n")
+        handler.die()
+        try supervisor.stop()
+    }
+
+    @Test("a worker that never comes to serve is not started for ever")
+    func hopeless() throws {
+        let directory = try TemporaryDirectory()
+        let table = try directory.write("baton.yaml", SeparationTests.table)
+        let library = try Self.failingStart(directory)
         let output = try runProgram(
             Repository.product("batond"), ["run", "--runtime-directory", directory.path("run"), table],
             environment: ["LD_PRELOAD": library, "FAILING_START": "worker"], deadline: Deadline(seconds: 60))

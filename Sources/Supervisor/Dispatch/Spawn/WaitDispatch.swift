@@ -106,7 +106,7 @@ final class WaitDispatch {
             record.timings.spawn.record(runtime.loop.now - began)
             record.lastFailure = nil
             record.report(.process(.spawned(pid: Int(pid), listener: listeners.first?.endpoint.name)))
-            follow(SavedInstance(pid: pid, started: .now, since: runtime.loop.now, due: runtimeDue))
+            follow(SavedInstance(pid: pid, started: .now, since: runtime.moment, due: runtimeDue))
         case .failed(_, let stage, let error):
             record.failed(stage: stage.description, error: "\(error)")
             record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")))
