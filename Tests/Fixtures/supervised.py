@@ -110,9 +110,12 @@ def main():
 
 def trap(handler, escapes):
     open(sys.argv[2], 'w').close()
+    settled, settle = os.pipe()
     if os.fork() == 0:
         if escapes:
             os.setsid()
+        os.close(settled)
+        os.close(settle)
         # Only when it is told: the connection that lies in the channel would be delivered twice.
         signal.sigwait([signal.SIGUSR1])
         descriptors = []
@@ -122,6 +125,9 @@ def trap(handler, escapes):
         client.recv(4096)
         client.sendall(b'from the grave')
         os._exit(0)
+    # The child is where it is to be before anybody can kill the group.
+    os.close(settle)
+    os.read(settled, 1)
     handler.register()
     while True:
         select.select([], [], [])

@@ -23,11 +23,3 @@ package enum MountNamespace {
             """)
     }
 }
-
-extension TemporaryDirectory {
-    /// An executable script of the shell.
-    package func writeScript(_ name: String, _ text: String) throws -> String {
-        // A child that is being spawned would hold the file open for writing, so that nobody could run it.
-        try TestProcess.withoutSpawning { try write(name, "#!/bin/sh\n\(text)\n", mode: 0o755) }
-    }
-}

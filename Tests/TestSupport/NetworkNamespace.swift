@@ -21,10 +21,7 @@ package enum NetworkNamespace {
                 /bin/sh -c 'ip link set lo up && exec "$0" "$@"' \(Repository.product(name)) "$@"
 
             """
-        // A child that is being spawned would hold the file open for writing, so that nobody could run it.
-        let path = try TestProcess.withoutSpawning { try directory.write("in-network", script) }
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
-        return path
+        return try directory.write("in-network", script, mode: 0o755)
     }
 
     /// Runs a program in the network of `process`.

@@ -23,10 +23,24 @@ package struct ProcessView: Hashable, Sendable {
     }
 
     /// The fields of /proc/PID/stat from the third on (state, ppid, pgrp, session, …): proc(5) counts from 1.
-    private func statField(_ number: Int) -> String? {
-        guard let stat = text("stat"), let end = stat.lastIndex(of: ")") else { return nil }
+    private func statField(_ number: Int) -> String? { stat("stat", field: number) }
+
+    private func stat(_ file: String, field number: Int) -> String? {
+        guard let stat = text(file), let end = stat.lastIndex(of: ")") else { return nil }
         let fields = stat[stat.index(after: end)...].split(separator: " ")
         return fields.indices.contains(number - 3) ? String(fields[number - 3]) : nil
+    }
+
+    /// Stops it with SIGSTOP, and returns when none of its threads runs any more: the signal itself is only on its way
+    /// when kill(2) returns, and the other threads go on until the first one has seen it.
+    package func stop() throws {
+        try check("kill") { kill(pid, SIGSTOP) }
+        guard eventually({ threadStates.allSatisfy { $0 == "T" } }) else { throw TestFailure("\(pid) does not stop") }
+    }
+
+    private var threadStates: [String] {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task")) ?? []
+        return threads.map { stat("task/\($0)/stat", field: 3) ?? "" }
     }
 
     /// There and not a zombie.

@@ -129,11 +129,13 @@ package final class RegisteredHandler {
 
     /// The next message that is no PING; those are answered.
     package func receiveAnsweringPings() throws -> (message: HandlerMessage, socket: TestSocket?) {
-        while true {
+        let deadline = Deadline()
+        while !deadline.isOver {
             let received = try receive()
             guard received.message.kind == .ping else { return received }
             try send(HandlerMessage(.pong, id: received.message.id))
         }
+        throw TestFailure("nothing but PINGs")
     }
 
     package func receiveBaton() throws -> ReceivedBaton {

@@ -167,7 +167,7 @@ import Testing
             let handlers = supervisor.handlers()
             #expect(handlers.count == 150)
             // Every other one: while the supervisor has not read of the first, it is told of no second.
-            try supervisor.process.signal(SIGSTOP)
+            try ProcessView(pid: supervisor.process.pid).stop()
             for handler in handlers.enumerated() where handler.offset % 2 == 0 { kill(handler.element.pid, SIGKILL) }
             try supervisor.process.signal(SIGCONT)
             let counts = try supervisor.waitForService("cat", "half gone") { $0.connections.ended == 75 }.connections

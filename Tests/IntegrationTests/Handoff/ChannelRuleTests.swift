@@ -127,7 +127,7 @@ import Testing
                 environment: ["BATON_RUNTIME_DIRECTORY": supervisor.runtimeDirectory],
                 descriptors: [null, null, null])
             try supervisor.waitForService("app", "ready") { $0.handlers.first?.status == "tasks" }
-            try hung.signal(SIGSTOP)
+            try ProcessView(pid: hung.pid).stop()
             let client = try TestSocket.tcp(port: supervisor.port("app"))
             #expect(try hung.wait() == .signaled(SIGKILL))
             let next = try RegisteredHandler("app", at: supervisor)

@@ -98,7 +98,7 @@ import Testing
             let port = try supervisor.port("app")
             let hung = try ask(port).pid
             supervisor.markBaseline()
-            kill(hung, SIGSTOP)
+            try ProcessView(pid: hung).stop()
             let clients = try (0..<5).map { number in
                 let client = try TestSocket.tcp(port: port)
                 try client.send("\(number)\n")
@@ -123,7 +123,7 @@ import Testing
             let port = try supervisor.port("app")
             let pid = try ask(port).pid
             supervisor.markBaseline()
-            kill(pid, SIGSTOP)
+            try ProcessView(pid: pid).stop()
             let client = try TestSocket.tcp(port: port)
             try client.send("patience\n")
             try supervisor.waitForService("app", "unresponsive") { $0.handlers.first?.state == "unresponsive" }
@@ -143,7 +143,7 @@ import Testing
             supervisor.markBaseline()
             let pid = try supervisor.onlyHandler().pid
             // They are all on the channel when the handler comes to the guilty one.
-            kill(pid, SIGSTOP)
+            try ProcessView(pid: pid).stop()
             let clients = try (0..<9).map { number in
                 let client = try TestSocket.tcp(port: port)
                 try client.send(number == 4 ? "poison\n" : "\(number)\n")
@@ -277,7 +277,7 @@ import Testing
         let client = try TestSocket.tcp(port: supervisor.port("app"))
         try supervisor.waitForService("app", "held") { $0.handlers.first?.held == 1 && $0.connections.handed_off == 1 }
         let handler = try supervisor.onlyHandler()
-        kill(handler.pid, SIGSTOP)
+        try handler.stop()
         try supervisor.stop()
         #expect(try client.receiveToEnd().isEmpty)
     }

@@ -94,10 +94,12 @@ import Testing
     func waitsWithoutDescriptors() throws {
         let directory = try TemporaryDirectory()
         let app = try handler("app", in: directory.path("run"), "--reconnect")
-        // It has come so far: the pair that wakes it is there. (While it starts it has other files open.)
+        // It has come so far: the pair that wakes it is there, and what Dispatch cannot be without. (While it starts it
+        // has other files open.)
         #expect(
             eventually {
-                ProcessView(pid: app.pid).descriptors.filter { $0.key > 2 && $0.value.hasPrefix("socket:") }.count >= 2
+                let kinds = ProcessView(pid: app.pid).descriptorKinds
+                return kinds.filter { $0 == "socket:" }.count >= 2 && kinds.contains("anon_inode:[timerfd]")
             })
         let limit = try ResourceLimits.openFiles(of: app.pid)
         try ResourceLimits.setOpenFiles(.init(soft: 3, hard: limit.hard), of: app.pid)

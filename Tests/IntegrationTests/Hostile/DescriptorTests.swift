@@ -95,7 +95,7 @@ import Testing
             let stranger = try Stranger(Self.program, way.how, path, "\(way.count)", uid: way.uid, group: "games")
             let port = try supervisor.port("echo")
             // So that the stranger's copies are gone when the message is read.
-            try supervisor.process.signal(SIGSTOP)
+            try ProcessView(pid: supervisor.process.pid).stop()
             try stranger.go()
             try supervisor.process.signal(SIGCONT)
             if way.socket == "wait.sock" {

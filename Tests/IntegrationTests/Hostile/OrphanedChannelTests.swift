@@ -33,7 +33,7 @@ import Testing
             #expect(answer.hasSuffix(" hello\n"))
             let pid = try #require(answer.split(separator: " ").lazy.compactMap { Int32($0.dropFirst(4)) }.first)
             // It does not answer any more, and there is no process to be killed for it.
-            try check("kill") { kill(pid, SIGSTOP) }
+            try ProcessView(pid: pid).stop()
             defer { kill(pid, SIGKILL) }
             try supervisor.waitForService("app", "unresponsive") { $0.handlers.first?.state == "unresponsive" }
             try check("kill") { kill(pid, SIGCONT) }

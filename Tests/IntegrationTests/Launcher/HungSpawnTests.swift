@@ -57,7 +57,7 @@ import Testing
             let launchers = supervisor.view.children.filter { $0.status("Name") == "baton-launcher" }
             // The first one gets what there is while that is little.
             let stopped = try #require(launchers.min { $0.pid < $1.pid })
-            kill(stopped.pid, SIGSTOP)
+            try stopped.stop()
             let clients = try (0..<3).map { _ in try TestSocket.tcp(port: supervisor.port("cat")) }
             for client in clients { try client.send("on") }
             // It is the first of its jobs that it hung with.

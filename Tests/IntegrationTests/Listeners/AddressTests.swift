@@ -75,7 +75,7 @@ import Testing
         // More than the socket holds while the supervisor is stopped.
         let batch = (0..<2000).map { "address add 198.18.\($0 / 250).\($0 % 250 + 1)/32 dev lo\n" }.joined()
         let file = try directory.write("batch", batch + "address add 192.0.2.1/32 dev lo\n")
-        try supervisor.process.signal(SIGSTOP)
+        try ProcessView(pid: supervisor.process.pid).stop()
         try ip("-batch \(file)", in: supervisor)
         try supervisor.process.signal(SIGCONT)
         try supervisor.waitForService("late", "bound", within: patience) { $0.listeners[0].state == "listening" }

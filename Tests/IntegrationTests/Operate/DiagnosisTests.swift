@@ -127,7 +127,7 @@ import Testing
         try withSupervisor(table, leakCheck: false) { supervisor in
             try supervisor.waitForService("app", "ready") { $0.handlers.first?.state == "ready" }
             let stream = try EventStream(supervisor, ["follow": true, "services": ["app"], "level": "notice"])
-            kill(try supervisor.onlyHandler().pid, SIGSTOP)
+            try supervisor.onlyHandler().stop()
             #expect(try stream.next()["event"] as? String == "handler_unresponsive")
             let signalled = try stream.next()
             #expect(signalled["event"] as? String == "signalled")

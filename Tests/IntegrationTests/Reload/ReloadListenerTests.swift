@@ -170,7 +170,7 @@ import Testing
         try withSupervisor(table("a.sock"), in: directory, leakCheck: false) { supervisor in
             // The reload itself is what it does next: what has come meanwhile is in the backlog.
             try supervisor.rewrite(table("b.sock"))
-            try supervisor.process.signal(SIGSTOP)
+            try ProcessView(pid: supervisor.process.pid).stop()
             try supervisor.process.signal(SIGHUP)
             let clients = try (0..<3).map { _ in try TestSocket.unix(directory.path("a.sock")) }
             try supervisor.process.signal(SIGCONT)

@@ -114,7 +114,7 @@ import Testing
         #expect(try client.ask() == "hello")
         let family = supervisor.view.descendants
         try supervisor.rewrite(table("two"))
-        try supervisor.process.signal(SIGSTOP)
+        try ProcessView(pid: supervisor.process.pid).stop()
         try supervisor.process.signal(SIGHUP)
         try supervisor.process.signal(SIGTERM)
         try supervisor.process.signal(SIGCONT)

@@ -101,7 +101,7 @@ import Testing
             kill(first[0].pid, SIGKILL)
             #expect(eventually { launchers().count == 2 && !launchers().contains(first[0]) })
             #expect(supervisor.view == worker)
-            for launcher in launchers() { kill(launcher.pid, SIGSTOP) }
+            for launcher in launchers() { try launcher.stop() }
             for launcher in launchers() { kill(launcher.pid, SIGKILL) }
             #expect(eventually { supervisor.view != worker && launchers().count == 2 })
             let client = try TestSocket.tcp(port: supervisor.port("who"))

@@ -19,7 +19,7 @@ import Testing
             let ports = try ["echo", "cat"].map { try supervisor.port($0) }
             for _ in 0..<3 {
                 let worker = supervisor.view
-                kill(worker.pid, SIGSTOP)
+                try worker.stop()
                 let clients = try ports.flatMap { port in try (0..<8).map { _ in try TestSocket.tcp(port: port) } }
                 for client in clients { try client.send("hello") }
                 kill(worker.pid, SIGKILL)
@@ -121,7 +121,7 @@ import Testing
             try supervisor.waitForService("cat", "goes on with all") { $0.connections.active == clients.count }
             let worker = supervisor.view
             // It hears of all of them when it goes on.
-            kill(worker.pid, SIGSTOP)
+            try worker.stop()
             let left = ProcessView(pid: supervisor.process.pid).children.filter { $0.name == "cat" }
             #expect(left.count == clients.count)
             for process in left { kill(process.pid, SIGKILL) }

@@ -150,7 +150,7 @@ import Testing
             $0.lines[0].hasSuffix(" healthy") && $0.lines[0].contains("pid \(supervisor.process.pid),")
         }
         // One that is stopped does not answer, and holds nobody up.
-        try supervisor.process.signal(SIGSTOP)
+        try ProcessView(pid: supervisor.process.pid).stop()
         try terminal.wait(for: "! the supervisor does not answer")
         try terminal.type("?")
         try terminal.wait(for: "sort by accepted/s")

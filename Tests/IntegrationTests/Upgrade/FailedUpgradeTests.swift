@@ -14,9 +14,7 @@ import Testing
     private static func supervisor(
         in directory: TemporaryDirectory, environment: [String: String] = [:]
     ) throws -> RunningSupervisor {
-        for name in ["baton", "batond"] {
-            try FileManager.default.copyItem(atPath: Repository.product(name), toPath: directory.path(name))
-        }
+        for name in ["baton", "batond"] { try directory.copyProduct(name) }
         return try RunningSupervisor(
             table, in: directory, environment: environment, program: directory.path("baton"))
     }
@@ -73,7 +71,7 @@ import Testing
         #expect(try supervisor.baton("upgrade").standardError.contains("No such file"))
         try Self.expectServing(supervisor, held)
         // The right one back in its place: the next upgrade works.
-        try FileManager.default.copyItem(atPath: Repository.product("batond"), toPath: directory.path("batond"))
+        try directory.copyProduct("batond")
         try supervisor.upgrade()
         try Self.expectServing(supervisor, held)
         held.close()
