@@ -6,7 +6,8 @@ package import SystemPackage
 /// For a launcher: all signals are blocked in it, what it spawns are its parent's children (CLONE_PARENT), and it
 /// waits for none that has executed its program.
 ///
-/// Safe although it holds pointers: a slot stays where it is and is never given back, for its child may outlive us.
+/// Safe although it holds pointers: a slot stays where it is and is never given back, nor is its place on the pages, for its
+/// child may outlive us.
 @safe
 package struct SpawnSlots: ~Copyable {
     /// What it goes by.
@@ -40,6 +41,7 @@ package struct SpawnSlots: ~Copyable {
             unsafe slots.append(slot)
         }
         unsafe self.slots = unsafe slots
+        for each in [page, shown] { _ = unsafe Unmanaged.passRetained(each) }
     }
 
     package var isEmpty: Bool { underWay.isEmpty }

@@ -95,6 +95,19 @@ import Testing
         for child in [pid, unread] { _ = try collect(child) }
     }
 
+    @Test("regression: a child on its way when the channel ends goes on to its program")
+    func endBesideChild() throws {
+        let directory = try TemporaryDirectory()
+        let launcher = try RunningLauncher()
+        let number = try launcher.send(Self.hanging(in: directory))
+        #expect(eventually { launcher.report.snapshot(ofJob: number)?.stage == .stderr })
+        let child = try #require(launcher.report.snapshot(ofJob: number)?.pid)
+        #expect(try launcher.end() == 0)
+        let reader = open(directory.path("fifo"), O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        defer { close(reader) }
+        #expect(try collect(child) == 0)
+    }
+
     @Test("signals other than SIGKILL do not end it, and it is named in ps")
     func signals() throws {
         let launcher = try RunningLauncher()
