@@ -46,8 +46,8 @@ extension [UInt8] {
                 parts[parts.count - 1] += line + [UInt8(ascii: "\n")]
             }
         }
-        // The last line had no end of its own.
-        parts[parts.count - 1].removeLast()
+        // The last line had no end of its own, if it is not one that divides.
+        _ = parts[parts.count - 1].popLast()
         return parts
     }
 

@@ -186,19 +186,6 @@ private final class GuardedBench {
 
     /// Runs the loop until `isDone`.
     func run(until isDone: @escaping () -> Bool) throws {
-        var isLate = false
-        let limit = loop.schedule(after: .seconds(20)) { [loop] in
-            isLate = true
-            loop.stop()
-        }
-        look(isDone)
-        try loop.run()
-        loop.cancel(limit)
-        if isLate { throw TestFailure("it is not done after 20 s") }
-    }
-
-    private func look(_ isDone: @escaping () -> Bool) {
-        guard !isDone() else { return loop.stop() }
-        _ = loop.schedule(after: .milliseconds(1)) { [self] in look(isDone) }
+        try loop.run(until: isDone)
     }
 }

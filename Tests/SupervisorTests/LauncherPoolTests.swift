@@ -31,12 +31,9 @@ import Testing
         for job in 1...3 {
             pool.spawn(SpawnPlan(path: "/job-\(job)", arguments: ["x"], descriptors: []), passing: []) { outcome in
                 #expect(outcomes.updateValue(outcome, forKey: job) == nil)
-                if outcomes.count == 3 { loop.stop() }
             }
         }
-        let limit = loop.schedule(after: .seconds(20)) { loop.stop() }
-        try loop.run()
-        loop.cancel(limit)
+        try loop.run { outcomes.count == 3 }
         pool.stop()
         let began = try String(contentsOfFile: directory.path("jobs"), encoding: .utf8)
         #expect(began == "/job-1\n/job-2\n/job-3\n")
@@ -44,6 +41,5 @@ import Testing
             guard case .running(let pid) = outcome else { throw TestFailure("\(outcome)") }
             waitpid(pid, nil, 0)
         }
-        #expect(outcomes.count == 3)
     }
 }

@@ -22,6 +22,11 @@ import Testing
             """
     }
 
+    /// The manager's copy is a child's too while another test spawns it.
+    private static func expectClosed(_ port: UInt16) {
+        #expect(eventually { (try? TestSocket.tcp(port: port)) == nil })
+    }
+
     @Test("kill -9 loses no client: whoever came in between is served by the next one, by the same sockets")
     func crash() throws {
         let manager = try ServiceManager()
@@ -70,7 +75,7 @@ import Testing
         #expect(stopped.status == .exited(0))
         for _ in 0..<3 { try manager.receive("FDSTOREREMOVE") { $0["FDSTOREREMOVE"] == "1" } }
         #expect(manager.kept.count == 2)
-        #expect(throws: TestFailure.self) { try TestSocket.tcp(port: tcp) }
+        Self.expectClosed(tcp)
         #expect(access(manager.directory.path("echo.sock"), F_OK) != 0)
         _ = try TestSocket.tcp(port: cat)
         try manager.stop()
@@ -85,7 +90,7 @@ import Testing
         try manager.startAndWait("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}")
         #expect(try manager.port("cat") == cat)
         #expect(manager.kept.count == 1)
-        #expect(throws: TestFailure.self) { try TestSocket.tcp(port: echo) }
+        Self.expectClosed(echo)
         try manager.log.wait(for: "(127.0.0.1:\(echo)) that the service manager passed: no listener can use it")
         try manager.stop()
     }
