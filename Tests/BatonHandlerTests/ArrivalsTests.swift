@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// Connections that have come and that nobody has taken yet, against a supervisor that a test plays.
-@Suite(.timeLimit(.minutes(1))) struct ArrivalsTests {
+@Suite(.timeLimit(.minutes(5))) struct ArrivalsTests {
     private func register(_ supervisor: FakeSupervisor, reportsEnds: Bool = true) async throws -> Handler {
         let handler = try Handler(
             HandlerConfiguration(service: "echo", reportsEnds: reportsEnds, channel: supervisor.handlersEnd))

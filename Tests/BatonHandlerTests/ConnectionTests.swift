@@ -5,7 +5,7 @@ import SystemPackage
 import Testing
 
 /// The asynchronous form, and what a connection can do.
-@Suite(.timeLimit(.minutes(1))) struct ConnectionTests {
+@Suite(.timeLimit(.minutes(5))) struct ConnectionTests {
     private func handler(_ supervisor: FakeSupervisor) async throws -> Handler {
         let handler = try Handler(HandlerConfiguration(service: "echo", channel: supervisor.handlersEnd))
         try await onThread { _ = try supervisor.welcome() }

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// Batons as channels of SwiftNIO, against a supervisor that a test plays.
-@Suite(.timeLimit(.minutes(1))) struct NIOChannelTests {
+@Suite(.timeLimit(.minutes(5))) struct NIOChannelTests {
     /// What a pipeline was told.
     private final class Events: Sendable {
         private let state = Mutex<[String]>([])

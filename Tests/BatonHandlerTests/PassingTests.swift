@@ -6,7 +6,7 @@ import SystemPackage
 import Testing
 
 /// PASS and tasks, against a supervisor that a test plays.
-@Suite(.timeLimit(.minutes(1))) struct PassingTests {
+@Suite(.timeLimit(.minutes(5))) struct PassingTests {
     /// Runs a handler's tasks beside `script`, and answers how it ended.
     private func run(
         _ body: @escaping @Sendable (Connection) async throws -> Void,

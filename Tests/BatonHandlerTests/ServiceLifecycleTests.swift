@@ -6,7 +6,7 @@ import ServiceLifecycle
 import Testing
 
 /// A handler in a ServiceGroup of swift-service-lifecycle.
-@Suite(.timeLimit(.minutes(1))) struct ServiceLifecycleTests {
+@Suite(.timeLimit(.minutes(5))) struct ServiceLifecycleTests {
     @Test("a graceful shutdown of the group drains the handler, and lets what it holds finish")
     func gracefulShutdown() async throws {
         let supervisor = try FakeSupervisor()

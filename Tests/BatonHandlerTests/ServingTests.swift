@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// The blocking form, against a supervisor that a test plays.
-@Suite(.timeLimit(.minutes(1))) struct ServingTests {
+@Suite(.timeLimit(.minutes(5))) struct ServingTests {
     /// Serves in a thread, plays `script` as the supervisor in another, and answers how serving ended.
     private func serve(
         threads: Int = 8, configuration: HandlerConfiguration = HandlerConfiguration(service: "echo"),
