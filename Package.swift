@@ -12,9 +12,11 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The supervisor has one thread, and tests run it with all checks. Checked at run time, exclusive access to its objects was a
-/// fifth of the instructions that a connection took (docs/decisions/exclusive-access.md).
-let supervising = strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+/// The supervisor has one thread, and tests run it with all checks: its releases need neither checks of exclusive access at run
+/// time nor atomic counts of references (docs/decisions/one-thread.md).
+let supervising =
+    strict
+    + [.unsafeFlags(["-enforce-exclusivity=unchecked", "-assume-single-threaded"], .when(configuration: .release))]
 
 /// Tests talk to the kernel without wrappers; they keep all rules but the spelling of `unsafe`.
 let testing: [SwiftSetting] = [

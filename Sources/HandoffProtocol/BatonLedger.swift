@@ -7,8 +7,7 @@
 package struct BatonLedger: Sendable {
     package typealias Connection = UInt64
 
-    @usableFromInline
-    struct Entry: Sendable {
+    private struct Entry: Sendable {
         let id: UInt64
         let connection: Connection
     }
@@ -18,13 +17,21 @@ package struct BatonLedger: Sendable {
     /// The last id that was acknowledged, and with it all before.
     package private(set) var acknowledged: UInt64 = 0
     /// By rising id; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
-    @usableFromInline
-    private(set) var waiting: [Entry] = []
-    @usableFromInline
-    private(set) var taken: [UInt64: Connection] = [:]
+    private var waiting: [Entry] = [] {
+        didSet { unacknowledgedCount = waiting.count }
+    }
+    private var taken: [UInt64: Connection] = [:] {
+        didSet { heldCount = taken.count }
+    }
     /// Whose PASS has not been answered: nobody's to end, and given to nobody when the handler goes.
+    private var passing: [UInt64: Connection] = [:] {
+        didSet { passingCount = passing.count }
+    }
+    // Asked for with each connection, several times: numbers, because who asks a collection holds it.
+    package private(set) var unacknowledgedCount = 0
+    package private(set) var heldCount = 0
     @usableFromInline
-    private(set) var passing: [UInt64: Connection] = [:]
+    private(set) var passingCount = 0
 
     /// With trait 2 (`sendsNoDone`) a connection counts only until ACK.
     package init(traits: HandlerTraits = []) {
@@ -59,13 +66,13 @@ package struct BatonLedger: Sendable {
         acknowledged = content.acknowledged
         waiting = content.waiting.map { Entry(id: $0.id, connection: $0.connection) }
         taken = Dictionary(content.taken.map { ($0.id, $0.connection) }) { $1 }
+        // No observer runs in an initializer.
+        (unacknowledgedCount, heldCount) = (waiting.count, taken.count)
     }
 
-    // Asked for each connection.
-    @inlinable package var unacknowledgedCount: Int { waiting.count }
-    @inlinable package var heldCount: Int { taken.count }
     /// Unacknowledged, held and being passed on: what counts against the handler's capacity.
-    @inlinable package var count: Int { waiting.count + taken.count + passing.count }
+    @inlinable
+    package var count: Int { unacknowledgedCount + heldCount + passingCount }
 
     /// The id that the next baton will have: a BATON is encoded with it, and `sent` follows once the
     /// kernel has taken the message.
@@ -118,7 +125,7 @@ package struct BatonLedger: Sendable {
             guard id >= 1, id <= lastSent else { throw .notSent(.done, id: id) }
             guard isOutstanding(id) else { throw .alreadyDone(id: id) }
         }
-        if ids.count > 1 { try requireDistinct(ids) }
+        if !zip(ids, ids.dropFirst()).allSatisfy(<) { try requireDistinct(ids) }
         var completion = Completion()
         for id in ids {
             if let connection = taken.removeValue(forKey: id) {

@@ -5,6 +5,7 @@ package enum CarriedDescriptor<Descriptor> {
     /// One was sent, and the kernel dropped it: there was no room for it here (MSG_CTRUNC).
     case dropped
 
+    @inlinable
     package var isNone: Bool { if case .none = self { true } else { false } }
 }
 

@@ -33,20 +33,10 @@ package enum MessageType: UInt16, Hashable, Sendable, CaseIterable {
         }
     }
 
-    /// Checks the number of descriptors that came with a message of this type.
+    /// Checks the number of descriptors that came with a message of this type, those that the kernel dropped included.
     package func check(descriptors count: Int) throws(ProtocolError) {
         if count == 0, carriesDescriptor == .exactlyOne { throw .missingDescriptor(self) }
         if count > (carriesDescriptor == .none ? 0 : 1) { throw .surplusDescriptor(self) }
-    }
-
-    /// The same of what one call has received.
-    @inlinable
-    package func check<Descriptor>(_ carried: CarriedDescriptor<Descriptor>) throws(ProtocolError) {
-        switch (carriesDescriptor, carried) {
-        case (.exactlyOne, .none): throw .missingDescriptor(self)
-        case (.none, .one), (.none, .dropped): throw .surplusDescriptor(self)
-        case (.none, .none), (.exactlyOne, _), (.optional, _): break
-        }
     }
 
     /// The flags that may be set.

@@ -29,6 +29,11 @@ final class ServiceRecord {
         events.report(.connection(event), service: name, connection: origin.number, peer: origin.peer)
     }
 
+    /// The same; whoever passes an origin on copies all of it.
+    func report(_ event: ConnectionEvent, _ baton: Baton) {
+        events.report(.connection(event), service: name, connection: baton.origin.number, peer: baton.origin.peer)
+    }
+
     /// Each dropped datagram counts. A flood of them is reported once a second, or it would flood the log as well.
     func drop(_ reason: DropReason, at now: Duration) {
         connections.dropped[reason] += 1

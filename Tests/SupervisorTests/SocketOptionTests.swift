@@ -36,7 +36,7 @@ import Testing
         // What is deferred comes with the first byte only.
         _ = try DescriptorPassing.send([1], on: client.borrowed)
         try Socket.setNonblocking(listener.borrowed, false)
-        let accepted = try SocketBinding.accept(listener.borrowed, of: endpoint)
+        let accepted = try SocketBinding.accept(listener.borrowed, priority: endpoint.options.priority)
         return Readings(
             listener: try options.map { try Socket.value($0, of: listener.borrowed) },
             connection: try options.map { try Socket.value($0, of: accepted.descriptor.borrowed) })
@@ -106,7 +106,7 @@ import Testing
         let port = try Socket.localAddress(of: listener.borrowed).port.map { UInt16(clamping: $0) } ?? 0
         let client = try Socket.connected(to: .ipv4(.loopback, port: port))
         try Socket.setNonblocking(listener.borrowed, false)
-        let accepted = try SocketBinding.accept(listener.borrowed, of: endpoint)
+        let accepted = try SocketBinding.accept(listener.borrowed, priority: endpoint.options.priority)
         for socket in [listener.borrowed, accepted.descriptor.borrowed] {
             #expect(try Socket.text(.congestion, of: socket) == "reno")
             #expect(try Socket.text(.interface, of: socket) == "lo")

@@ -18,7 +18,11 @@ protocol ListenerOwner: AnyObject {
 /// The bound socket of one endpoint: in the poll set while nothing holds it back, bound again when it
 /// must be, and never given up while its service lives.
 final class Listener: EventSource {
-    private(set) var endpoint: Endpoint
+    private(set) var endpoint: Endpoint {
+        didSet { priority = endpoint.options.priority }
+    }
+    /// Of what it accepts.
+    private var priority: Int?
     private var accepts: Bool
     private let loop: EventLoop
     private let shortage: DescriptorShortage
@@ -62,6 +66,7 @@ final class Listener: EventSource {
         supply: any ListenerSupply = ListenerStore(), owner: any ListenerOwner
     ) {
         self.endpoint = endpoint
+        priority = endpoint.options.priority
         self.accepts = accepts
         self.loop = loop
         self.shortage = shortage
@@ -248,7 +253,7 @@ final class Listener: EventSource {
             guard holds.isEmpty, let descriptor, let owner else { return }
             guard owner.room > 0 else { return owner.lacksRoom(self) }
             do {
-                owner.accepted(try SocketBinding.accept(descriptor, of: endpoint), on: self)
+                owner.accepted(try SocketBinding.accept(descriptor, priority: priority), on: self)
             } catch {
                 guard passedOver(error) else { return }
             }
@@ -264,7 +269,7 @@ final class Listener: EventSource {
         for _ in 0..<Self.mostLast {
             guard accepts, holds.isEmpty, let owner, owner.room > 0 else { return !hasGuests }
             do {
-                owner.accepted(try SocketBinding.accept(descriptor, of: endpoint), on: self)
+                owner.accepted(try SocketBinding.accept(descriptor, priority: priority), on: self)
             } catch .wouldBlock {
                 return true
             } catch {

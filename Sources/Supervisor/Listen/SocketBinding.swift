@@ -43,12 +43,10 @@ enum SocketBinding {
     }
 
     /// Accepts a connection, with what it does not inherit from its listener.
-    static func accept(_ listener: FileDescriptor, of endpoint: Endpoint) throws(Errno) -> AcceptedSocket {
+    static func accept(_ listener: FileDescriptor, priority: Int?) throws(Errno) -> AcceptedSocket {
         let accepted = try Socket.accept(listener)
         // Refused to the listener, it would not be bound.
-        if let priority = endpoint.options.priority {
-            try? Socket.set(.priority, priority, on: accepted.descriptor.borrowed)
-        }
+        if let priority { try? Socket.set(.priority, priority, on: accepted.descriptor.borrowed) }
         return accepted
     }
 

@@ -69,7 +69,7 @@ final class EventLog {
     /// Renders what is to be written, and nothing else.
     private func log(_ recorded: RecordedEvent) {
         let choice = choices.isEmpty ? nil : recorded.service.flatMap { choices[$0] }
-        if choice == nil, recorded.kind.level < level { return }
+        if choice == nil, recorded.level < level { return }
         var event = recorded.event
         if let choice {
             guard let shown = choice.shown(event) else { return }

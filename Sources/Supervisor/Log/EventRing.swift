@@ -2,13 +2,26 @@ internal import ControlProtocol
 internal import DequeModule
 internal import LinuxSystem
 
-/// An event as it happened: rendered only when somebody reads it.
-struct RecordedEvent {
+/// An event as it happened: rendered only when somebody reads it. An object, so that it is never copied.
+final class RecordedEvent {
     let time: Timestamp
     let service: String?
     let connection: UInt64?
     let peer: SocketAddress?
     let kind: Event.Kind
+    let level: EventLevel
+    /// Text from outside, in bytes.
+    let textBytes: Int
+
+    init(time: Timestamp, service: String?, connection: UInt64?, peer: SocketAddress?, kind: consuming Event.Kind) {
+        self.time = time
+        self.service = service
+        self.connection = connection
+        self.peer = peer
+        level = kind.level
+        textBytes = kind.textBytes
+        self.kind = kind
+    }
 
     var event: Event {
         Event(time: time, service: service, connection: connection, peer: peer?.description, kind)
@@ -38,8 +51,8 @@ struct EventRing {
         var text = 256 << 10
     }
 
-    mutating func append(_ event: consuming RecordedEvent) {
-        if event.kind.level >= .notice {
+    mutating func append(_ event: RecordedEvent) {
+        if event.level >= .notice {
             notable.append(event, nextNumber)
         } else {
             frequent.append(event, nextNumber)
@@ -127,11 +140,11 @@ private struct Lane {
     var end: UInt64 { first + UInt64(entries.count) }
     var events: [RecordedEvent] { entries.map(\.event) }
 
-    mutating func append(_ event: consuming RecordedEvent, _ number: UInt64) {
-        text += event.kind.textBytes
+    mutating func append(_ event: RecordedEvent, _ number: UInt64) {
+        text += event.textBytes
         entries.append(Entry(number: number, event: event))
         while entries.count > 1, entries.count > limits.events || text > limits.text, let oldest = entries.popFirst() {
-            text -= oldest.event.kind.textBytes
+            text -= oldest.event.textBytes
             first += 1
         }
     }

@@ -197,7 +197,7 @@ final class Handler {
         case .short: break
         }
         guard outcome == .sent else { return outcome }
-        record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton.origin)
+        record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton)
         if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
         ledger.sent(baton.origin.number)
         unacknowledged[baton.origin.number] = baton

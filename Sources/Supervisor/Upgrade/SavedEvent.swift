@@ -23,7 +23,7 @@ struct SavedEvent: Saved {
     init(_ recorded: RecordedEvent) {
         let details = recorded.event.details
         (time, service, connection, peer) = (recorded.time, recorded.service, recorded.connection, recorded.peer)
-        (name, level) = (recorded.kind.name.rawValue, recorded.kind.level)
+        (name, level) = (recorded.kind.name.rawValue, recorded.level)
         (message, reason) = (details.message, details.reason)
         (pid, status, duration) = (details.pid, details.status, details.duration)
         more = JSON.object(details.more).line

@@ -21,7 +21,7 @@ extension HandoffDispatch: HandlerOwner {
             record.connections.handedOff += 1
             record.timings.handoff.record(runtime.loop.now - baton.origin.accepted)
             record.timings.queue.record(baton.waited)
-            record.report(.acknowledged(handler: handler.id), baton.origin)
+            record.report(.acknowledged(handler: handler.id), baton)
             baton.acknowledged()
             // On other sockets than TCP nothing would tell whether it was touched.
             if settings.hold != .done || baton.origin.kind != .tcp { close(baton) }
@@ -41,12 +41,12 @@ extension HandoffDispatch: HandlerOwner {
 
     private func end(_ baton: Baton, with handler: Handler) {
         record.report(
-            .ended(duration: runtime.loop.now - baton.origin.accepted, handler: handler.reference), baton.origin)
+            .ended(duration: runtime.loop.now - baton.origin.accepted, handler: handler.reference), baton)
         close(baton)
     }
 
     func handler(_ handler: Handler, returned baton: Baton, why: String) {
-        record.report(.nacked(handler: handler.id, why: why), baton.origin)
+        record.report(.nacked(handler: handler.id, why: why), baton)
         guard !baton.isElsewhere else {
             record.connections.queued -= 1
             return cut(baton, with: handler, why: Self.noCopy)
@@ -159,7 +159,7 @@ extension HandoffDispatch: HandlerOwner {
 
     private func requeue(_ batons: [Baton], why: String) {
         guard !batons.isEmpty else { return }
-        for baton in batons { record.report(.requeued(why: why), baton.origin) }
+        for baton in batons { record.report(.requeued(why: why), baton) }
         record.connections.requeued += batons.count
         queue.requeue(batons, at: runtime.loop.now)
     }

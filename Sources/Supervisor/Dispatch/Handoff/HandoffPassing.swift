@@ -61,7 +61,7 @@ extension HandoffDispatch {
                 if let baton = passed.baton {
                     record.connections.active -= 1
                     record.connections.ended += 1
-                    record.report(.routed(to: name), baton.origin)
+                    record.report(.routed(to: name), baton)
                 }
                 taken(passed, of: handler)
                 enter()

@@ -301,7 +301,7 @@ extension Channel {
     private func deliver(_ bytes: Span<UInt8>, _ carried: CarriedDescriptor<DescriptorBox>) {
         do throws(ProtocolError) {
             let message = try MessageCoder.decodeHandlerMessage(bytes)
-            try message.type.check(carried)
+            try message.type.check(descriptors: carried.isNone ? 0 : 1)
             owner?.received(message, carried, on: self)
         } catch {
             discard(carried)
