@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// Environment variables as execve(2) takes them: `NAME=value`, each with its NUL, one behind the other.
 ///
 /// To add to a copy costs one allocation, however many it holds.
@@ -10,15 +12,15 @@ package struct EnvironmentBlock: Hashable, Sendable {
     package init() {}
 
     package mutating func append(_ name: String, _ value: String) {
-        append(name.utf8)
+        append(bytesOf: name)
         bytes.append(UInt8(ascii: "="))
-        append(value.utf8)
+        append(bytesOf: value)
         end()
     }
 
     /// - Parameter variable: `NAME=value`.
     package mutating func append(_ variable: String) {
-        append(variable.utf8)
+        append(bytesOf: variable)
         end()
     }
 
@@ -26,10 +28,12 @@ package struct EnvironmentBlock: Hashable, Sendable {
         bytes.reserveCapacity(bytes.count + more)
     }
 
-    private mutating func append(_ text: String.UTF8View) {
-        let start = bytes.count
-        bytes.append(contentsOf: text)
-        if bytes[start...].contains(0) { isBroken = true }
+    private mutating func append(bytesOf text: String) {
+        var text = text
+        text.withUTF8 { text in
+            if let start = text.baseAddress, unsafe memchr(start, 0, text.count) != nil { isBroken = true }
+            unsafe bytes.append(contentsOf: text)
+        }
     }
 
     private mutating func end() {

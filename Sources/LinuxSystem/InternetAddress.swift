@@ -18,8 +18,23 @@ package struct IPv4Address: Hashable, Sendable {
 }
 
 extension IPv4Address: CustomStringConvertible {
+    /// Written by hand: the environment of each process that is started has it several times.
     package var description: String {
-        "\(bits >> 24).\(bits >> 16 & 0xff).\(bits >> 8 & 0xff).\(bits & 0xff)"
+        unsafe String(unsafeUninitializedCapacity: 15) { text in
+            var end = 0
+            func put(_ byte: UInt8) {
+                unsafe text[end] = byte
+                end += 1
+            }
+            for shift in stride(from: 24, through: 0, by: -8) {
+                let number = UInt8(truncatingIfNeeded: bits >> shift)
+                if number >= 100 { put(UInt8(ascii: "0") + number / 100) }
+                if number >= 10 { put(UInt8(ascii: "0") + number / 10 % 10) }
+                put(UInt8(ascii: "0") + number % 10)
+                if shift > 0 { put(UInt8(ascii: ".")) }
+            }
+            return end
+        }
     }
 }
 

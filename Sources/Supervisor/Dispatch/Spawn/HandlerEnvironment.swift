@@ -89,7 +89,7 @@ extension HandlerEnvironment {
     /// One accepted connection.
     mutating func describe(_ origin: ConnectionOrigin, socket: FileDescriptor) {
         set("BATON_LISTENER", origin.listener)
-        set("BATON_CONNECTION", "\(origin.number)")
+        set("BATON_CONNECTION", String(origin.number))
         let local = origin.local(socket)
         switch origin.kind {
         case .tcp: describeTCP(peer: origin.peer, local: local)
@@ -106,7 +106,7 @@ extension HandlerEnvironment {
             set("TCPREMOTEIP", host)
             set("REMOTE_ADDR", host)
             set("REMOTE_HOST", host)
-            let port = "\(port)"
+            let port = String(port)
             set("TCPREMOTEPORT", port)
             set("REMOTE_PORT", port)
         } else if peer != .unix(path: "") {
@@ -118,7 +118,7 @@ extension HandlerEnvironment {
     private mutating func describeLocal(_ local: SocketAddress?) {
         guard let host = local?.host, let port = local?.port else { return }
         set("TCPLOCALIP", host)
-        set("TCPLOCALPORT", "\(port)")
+        set("TCPLOCALPORT", String(port))
     }
 
     /// The names of s6-ipcserver; the credentials are those of the connect (unix(7), SO_PEERCRED).
