@@ -36,8 +36,8 @@ extension FuzzTarget {
         }
     }
 
-    /// The memory of a roster, without what lies between its head and its entries: read, and composed into what the next
-    /// supervisor goes on with.
+    /// The memory of a roster, without what lies between its head and its entries: read, and composed into what the
+    /// next supervisor goes on with.
     static let roster = FuzzTarget("roster", longest: 40 + 16 * 128) { bytes throws(Finding) in
         let gap = [UInt8](repeating: 0, count: 4096 - 40)
         let memory = bytes.count < 40 ? bytes : Array(bytes.prefix(40) + gap + bytes.dropFirst(40))

@@ -1,8 +1,8 @@
 internal import LinuxSystem
 internal import SystemPackage
 
-/// Closes what a worker has sent, or has had in its hands. It may be anything: a socket whose last close waits for as long as
-/// somebody has set (SO_LINGER), or one in whose queue such sockets lie.
+/// Closes what a worker has sent, or has had in its hands. It may be anything: a socket whose last close waits for as
+/// long as somebody has set (SO_LINGER), or one in whose queue such sockets lie.
 enum Disposal {
     /// A child that closes sockets does nothing but end, which waits for nobody.
     private static let patience = Duration.milliseconds(100)
