@@ -20,7 +20,7 @@ struct FuzzTarget: Sendable {
 
     static let all = [
         table, loadedTable, inetd, xinetd, systemd, hosts, handoff, framer, proxy, tls, http, courier, tcpmux,
-        metrics, control, replies, notify, names, state, launch,
+        metrics, control, replies, notify, names, state, launch, monitor, roster,
     ]
 
     static func named(_ name: String) -> FuzzTarget? { all.first { $0.name == name } }

@@ -19,11 +19,11 @@ static void read_to_end(int end)
     while (syscall(SYS_read, end, &byte, 1) > 0) {}
 }
 
-int32_t baton_close_by_exit(const int *sockets, size_t count, int gate)
+int32_t baton_close_by_exit(const int *sockets, size_t count, int gate, int as_sibling)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0) return -1;
-    int pid = fork_with(CLONE_PARENT);
+    int pid = fork_with(as_sibling ? CLONE_PARENT : 0);
     if (pid == 0) {
         syscall(SYS_close, ends[1]);
         read_to_end(ends[0]); /* the parent has closed its copy */

@@ -146,6 +146,13 @@ int baton_input_queue(int socket, int *bytes) { return ioctl(socket, SIOCINQ, by
 
 int baton_output_queue(int socket, int *bytes) { return ioctl(socket, SIOCOUTQ, bytes); }
 
+/* <linux/un.h> has it, which does not go with <sys/un.h>. */
+#ifndef SIOCUNIXFILE
+#define SIOCUNIXFILE (SIOCPROTOPRIVATE + 0)
+#endif
+
+int baton_socket_file(int socket) { return ioctl(socket, SIOCUNIXFILE, 0); }
+
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts)
 {
     struct tcp_info info = {0};

@@ -41,6 +41,21 @@ extension Socket {
         isUnix(descriptor) && (try? value(.kind, of: descriptor)) == Int(Kind.sequencedPacket.native)
     }
 
+    /// Whether `connection` was accepted at `listener`: only then are both bound to one file. A name can be bound anew
+    /// elsewhere. False where the kernel does not tell (SIOCUNIXFILE; CAP_NET_ADMIN).
+    package static func isAccepted(_ connection: FileDescriptor, at listener: FileDescriptor) -> Bool {
+        guard peerOfConnection(connection) != nil, let file = file(of: connection)?.borrowed.deviceAndInode else {
+            return false
+        }
+        return file == self.file(of: listener)?.borrowed.deviceAndInode
+    }
+
+    /// The file that a Unix-domain socket is bound to, by whatever name.
+    private static func file(of socket: FileDescriptor) -> OwnedDescriptor? {
+        guard let file = try? SystemCall.value({ baton_socket_file(socket.rawValue) }) else { return nil }
+        return OwnedDescriptor(adopting: file)
+    }
+
     /// Whether it is one end of a socketpair(AF_UNIX, SOCK_DGRAM): connected to a socket without a name, and
     /// without a name itself. What has a name others can send to, or take it over.
     package static func isDatagramPair(_ descriptor: FileDescriptor) -> Bool {

@@ -50,13 +50,16 @@ package enum Spawn {
     /// Closes sockets without waiting for their SO_LINGER: a child holds them until we have closed them and then ends,
     /// and what is closed by exit lingers in the background (socket(7)).
     ///
-    /// - Parameter gate: The child ends only when nobody has the other end of this any more: until then somebody else is about
-    ///   to close copies, none of which must be the last. It stays the caller's.
-    /// - Returns: The child, this process's sibling; nil where there can be none now (EAGAIN, EMFILE): the sockets
-    ///   are still in their boxes.
-    package static func closeByExit(_ sockets: [DescriptorBox], gate: FileDescriptor? = nil) -> Int32? {
+    /// - Parameters:
+    ///   - gate: The child ends only when nobody has the other end of this any more: until then somebody else is about
+    ///     to close copies, none of which must be the last. It stays the caller's.
+    ///   - asSibling: It is a child of this process's parent.
+    /// - Returns: The child; nil where there can be none now (EAGAIN, EMFILE): the sockets are still in their boxes.
+    package static func closeByExit(
+        _ sockets: [DescriptorBox], gate: FileDescriptor? = nil, asSibling: Bool = true
+    ) -> Int32? {
         let gate = gate?.rawValue ?? -1
-        return unsafe close(sockets) { unsafe baton_close_by_exit($0, $1, gate) }
+        return unsafe close(sockets) { unsafe baton_close_by_exit($0, $1, gate, asSibling ? 1 : 0) }
     }
 
     /// Closes files in a child that shares our table of descriptors, so that only the child waits for a file

@@ -28,6 +28,23 @@ package struct Endpoint: Hashable, Sendable {
 }
 
 extension Endpoint {
+    /// What a socket is bound to: nothing of it can be changed any more, and who has all of it in common is one socket.
+    package struct Place: Hashable, Sendable {
+        private let kind: Kind
+        private let address: SocketAddress
+        private let ipv6Only: Bool
+
+        fileprivate init(_ endpoint: Endpoint) {
+            kind = endpoint.kind
+            address = endpoint.address
+            if case .ipv6 = endpoint.address { ipv6Only = endpoint.ipv6Only } else { ipv6Only = false }
+        }
+    }
+
+    package var place: Place { Place(self) }
+}
+
+extension Endpoint {
     /// A value to read into.
     package static var blank: Endpoint { Endpoint() }
 }

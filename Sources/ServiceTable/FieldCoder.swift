@@ -132,8 +132,11 @@ package struct FieldCoder {
 
     /// Whether it is what `previous` was, which it then shares with it, or the value.
     mutating func repeated<Value: Coded & Equatable>(_ value: inout Value, after previous: Value) {
-        var isSame = writes && value == previous
-        since(2) { $0.flag(&isSame) }
+        var isSame = false
+        since(2) { coder in
+            isSame = coder.writes && value == previous
+            coder.flag(&isSame)
+        }
         if isSame { value = previous } else { self.value(&value) }
     }
 

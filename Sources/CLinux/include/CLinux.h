@@ -63,6 +63,9 @@ ssize_t baton_splice(int from, int to, size_t most);
 int baton_input_queue(int socket, int *bytes);
 int baton_output_queue(int socket, int *bytes);
 
+/* The file that a Unix-domain socket is bound to, held as by O_PATH (SIOCUNIXFILE; CAP_NET_ADMIN); -1 and errno. */
+int baton_socket_file(int socket);
+
 /* What TCP has moved so far (tcp(7), TCP_INFO); -1 and errno elsewhere. */
 struct baton_tcp_counts {
     uint64_t received;      /* payload, and one for a FIN */

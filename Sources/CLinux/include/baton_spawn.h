@@ -123,10 +123,10 @@ void baton_report_unmap(struct baton_spawn_report *page, size_t count);
 /* Both let a child of ours do closes that may wait, and answer its pid, or -1 and errno: then the
  * descriptors are still the caller's. */
 
-/* For sockets. The child, the caller's sibling, holds copies until the caller has closed the numbers, and
+/* For sockets. The child, or the caller's sibling, holds copies until the caller has closed the numbers, and
  * ends: a socket closed by exit(2) lingers in the background (socket(7)), so nobody waits at all. It ends when
  * `gate`, if that is not -1, reads as ended too: when whoever else is about to close copies has done so. */
-int32_t baton_close_by_exit(const int *sockets, size_t count, int gate);
+int32_t baton_close_by_exit(const int *sockets, size_t count, int gate, int as_sibling);
 /* For files, each close of which may ask their file system. The child shares the table of descriptors and
  * closes the numbers, which are now its own; the caller must not use them again. */
 int32_t baton_close_in_child(const int *files, size_t count);

@@ -8,19 +8,6 @@ struct ListenerMatching {
     /// The places of those that nobody has taken yet.
     private var free: [String: [Int]] = [:]
 
-    /// What makes two endpoints the same socket: nothing of it can be changed once it is bound.
-    private struct Key: Hashable {
-        let kind: Endpoint.Kind
-        let address: SocketAddress
-        let ipv6Only: Bool
-
-        init(_ endpoint: Endpoint) {
-            kind = endpoint.kind
-            address = endpoint.address
-            if case .ipv6 = endpoint.address { ipv6Only = endpoint.ipv6Only } else { ipv6Only = false }
-        }
-    }
-
     init(_ old: [String: Service], _ new: [Service]) {
         self.old = old
         self.new = new
@@ -44,35 +31,35 @@ struct ListenerMatching {
     }
 
     private mutating func matchOwn(_ service: Service, _ difference: inout ServiceDifference) {
-        difference.origins = service.boundEndpoints.map { endpoint in take(Key(endpoint), from: service.name) }
+        difference.origins = service.boundEndpoints.map { endpoint in take(endpoint.place, from: service.name) }
     }
 
-    private mutating func take(_ key: Key, from name: String) -> ListenerPlace? {
+    private mutating func take(_ bound: Endpoint.Place, from name: String) -> ListenerPlace? {
         guard let endpoints = old[name]?.endpoints,
-            let place = free[name]?.firstIndex(where: { Key(endpoints[$0]) == key }),
+            let place = free[name]?.firstIndex(where: { endpoints[$0].place == bound }),
             let index = free[name]?.remove(at: place)
         else { return nil }
         return ListenerPlace(service: name, index: index)
     }
 
     /// What services have let go, by what it is.
-    private var released: [Key: [ListenerPlace]] {
-        var released: [Key: [ListenerPlace]] = [:]
+    private var released: [Endpoint.Place: [ListenerPlace]] {
+        var released: [Endpoint.Place: [ListenerPlace]] = [:]
         for (name, indices) in free.sorted(by: { $0.key < $1.key }) {
             for index in indices {
                 // A port that the kernel chose for one service is nothing that another asks for.
                 guard let endpoint = old[name]?.endpoints[index], endpoint.isFixed else { continue }
-                released[Key(endpoint), default: []].append(ListenerPlace(service: name, index: index))
+                released[endpoint.place, default: []].append(ListenerPlace(service: name, index: index))
             }
         }
         return released
     }
 
     private mutating func matchOthers(
-        _ service: Service, _ difference: inout ServiceDifference, _ released: inout [Key: [ListenerPlace]]
+        _ service: Service, _ difference: inout ServiceDifference, _ released: inout [Endpoint.Place: [ListenerPlace]]
     ) {
         for (index, endpoint) in service.boundEndpoints.enumerated() where difference.origins[index] == nil {
-            guard let place = released[Key(endpoint)]?.popLast() else { continue }
+            guard let place = released[endpoint.place]?.popLast() else { continue }
             difference.origins[index] = place
             free[place.service]?.removeAll { $0 == place.index }
         }
@@ -95,7 +82,7 @@ struct ListenerMatching {
 
     private func hasOtherListeners(_ service: Service, _ before: Service, _ difference: ServiceDifference) -> Bool {
         // Bound or not, what it would listen on is part of what it is.
-        guard service.enabled else { return service.endpoints.map(Key.init) != before.endpoints.map(Key.init) }
+        guard service.enabled else { return service.endpoints.map(\.place) != before.endpoints.map(\.place) }
         let kept = difference.origins.compactMap { $0?.service == service.name ? $0?.index : nil }
         if kept.count != service.endpoints.count || kept.count != before.endpoints.count { return true }
         // One process gets them all, in the order of the table.

@@ -9,6 +9,8 @@ final class HeldListeners {
     private var held: [UInt64: Held] = [:]
     /// Those that the worker of now has not asked for yet.
     private var waiting: [Endpoint: [UInt64]] = [:]
+    /// How many there are, by what they are bound to.
+    private var counts: [Endpoint.Place: Int] = [:]
     /// Where endpoints were bound that leave the port to the kernel.
     private var last: [Endpoint: SocketAddress] = [:]
 
@@ -29,15 +31,25 @@ final class HeldListeners {
     }
 
     /// The socket of `endpoint`, which stays ours as well: that of the worker before, or a new one.
-    func open(_ endpoint: Endpoint) throws(SocketBinding.Failure) -> FileDescriptor {
+    ///
+    /// - Parameter most: Of those that are bound like it.
+    func open(_ endpoint: Endpoint, most: Int) throws(SocketBinding.Failure) -> FileDescriptor {
         if let socket = goOn(endpoint) { return socket }
+        guard counts[endpoint.place, default: 0] < most else {
+            throw SocketBinding.Failure(step: "monitor", error: .tooManyOpenFiles)
+        }
         let opened = try store.open(endpoint, lastAt: last[endpoint])
         guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else {
             throw SocketBinding.Failure(step: "socket", error: .badFileDescriptor)
         }
+        hold(opened, endpoint, socket, cookie)
+        return socket
+    }
+
+    private func hold(_ opened: OpenedListener, _ endpoint: Endpoint, _ socket: FileDescriptor, _ cookie: UInt64) {
         if endpoint.address.port == 0 { last[endpoint] = try? Socket.localAddress(of: socket) }
         held[cookie] = Held(opened, endpoint)
-        return socket
+        counts[endpoint.place, default: 0] += 1
     }
 
     /// A handler of the worker before may have changed its mode.
@@ -47,17 +59,25 @@ final class HeldListeners {
         return socket
     }
 
-    func close(_ cookie: UInt64) {
-        guard let gone = held.removeValue(forKey: cookie), let socket = gone.socket.take() else { return }
-        store.close(socket, of: gone.endpoint, gone.keeping)
+    func close(_ cookie: UInt64) { close([cookie]) }
+
+    /// A worker may have made something else of a socket that listened.
+    private func close(_ cookies: [UInt64]) {
+        let gone = cookies.compactMap { held.removeValue(forKey: $0) }
+        Disposal.close(gone.map(\.socket))
+        for each in gone {
+            counts[each.endpoint.place, default: 1] -= 1
+            store.closed(each.endpoint, each.keeping)
+        }
     }
 
-    /// - Returns: What the kernel refused, in words; nil when there is no such listener.
-    func change(_ cookie: UInt64, to new: Endpoint) -> [String]? {
-        guard let held = held[cookie], let socket = held.socket.borrowed,
-            let address = try? Socket.localAddress(of: socket)
-        else { return nil }
+    /// - Returns: What the kernel refused, in words.
+    /// - Throws: EBADF when there is no such listener, EPERM when it is bound to something else.
+    func change(_ cookie: UInt64, to new: Endpoint) throws(Errno) -> [String] {
+        guard let held = held[cookie], let socket = held.socket.borrowed else { throw .badFileDescriptor }
         let old = held.endpoint
+        guard old.place == new.place else { throw .notPermitted }
+        let address = try Socket.localAddress(of: socket)
         held.endpoint = new
         if new.address.port == 0 { last[new] = address }
         return store.change(socket, from: old, to: new, at: address)
@@ -71,13 +91,13 @@ final class HeldListeners {
 
     /// The worker has asked for all that it wants.
     func finishAdopting() {
-        for cookie in waiting.values.joined() { close(cookie) }
+        close(Array(waiting.values.joined()))
         waiting = [:]
         store.finishAdopting()
     }
 
     /// These are no longer in any table.
-    func forgetPorts(but endpoints: Set<Endpoint>) {
+    func forgetPorts(but endpoints: BoundEndpoints) {
         last = last.filter { endpoints.contains($0.key) }
     }
 
@@ -93,8 +113,7 @@ final class HeldListeners {
         for each in saved {
             let opened = OpenedListener(socket: each.socket.adoptBox(), keeping: each.keeping)
             guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else { continue }
-            if each.endpoint.address.port == 0 { last[each.endpoint] = try? Socket.localAddress(of: socket) }
-            held[cookie] = Held(opened, each.endpoint)
+            hold(opened, each.endpoint, socket, cookie)
             store.goesOnKeeping(each.keeping)
         }
     }

@@ -3,45 +3,52 @@ internal import SystemPackage
 
 /// What a worker has its monitor hold, by number, so that it outlives the worker: channels of handlers and the like.
 ///
-/// What came from the worker, or lies unread in it, came from anybody: its close may wait, and a child does it.
 final class KeptDescriptors {
     private var kept: [UInt64: [DescriptorBox]] = [:]
     /// Those that the worker of now has not been given yet.
     private var toGive: [UInt64] = []
 
-    /// More handlers than a supervisor can have.
-    private static let most = 65_536
+    private let most: Int
+
+    /// - Parameter most: Numbers: more handlers than a supervisor can have.
+    init(most: Int = 65_536) {
+        self.most = most
+    }
 
     func keep(_ descriptors: [DescriptorBox], _ number: UInt64) -> Errno? {
-        guard !descriptors.isEmpty, descriptors.allSatisfy({ $0.borrowed.map { Socket.isUnix($0) } ?? false }) else {
-            letGo(descriptors)
-            return .notSocket
-        }
-        guard kept.count < Self.most else {
-            letGo(descriptors)
-            return .tooManyOpenFiles
+        if let refusal = refusal(of: descriptors, number) {
+            Disposal.close(descriptors)
+            return refusal
         }
         giveUp(number)
         kept[number] = descriptors
         return nil
     }
 
+    private func refusal(of descriptors: [DescriptorBox], _ number: UInt64) -> Errno? {
+        guard !descriptors.isEmpty, descriptors.allSatisfy({ $0.borrowed.map { Socket.isUnix($0) } ?? false }) else {
+            return .notSocket
+        }
+        guard descriptors.count <= MonitorMessage.mostDescriptors else { return .invalidArgument }
+        return kept.count < most || kept[number] != nil ? nil : .tooManyOpenFiles
+    }
+
     func giveUp(_ number: UInt64) {
-        letGo(kept.removeValue(forKey: number) ?? [])
+        Disposal.close(kept.removeValue(forKey: number) ?? [])
     }
 
     func giveUpAll() {
-        for number in Array(kept.keys) { giveUp(number) }
-        toGive = []
+        Disposal.close(Array(kept.values.joined()))
+        (kept, toGive) = ([:], [])
     }
 
-    func letGo(_ descriptors: [DescriptorBox]) {
-        // Without a child now, they are closed with their boxes.
-        if !descriptors.isEmpty { _ = Spawn.closeInChild(descriptors) }
+    /// Who registered over a channel that was accepted at one of these sockets.
+    func registrant(_ number: UInt64, at sockets: [DescriptorBox]) -> ProcessDescriptor? {
+        guard let channel = kept[number]?.last?.borrowed,
+            sockets.compactMap(\.borrowed).contains(where: { Socket.isAccepted(channel, at: $0) })
+        else { return nil }
+        return Socket.peerProcess(of: channel)
     }
-
-    /// The one that a handler's life hangs on.
-    func sign(of number: UInt64) -> FileDescriptor? { kept[number]?.last?.borrowed }
 
     /// The worker is gone: the next one asks for all of them.
     func workerEnded() { toGive = Array(kept.keys) }

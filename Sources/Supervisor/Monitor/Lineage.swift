@@ -4,15 +4,17 @@ internal import LinuxSystem
 /// orphaned, and then the monitor's, for it is a subreaper (PR_SET_CHILD_SUBREAPER).
 struct Lineage {
     let parents: Set<Int32>
+    /// The monitor's group, in which are, besides it, those who close descriptors for it: what is started has a session
+    /// of its own.
+    var ownGroup = ChildProcess.group(of: CurrentProcess.pid)
 
-    /// Nobody else collects it before the signal is sent: the monitor does not while it handles a request, and what the
-    /// worker collects meanwhile it has not asked to signal.
     func isChild(_ pid: Int32) -> Bool {
-        ProcessBirth(of: pid).map { parents.contains($0.parent) } ?? false
+        ProcessBirth(of: pid).map { parents.contains($0.parent) && $0.group != ownGroup } ?? false
     }
 
     /// The group is led by such a child, or, when that is gone, has one in it.
     func isGroup(_ group: Int32) -> Bool {
+        guard group != ownGroup else { return false }
         if let leader = ProcessBirth(of: group) { return leader.group == group && parents.contains(leader.parent) }
         return ProcessBirth.all.contains { pid in
             ProcessBirth(of: pid).map { $0.group == group && parents.contains($0.parent) } ?? false

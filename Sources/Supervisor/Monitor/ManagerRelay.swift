@@ -42,11 +42,11 @@ final class ManagerRelay: EventSource {
     var theirs: FileDescriptor { end.borrowed }
 
     func ready(_ interest: Epoll.Interest) {
-        // What came along is nobody's, and its close may wait.
+        // What came along is nobody's.
         let received = try? DescriptorPassing.receive(
             into: &buffer, room: DescriptorPassing.mostDescriptors, on: ours.borrowed)
         guard let received else { return }
-        if !received.descriptors.isEmpty { _ = Spawn.closeInChild(received.descriptors) }
+        Disposal.close(received.descriptors)
         let lines = String(decoding: buffer[..<received.count], as: UTF8.self).split(separator: "\n").filter { line in
             line.firstIndex(of: "=").map { Self.taken.contains(line[..<$0]) } ?? false
         }

@@ -17,7 +17,7 @@ final class MonitorDesk {
     private var table: ServiceTable
     private var read: ServiceTable?
     private var readPermits: [ProgramKey: UInt32] = [:]
-    private var endpoints: Set<Endpoint> = []
+    private var endpoints = BoundEndpoints()
     private var reading: TableLoader?
     private var readyDescriptor: Int32?
     /// What the launchers may start.
@@ -53,7 +53,7 @@ final class MonitorDesk {
         self.sockets = sockets
         self.files = consume files
         listeners = HeldListeners(beginning.store)
-        endpoints = Set(table.services.flatMap(\.boundEndpoints))
+        endpoints = BoundEndpoints([table])
         beginning.store.expect(table.services.flatMap(\.boundEndpoints))
         openFiles = beginning.openFiles
         logFormat = beginning.options.logFormat
@@ -88,10 +88,12 @@ final class MonitorDesk {
     func prepareRoster(goesOn: Bool) throws(Errno) {
         // What one has written that never served is less than what the one before it has.
         if formerRoster == nil { formerRoster = roster }
+        if !goesOn {
+            formerRoster = nil
+            // First of all: it may be what takes up all descriptors.
+            kept.giveUpAll()
+        }
         roster = DescriptorBox(try Roster.memory())
-        guard !goesOn else { return }
-        formerRoster = nil
-        kept.giveUpAll()
     }
 
     /// The worker has ended for good.
@@ -131,7 +133,7 @@ final class MonitorDesk {
             loaded = LoadedTable(table: nil, faults: loaded.faults + [fault])
         }
         read = loaded.table
-        endpoints = Set((table.services + (read?.services ?? [])).flatMap(\.boundEndpoints))
+        endpoints = BoundEndpoints([table, read])
         let bytes = MonitorMessage.encode(WorkerTable(loaded, readPermits))
         // Without memory for it the worker waits, until its patience is at an end.
         guard let file = try? OwnedDescriptor.sealedFile(bytes, name: "baton-table") else { return }
@@ -141,7 +143,7 @@ final class MonitorDesk {
     private func took() {
         guard let read = read.take() else { return }
         (table, permits) = (read, readPermits)
-        endpoints = Set(table.services.flatMap(\.boundEndpoints))
+        endpoints = BoundEndpoints([table])
         listeners.forgetPorts(but: endpoints)
     }
 
@@ -152,8 +154,11 @@ final class MonitorDesk {
     }
 
     private func signal(_ pid: Int32, _ number: Int32) -> Errno? {
-        guard pid > 1, pid != worker?.pid, lineage.isChild(pid) else { return .notPermitted }
-        ChildProcess.signal(pid, number)
+        // Held before it is looked at: its worker may collect it, and the number come to mean another.
+        guard pid > 1, pid != worker?.pid, let process = try? ProcessDescriptor(child: pid), lineage.isChild(pid) else {
+            return .notPermitted
+        }
+        try? process.signal(number)
         return nil
     }
 
@@ -163,25 +168,18 @@ final class MonitorDesk {
         return nil
     }
 
-    /// It is who connected to the socket for registration, by the kernel's word: a worker cannot have another killed.
+    /// It is who connected to a socket for registration, by the kernel's word: a worker cannot have another killed.
     private func killRegistered(_ number: UInt64) -> Errno? {
-        guard let channel = kept.sign(of: number), let address = try? Socket.localAddress(of: channel),
-            [sockets.register, sockets.registerStream].contains(where: { socket in
-                socket.borrowed.flatMap { try? Socket.localAddress(of: $0) } == address
-            }), let process = Socket.peerProcess(of: channel)
-        else { return .notPermitted }
-        do throws(Errno) {
-            try process.signal(SIGKILL)
-            return nil
-        } catch {
-            return error
-        }
+        let registration = [sockets.register, sockets.registerStream]
+        guard let process = kept.registrant(number, at: registration) else { return .notPermitted }
+        try? process.signal(SIGKILL)
+        return nil
     }
 
-    /// Whose number may have come to mean another is followed by nobody.
+    /// One whose number has come to mean another is not, nor one that the monitor waits for itself.
     private func follow(_ pid: Int32, since moment: Duration) -> Errno? {
         guard pid > 1, pid != worker?.pid, followed.count < Self.mostFollowed, ChildProcess.has(pid),
-            ProcessBirth(of: pid)?.isBefore(moment) == true
+            ProcessBirth(of: pid)?.isBefore(moment) == true, followed.contains(pid) || !instances.isTracked(pid)
         else { return .noSuchProcess }
         follow(pid)
         return nil
@@ -199,16 +197,16 @@ final class MonitorDesk {
     // MARK: Files
 
     private func openLog(_ place: LogPlan.Place) throws(Errno) -> OwnedDescriptor {
+        let isJournal = LogPlan.standardErrorIsJournal(environment)
         let isWritten = [table, read].compactMap { $0 }.contains { table in
-            let isJournal = LogPlan.standardErrorIsJournal(environment)
-            return LogPlan(table.log, override: logFormat, standardErrorIsJournal: isJournal).place == place
+            LogPlan(table.log, override: logFormat, standardErrorIsJournal: isJournal).place == place
         }
         guard isWritten else { throw .notPermitted }
         return try place.open()
     }
 
     private func showControl(to group: UInt32?) throws(Errno) {
-        guard group == nil || group == table.controlGroup || group == read?.controlGroup else { throw .notPermitted }
+        guard [nil, table.controlGroup, read?.controlGroup].contains(group) else { throw .notPermitted }
         try files?.showControl(to: group)
     }
 }
@@ -250,7 +248,10 @@ extension MonitorDesk: WorkerListener {
             hasSpoken = true
             monitor?.workerSpoke()
         }
-        if case .keep = request {} else { kept.letGo(descriptors) }
+        guard descriptors.isEmpty || request.takes(descriptors) else {
+            worker?.end()
+            return Disposal.close(descriptors)
+        }
         switch request {
         case .open(let endpoint): answerOpen(endpoint)
         case .close(let cookie):
@@ -313,7 +314,7 @@ extension MonitorDesk: WorkerListener {
             guard endpoints.contains(endpoint) else {
                 throw SocketBinding.Failure(step: "monitor", error: .notPermitted)
             }
-            worker?.answer(passing: [try listeners.open(endpoint)])
+            worker?.answer(passing: [try listeners.open(endpoint, most: endpoints.count(at: endpoint.place))])
         } catch {
             worker?.answer(MonitorReply(step: error.step, error: error.error.rawValue))
         }
@@ -321,8 +322,11 @@ extension MonitorDesk: WorkerListener {
 
     private func answerChange(_ cookie: UInt64, _ endpoint: Endpoint) {
         guard endpoints.contains(endpoint) else { return answer(.notPermitted) }
-        guard let words = listeners.change(cookie, to: endpoint) else { return answer(.badFileDescriptor) }
-        worker?.answer(MonitorReply(words: words))
+        do throws(Errno) {
+            worker?.answer(MonitorReply(words: try listeners.change(cookie, to: endpoint)))
+        } catch {
+            answer(error)
+        }
     }
 
     private func answerOpenLog(_ place: LogPlan.Place) {

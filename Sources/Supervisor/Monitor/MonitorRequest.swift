@@ -38,6 +38,13 @@ enum MonitorRequest: Equatable {
     case killRegistered(UInt64)
 }
 
+extension MonitorRequest {
+    /// Whether a worker would send these along. It has no files to give, the close of which may wait for others.
+    func takes(_ descriptors: [DescriptorBox]) -> Bool {
+        if case .keep = self { descriptors.allSatisfy(\.isSocket) } else { false }
+    }
+}
+
 extension MonitorRequest: Saved {
     init() { self = .ready }
 

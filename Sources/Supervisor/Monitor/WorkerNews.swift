@@ -23,7 +23,9 @@ final class WorkerNews: EventSource {
     /// All of it has been sent.
     var isAtRest: Bool { unsent.isEmpty }
 
+    /// - Parameter file: In the place of one that has not been taken yet.
     func tell(_ message: [UInt8], passing file: DescriptorBox?) {
+        if file != nil { unsent.removeAll { $0.file != nil } }
         unsent.append((message, file))
         if registration == nil, retry == nil { drain() }
     }

@@ -67,7 +67,7 @@ final class WorkerProcess: EventSource {
         instances.track(pid) { [self] status in
             forget()
             // Something that came along may lie there unread.
-            _ = Spawn.closeInChild([self.requests, news.socket])
+            Disposal.close([self.requests, news.socket])
             listener?.workerEnded(self, status)
         }
     }
@@ -102,7 +102,10 @@ final class WorkerProcess: EventSource {
             let received = try DescriptorPassing.receive(
                 into: &buffer, room: DescriptorPassing.mostDescriptors, on: requests)
             let message: (value: MonitorRequest, version: Int)? = MonitorMessage.decode(buffer[..<received.count])
-            guard let message else { return end() }
+            guard let message else {
+                Disposal.close(received.descriptors)
+                return end()
+            }
             version = message.version
             listener?.asked(message.value, received.descriptors)
         } catch {
@@ -111,7 +114,7 @@ final class WorkerProcess: EventSource {
     }
 
     /// It does not speak as it should, or has closed its end.
-    private func end() {
+    func end() {
         forget()
         ChildProcess.signal(pid, SIGKILL)
     }

@@ -176,6 +176,11 @@ extension ListenerStore: ListenerSupply {
 
     func close(_ socket: consuming OwnedDescriptor, of endpoint: Endpoint, _ keeping: ListenerKeeping) {
         _ = consume socket
+        closed(endpoint, keeping)
+    }
+
+    /// Its socket is closed.
+    func closed(_ endpoint: Endpoint, _ keeping: ListenerKeeping) {
         if letGo(keeping) { return }
         if case .unix(let path) = endpoint.address, endpoint.options.removeOnStop { UnixSocketFile.remove(path: path) }
     }

@@ -49,6 +49,9 @@ final class InstanceTable {
         }
     }
 
+    /// Whether somebody waits for the end of this child.
+    func isTracked(_ pid: Int32) -> Bool { watchers[pid] != nil }
+
     /// Tells of the end of one that is no child of this process, when `collect` does.
     func trackInherited(_ pid: Int32, ended: @escaping (ExitStatus) -> Void) {
         inherited[pid] = ended
