@@ -133,9 +133,9 @@ final class MonitorDesk {
         read = loaded.table
         endpoints = Set((table.services + (read?.services ?? [])).flatMap(\.boundEndpoints))
         let bytes = MonitorMessage.encode(WorkerTable(loaded, readPermits))
-        // Without memory for it the worker waits, until its patience is at an end.
-        guard let file = try? OwnedDescriptor.sealedFile(bytes, name: "baton-table") else { return }
-        worker?.tell(.table, passing: DescriptorBox(file))
+        // Without memory or a descriptor for it the worker is told all the same: it waits.
+        let file = try? DescriptorBox(OwnedDescriptor.sealedFile(bytes, name: "baton-table"))
+        worker?.tell(.table, passing: file)
     }
 
     private func took() {
