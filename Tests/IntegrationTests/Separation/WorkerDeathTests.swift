@@ -135,6 +135,34 @@ import Testing
         }
     }
 
+    @Test("regression: while the monitor has no descriptor to start another, nothing of what lives on is forgotten")
+    func noDescriptors() throws {
+        try withSupervisor(SeparationTests.table, leakCheck: false) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let first = try TestSocket.tcp(port: supervisor.port("app"))
+            let before = try handler.receiveBaton()
+            try SeparationTests.limitDescriptors(of: supervisor.process.pid, to: 3)
+            kill(supervisor.view.pid, SIGKILL)
+            let hasFailed = eventually {
+                supervisor.log.text.components(separatedBy: "the worker cannot be started").count > 5
+            }
+            #expect(hasFailed, "\(supervisor.log.tail)")
+            try SeparationTests.limitDescriptors(of: supervisor.process.pid, to: 1024)
+            let second = try TestSocket.tcp(port: supervisor.port("app"))
+            let after = try handler.receiveBaton()
+            #expect(after.connection > before.connection)
+            for (client, baton) in [(first, before), (second, after)] {
+                try baton.socket.send("x")
+                #expect(try client.receive(exactly: 1) == [120])
+                baton.socket.close()
+                try handler.done(baton.id)
+            }
+            try supervisor.waitForService("app", "ended both") { $0.connections.ended == 2 }
+            handler.die()
+            try supervisor.waitForService("app", "without handler") { $0.handlers.isEmpty }
+        }
+    }
+
     @Test("regression: more listeners than the soft limit of descriptors")
     func manyListeners() throws {
         let directory = try TemporaryDirectory()
