@@ -28,7 +28,7 @@ final class MonitorDesk {
     private let logFormat: LogFormat?
     private let user: Credentials
     private let kept = KeptDescriptors()
-    private var followed: Set<Int32> = []
+    private let left: LeftProcesses
     /// What the worker writes down, and what one before has written that lives on.
     private(set) var roster: DescriptorBox
     private(set) var formerRoster: DescriptorBox?
@@ -37,15 +37,13 @@ final class MonitorDesk {
     private(set) var hasSpoken = false
     private(set) var hasServed = false
 
-    /// RLIMIT_NOFILE allows no more processes with a descriptor each.
-    private static let mostFollowed = 1 << 20
-
     init(
         _ beginning: Monitor.Beginning, files: consuming RuntimeFiles, sockets: RuntimeSockets,
         book: consuming PermitBook? = nil, roster: DescriptorBox? = nil
     ) throws(Errno) {
         loop = beginning.loop
         instances = beginning.instances
+        left = LeftProcesses(beginning.instances)
         source = beginning.options.table
         table = beginning.table
         readyDescriptor = beginning.options.readyDescriptor
@@ -63,6 +61,7 @@ final class MonitorDesk {
         self.book = consume permitted
         self.roster = if let roster { roster } else { DescriptorBox(try Roster.memory()) }
         permits = try permits(for: table)
+        left.ended = { [weak self] in self?.worker?.tell(.ended($0, $1)) }
     }
 
     /// Numbers for all that is started by `table`.
@@ -178,24 +177,6 @@ final class MonitorDesk {
         }
     }
 
-    /// Whose number may have come to mean another is followed by nobody.
-    private func follow(_ pid: Int32, since moment: Duration) -> Errno? {
-        guard pid > 1, pid != worker?.pid, followed.count < Self.mostFollowed, ChildProcess.has(pid),
-            ProcessBirth(of: pid)?.isBefore(moment) == true
-        else { return .noSuchProcess }
-        follow(pid)
-        return nil
-    }
-
-    private func follow(_ pid: Int32) {
-        followed.insert(pid)
-        instances.track(pid) { [weak self] status in
-            guard let self else { return }
-            followed.remove(pid)
-            worker?.tell(.ended(pid, status))
-        }
-    }
-
     // MARK: Files
 
     private func openLog(_ place: LogPlan.Place) throws(Errno) -> OwnedDescriptor {
@@ -232,7 +213,7 @@ extension MonitorDesk {
         state.kept = kept.saved
         state.permits = SavedDescriptor(book.borrowed)
         if let roster = roster.saved { state.roster = roster }
-        state.followed = Array(followed)
+        state.followed = left.saved
     }
 
     func resume(_ state: MonitorState, _ worker: WorkerProcess) {
@@ -240,7 +221,7 @@ extension MonitorDesk {
         (hasSpoken, hasServed) = (true, true)
         listeners.resume(state.listeners)
         kept.resume(state.kept)
-        for pid in state.followed { follow(pid) }
+        left.resume(state.followed)
     }
 }
 
@@ -262,7 +243,8 @@ extension MonitorDesk: WorkerListener {
         case .nextKept:
             let next = kept.next()
             worker?.answer(MonitorReply(number: next?.number ?? 0), passing: next?.descriptors ?? [])
-        case .follow(let pid, let moment): answer(follow(pid, since: moment))
+        case .follow(let pid, let moment):
+            answer(pid == worker?.pid ? .noSuchProcess : left.follow(pid, since: moment))
         case .showControl(let group):
             do throws(Errno) {
                 try showControl(to: group)
@@ -293,6 +275,7 @@ extension MonitorDesk: WorkerListener {
             hasServed = true
             formerRoster = nil
             monitor?.workerIsReady()
+            left.workerIsReady()
         case .ending:
             listeners.ending()
             monitor?.workerIsStopping()
@@ -337,6 +320,7 @@ extension MonitorDesk: WorkerListener {
     func workerEnded(_ gone: WorkerProcess, _ status: ExitStatus) {
         worker = nil
         hasSpoken = false
+        left.workerEnded()
         reading?.giveUp(why: "the worker is gone")
         read = nil
         listeners.workerEnded()

@@ -66,6 +66,25 @@ import Testing
         }
     }
 
+    @Test("regression: of a process that ended while nobody looked, the next worker tells as well")
+    func endInBetween() throws {
+        try withSupervisor(SeparationTests.table, leakCheck: false) { supervisor in
+            let cat = try TestSocket.tcp(port: supervisor.port("cat"))
+            try cat.send("a")
+            #expect(try cat.receive(exactly: 1) == [97])
+            let process = try supervisor.onlyHandler()
+            let worker = supervisor.view
+            try worker.stop()
+            kill(process.pid, SIGKILL)
+            #expect(eventually { !process.isAlive })
+            kill(worker.pid, SIGKILL)
+            _ = try supervisor.log.wait(for: "pid \(process.pid) was ended by signal KILL")
+            try supervisor.waitForService("cat", "has settled it") {
+                $0.connections.active == 0 && $0.connections.ended == 1
+            }
+        }
+    }
+
     @Test("a handler that the worker before started is killed by the next, though it is another's child")
     func restart() throws {
         let program = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1); signal.pause()"
