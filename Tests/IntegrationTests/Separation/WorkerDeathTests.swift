@@ -253,6 +253,38 @@ import Testing
         }
     }
 
+    @Test("regression: at whatever moment of an upgrade the worker is killed, handlers go on")
+    func killedInUpgrade() throws {
+        try withSupervisor(SeparationTests.table, leakCheck: false) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
+            defer { close(null) }
+            for round in 0..<12 {
+                let worker = supervisor.view
+                let place = worker.contents(of: "maps")?.split(separator: "\n").first.map(String.init)
+                let upgrade = try TestProcess(
+                    Repository.product("baton"), ["upgrade", "--runtime-directory", supervisor.runtimeDirectory],
+                    descriptors: [null, null, null])
+                // Another program has another place in memory.
+                _ = eventually { worker.contents(of: "maps")?.split(separator: "\n").first.map(String.init) != place }
+                for _ in 0..<round * 50 { _ = worker.state }
+                kill(worker.pid, SIGKILL)
+                _ = try upgrade.wait()
+                guard eventually({ supervisor.view != worker && !worker.isAlive }) else {
+                    throw TestFailure("no other worker came\n\(supervisor.log.tail)")
+                }
+                let client = try TestSocket.tcp(port: supervisor.port("app"))
+                let baton = try handler.receiveBaton()
+                #expect(baton.id == UInt64(round + 1))
+                baton.socket.close()
+                try handler.done(baton.id)
+                client.close()
+            }
+            handler.die()
+            try supervisor.waitForService("app", "without handler") { $0.handlers.isEmpty }
+        }
+    }
+
     /// Tests/Fixtures/failing_start.c
     private static func failingStart(_ directory: TemporaryDirectory) throws -> String {
         let library = directory.path("failing.so")
