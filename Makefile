@@ -87,10 +87,12 @@ bench-check:
 	@$(SWIFT) build $(release) --product batond
 	@Benchmarks/instructions.py
 
-# Everything that can go wrong, at once: make soak MINUTES=30 SEED=1. As root it can do more.
+# Everything that can go wrong, at once: make soak MINUTES=30 SEED=1. As root it can do more: SUPERVISOR_USER=nobody, and
+# with KILL_WORKER=1 the process that decides dies now and then.
 soak: build
 	@scripts/install-missing build soak
-	@Benchmarks/soak.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+	@Benchmarks/soak.py --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(SUPERVISOR_USER),--supervisor-user $(SUPERVISOR_USER)) $(if $(KILL_WORKER),--kill-worker)
 
 # Builds only when nothing has been built, so that `sudo make install` after `make` compiles nothing as root.
 install: | $(release_dir)/baton

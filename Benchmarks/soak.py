@@ -2,6 +2,7 @@
 """Everything at once, and everything that can go wrong: what is left must add up.
 
 Usage: Benchmarks/soak.py [--minutes 5] [--seed NUMBER] [--guests 24] [--products .build/release] [--keep]
+                          [--supervisor-user NAME [--kill-worker]]
 
 Guests connect to every kind of service: exec, wait (TCP and UDP), handoff to handlers that Baton keeps and to those
 that registered, redirect with and without a PROXY header, route, tcpmux, a script that passes on, and what Baton serves
@@ -14,6 +15,9 @@ of its answer, or the log says what became of it in particular: refused, for a r
 was killed, by us; every counter adds up, and with what the clients counted; everything works as at the beginning, with
 the same descriptors, children and files and no more memory; every place that a limit has can be taken; and nothing is
 left when the supervisor has stopped. Exits with 1 and says what does not hold; then log and records stay.
+
+With --supervisor-user all of that holds for both processes. With --kill-worker, too, but for what is lost with a worker
+(docs/decisions/separation.md): the log tells what each had when it died, and only that is forgiven.
 
 As root it can do more; what is left out otherwise is said at the start. A seed repeats the choices, not the moments.
 The supervisor's own memory is left alone: a program in Swift that gets none ends.
@@ -44,8 +48,15 @@ def options():
     parser.add_argument('--guests', type=int, default=24)
     parser.add_argument('--products', type=pathlib.Path, default=ROOT / '.build/release',
                         help='the directory of baton and batond')
+    parser.add_argument('--supervisor-user', metavar='NAME', help='of the table: rights and decisions in two processes')
+    parser.add_argument('--kill-worker', action='store_true', help='the process that decides is killed now and then')
     parser.add_argument('--keep', action='store_true', help='log and records, whatever comes of it')
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    if chosen.supervisor_user and os.geteuid() != 0:
+        parser.error('--supervisor-user takes root')
+    if chosen.kill_worker and not chosen.supervisor_user:
+        parser.error('--kill-worker takes a --supervisor-user')
+    return chosen
 
 
 def run(course):

@@ -6,7 +6,7 @@ from collections import Counter
 
 from trouble.director import Fleet
 
-from soaking import guests, inside, mischief, operators, processes, shortages, strangers, table
+from soaking import guests, inside, mischief, operators, processes, shortages, strangers, table, workers
 from soaking.place import Archivist, Place
 from soaking.visit import Visit
 from soaking.watch import Watch
@@ -17,8 +17,9 @@ STREAMS = {
     'handlers': (processes.HANDLERS, 0.2), 'own processes': (processes.OWN, 4), 'shortages': (shortages.ALL, 2),
     'changes': (operators.CHANGES, 1), 'upgrades': (operators.UPGRADES, 8), 'strangers': (strangers.ALL, 0.06),
 }
-# Of memory only what one program has gathered can be compared: no upgrades after this part of the storm.
-UPGRADES_UNTIL = 0.4
+WORKERS = {'workers': (workers.ALL, 4)}
+# Of memory only what one program has gathered can be compared: none takes another's place after this part of the storm.
+SUCCESSORS_UNTIL = 0.4
 # No deadline of the product: so long a machine that is busy with other things may take.
 SETTLE_SECONDS = 120
 IDLE_SECONDS, IDLE_SHARE = 2, 0.05
@@ -42,7 +43,8 @@ class Course:
 
     def __init__(self, options, work):
         self.options, self.faults, self.results, self.streams = options, [], [], []
-        self.place = place = Place(work, options.products, options.seed)
+        self.place = place = Place(
+            work, options.products, options.seed, options.supervisor_user, options.kill_worker)
         self.supervisor = place.supervisor
         place.known = place.addresses()
         place.tally = guests.Tally(place.known)
@@ -50,9 +52,12 @@ class Course:
                        'BATON_RUNTIME_DIRECTORY': place.supervisor.runtime}
         place.fleet = Fleet(f'{work}/trouble', table.REGISTERED, environment)
         self.watch, self.archivist = Watch(place), Archivist(place)
-        # The part of the storm without upgrades, on the monotonic clock.
+        self.kinds = STREAMS | (WORKERS if place.kills else {})
+        # The part of the storm in which nobody takes the supervisor's place, on the monotonic clock.
         self.steady = None
-        self.left_out = [name for kinds, _ in STREAMS.values() for name in mischief.skipped(kinds, place)]
+        # Status and connections at a moment of rest after that.
+        self.rest = {}, {}
+        self.left_out = [name for kinds, _ in self.kinds.values() for name in mischief.skipped(kinds, place)]
 
     def expect(self, holds, what):
         if not holds:
@@ -108,22 +113,22 @@ class Course:
         self.begin = time.monotonic()
         visit = self.visit(seconds)
         self.streams = [mischief.Stream(name, kinds, pace, self.place, self.options.seed)
-                        for name, (kinds, pace) in STREAMS.items()]
+                        for name, (kinds, pace) in self.kinds.items()]
         for stream in self.streams:
             stream.start()
-        self.wait(visit.ends, self.begin + seconds * UPGRADES_UNTIL)
+        self.wait(visit.ends, self.begin + seconds * SUCCESSORS_UNTIL)
         self.end(self.streams)
         self.steady = self.steady, time.monotonic()
         self.results.append(visit.result())
 
-    def wait(self, ends, upgrades_end):
+    def wait(self, ends, successors_end):
         while (now := time.monotonic()) < ends:
             time.sleep(max(0, min(SHOW_EVERY, ends - now)))
             self.show_line()
             if self.supervisor.process.poll() is not None:
                 raise SupervisorEnded
-            if time.monotonic() > upgrades_end and self.steady is None:
-                self.end([stream for stream in self.streams if stream.name == 'upgrades'])
+            if time.monotonic() > successors_end and self.steady is None:
+                self.end([stream for stream in self.streams if stream.name in ('upgrades', 'workers')])
                 self.steady = time.monotonic()
 
     def end(self, streams):
@@ -140,6 +145,7 @@ class Course:
         # It may be waiting for its next try.
         self.place.run('restart', 'fickle')
         self.expect(wait_until(lambda: not self.left()), f'connections are left: {self.left()}')
+        self.rest = self.supervisor.status(), self.place.tally.made()
 
     def fill_places(self):
         """No place is kept by somebody who is gone."""
@@ -182,7 +188,7 @@ class Course:
 
     def show_line(self):
         watch, made = self.watch, sum(sum(stream.made.values()) for stream in self.streams)
-        memory, descriptors = watch.samples[-1][1], watch.samples[-1][3]
+        memory, descriptors = watch.samples[-1].memory, watch.samples[-1].descriptors
         print(f'{time.monotonic() - self.begin:5.0f} s: {self.place.tally.shown()}; {made} faults; '
               f'{watch.total("refused")} refused, {watch.total("cut")} cut, {watch.total("requeued")} requeued; '
               f'{memory} KiB, {descriptors} descriptors', flush=True)

@@ -128,6 +128,10 @@ class Tally:
         with self.connects.get_lock():
             self.connects[self.services.index(service)] += 1
 
+    def made(self):
+        """Service → connections that have come about."""
+        return dict(zip(self.services, self.connects))
+
     def shown(self):
         return ', '.join(f'{count} {name}' for name, count in zip(self.OUTCOMES, self.outcomes) if count)
 

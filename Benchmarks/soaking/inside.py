@@ -135,10 +135,19 @@ def chargen(client):
     return None if heard == right else f'{heard[:160]} is not the pattern'
 
 
+def datagram_socket(client):
+    """Its port has not the number of one at which Baton answers datagrams: what comes from there may be an answer."""
+    while True:
+        connection = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        connection.bind((client.random.choice(SOURCES), 0))
+        if connection.getsockname()[1] != client.addresses['echo']['udp'][1]:
+            return connection
+        connection.close()
+
+
 def ask_by_datagram(client, service, request, is_answer):
     """Asks again until there is an answer, as whoever uses UDP must. `request()` is another one each time."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as connection:
-        connection.bind((client.random.choice(SOURCES), 0))
+    with datagram_socket(client) as connection:
         connection.connect(client.addresses[service]['udp'])
         asked, end = [], time.monotonic() + PATIENCE
         while time.monotonic() < end:

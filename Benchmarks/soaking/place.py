@@ -35,6 +35,19 @@ def free_port():
             return port
 
 
+def stat(pid):
+    """The fields of /proc/PID/stat from the state on."""
+    return pathlib.Path(f'/proc/{pid}/stat').read_text().rsplit(')', 1)[1].split()
+
+
+def start_time(pid):
+    """In ticks; of one that is gone, infinite."""
+    try:
+        return int(stat(pid)[19])
+    except OSError:
+        return float('inf')
+
+
 def mount_disk(path):
     """A small disk that is there for this process and its children only. False where that is not allowed."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -46,7 +59,10 @@ def mount_disk(path):
 
 
 class Place:
-    def __init__(self, work, products, seed):
+    """`supervisor_user`: None, or whom decisions are left to. With `kills` the process that decides dies now and then,
+    and the log says enough to know what it had then."""
+
+    def __init__(self, work, products, seed, supervisor_user, kills):
         self.work, self.kept = pathlib.Path(work), pathlib.Path(work, 'batond-kept')
         self.is_root = os.geteuid() == 0
         self.has_disk = mount_disk(self.work / 'disk')
@@ -61,7 +77,9 @@ class Place:
         # Nobody's, and no other run's, so that its processes can be counted out. Only root may give a program a user.
         other_uid = random.SystemRandom().randrange(61000, 65000) if self.is_root else None
         self.facts = table.Facts(work=str(self.work), log=f'{self.work}/disk/log', seed=seed, proxied_port=free_port(),
-                                 shifty_port=free_port(), other_uid=other_uid)
+                                 shifty_port=free_port(), other_uid=other_uid,
+                                 supervisor_user=supervisor_user, level='debug' if kills else 'info')
+        self.kills, self.deaths = kills, []
         self.table = self.work / 'baton.yaml'
         self.write_table(table.first(self.facts))
         # Pid → when it was killed by us: numbers come again.
@@ -71,7 +89,7 @@ class Place:
         # Commands that failed, and things that must not be.
         self.failed, self.wrong = collections.Counter(), []
         self.lock = threading.Lock()
-        self.supervisor = Supervisor(self.work, str(self.work), self.table, 'info')
+        self.supervisor = Supervisor(self.work, str(self.work), self.table, self.facts.level)
 
     def unmount(self):
         if self.has_disk:
@@ -104,24 +122,29 @@ class Place:
     # ---- Processes ----
 
     def children(self, name):
-        """The children of the supervisor with this name: pids."""
-        found = []
-        for pid in pathlib.Path(f'/proc/{self.supervisor.pid}/task/{self.supervisor.pid}/children').read_text().split():
-            try:
-                if pathlib.Path(f'/proc/{pid}/comm').read_text().strip() == name:
-                    found.append(int(pid))
-            except OSError:
-                pass
+        """The children of the supervisor with this name, but for its worker: pids."""
+        found, own = [], self.supervisor.pids
+        for parent in own:
+            for pid in map(int, pathlib.Path(f'/proc/{parent}/task/{parent}/children').read_text().split()):
+                try:
+                    if pid not in own and pathlib.Path(f'/proc/{pid}/comm').read_text().strip() == name:
+                        found.append(pid)
+                except OSError:
+                    pass
         return found
+
+    def launchers(self):
+        """Those that may come to harm: of a worker's one must stay, for only a launcher can start another."""
+        found = sorted(self.children('baton-launcher'), key=start_time)
+        return found[1:] if self.facts.supervisor_user else found
 
     def process(self, pid, program):
         return Process(pid, str(self.work / program))
 
     def processor_seconds(self):
         """What the supervisor has used."""
-        text = pathlib.Path(f'/proc/{self.supervisor.pid}/stat').read_text()
-        fields = text.rsplit(')', 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+        fields = [stat(pid) for pid in self.supervisor.pids]
+        return sum(int(field[11]) + int(field[12]) for field in fields) / os.sysconf('SC_CLK_TCK')
 
     def note_killed(self, pid):
         with self.lock:

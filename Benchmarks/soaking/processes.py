@@ -132,7 +132,7 @@ class ToLauncher(ToProcess):
     programs = ['batond']
 
     def candidates(self):
-        return self.place.children('baton-launcher')
+        return self.place.launchers()
 
 
 class KillLauncher(ToLauncher):
@@ -159,7 +159,7 @@ class StopSupervisor(Fault):
     name, weight = 'stop the supervisor', 2
 
     def make(self):
-        pid = self.place.supervisor.pid
+        pid = self.random.choice(self.place.supervisor.pids)
         os.kill(pid, signal.SIGSTOP)
         return self.random.uniform(0.05, 3), lambda: os.kill(pid, signal.SIGCONT)
 

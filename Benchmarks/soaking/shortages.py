@@ -45,7 +45,7 @@ class NoDescriptors(Limit):
     name, weight = 'no descriptors', 5
 
     def make(self):
-        return self.lower(self.place.supervisor.pid, 12)
+        return self.lower(self.random.choice(self.place.supervisor.pids), 12)
 
 
 class NoDescriptorsElsewhere(Limit):
@@ -60,7 +60,7 @@ class NoDescriptorsForLaunchers(Limit):
     name, weight = 'no descriptors for a launcher', 2
 
     def make(self):
-        pids = self.place.children('baton-launcher')
+        pids = self.place.launchers()
         return self.lower(self.random.choice(pids), 3) if pids else False
 
 
@@ -73,7 +73,7 @@ class NoMemoryForLaunchers(Limit):
         return int(open(f'/proc/{pid}/statm').read().split()[0]) * resource.getpagesize()
 
     def make(self):
-        pids = self.place.children('baton-launcher')
+        pids = self.place.launchers()
         lowered = self.lower(self.random.choice(pids), 65536) if pids else False
         if lowered:
             # What it starts may be killed by the kernel on its way to its program, when it is too late to say so.
@@ -123,14 +123,18 @@ class NoProcessesForLaunchers(Limit):
         return 1
 
     def make(self):
-        pids = self.place.children('baton-launcher')
+        pids = self.place.launchers()
         return self.lower(self.random.choice(pids), 1) if pids else False
 
 
 class DiskFull(Fault):
-    """Where the log is, to the last byte."""
+    """Where the log is, to the last byte. What it waits with would die with a worker."""
 
     name, weight, needs_disk = 'disk full', 2, True
+
+    @classmethod
+    def can_be_made(cls, place):
+        return super().can_be_made(place) and not place.kills
 
     def make(self):
         ballast = self.place.work / 'disk/ballast'

@@ -6,7 +6,8 @@ SHIFTY = ['exec: /bin/cat', 'internal: echo', 'exec: /bin/cat\n    wait: true', 
           'handoff: {{exec: [/bin/false], queue: {{timeout: 1s}}, restart: {{burst: 2}}}}']
 TABLE = """
 runtime_directory: {work}/run
-log: {{format: json, level: info, to: {log}}}
+{separation}
+log: {{format: json, level: {level}, to: {log}}}
 metrics: {{listen: "127.0.0.1:0"}}
 limits: {{stop_timeout: 3s}}
 defaults:
@@ -67,7 +68,10 @@ services:
     listen: "127.0.0.1:0"
     exec: [{work}/baton, pass, --runtime-directory, {work}/run, ack]
     instances: 16
-  echo: {{listen: ["127.0.0.1:0", "udp://127.0.0.1:0", "{work}/echo.sock"], internal: echo, instances: 200}}
+  echo:
+    listen: ["127.0.0.1:0", "udp://127.0.0.1:0", {{address: "{work}/echo.sock", mode: "0666"}}]
+    internal: echo
+    instances: 200
   echo-relay: {{listen: "127.0.0.1:0", redirect: "{work}/echo.sock", instances: 100}}
   daytime: {{listen: "127.0.0.1:0", internal: daytime}}
   time: {{listen: "127.0.0.1:0", internal: time}}
@@ -87,7 +91,7 @@ GUEST = '  guest: {{listen: ["127.0.0.1:0", "{work}/guest.sock"], exec: /bin/cat
 REGISTERED = [('ack', 'done'), ('done', 'ack'), ('fallback', 'fallback')]
 HANDED_OFF = ['ack', 'done', 'fickle', 'proxied', 'routed-ack', 'mux-ack']
 
-Facts = collections.namedtuple('Facts', 'work log seed proxied_port shifty_port other_uid')
+Facts = collections.namedtuple('Facts', 'work log seed proxied_port shifty_port other_uid supervisor_user level')
 
 
 def first(facts):
@@ -102,7 +106,8 @@ def variation(facts, random):
 
 
 def text(facts, shifty, guest, capacity, queue, **values):
-    values |= {'pool': POOL.format(capacity=capacity, queue=queue), 'trigger': TRIGGER,
+    values |= {'separation': f'supervisor_user: {facts.supervisor_user}' if facts.supervisor_user else '',
+               'pool': POOL.format(capacity=capacity, queue=queue), 'trigger': TRIGGER,
                'shifty': SHIFTY[shifty].format(work=facts.work),
                'other_user': f'user: "{facts.other_uid}"\n    group: "{facts.other_uid}"\n    rlimits: {{nproc: 40}}'
                if facts.other_uid else 'rlimits: {nofile: 64}'}

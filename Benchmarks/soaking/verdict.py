@@ -1,10 +1,11 @@
 """What became of everybody, by the clients' own account, the handlers' records, the counters and the log."""
 import collections
-import datetime
-import json
 
-# What a client went through lies between its connect and this after its end: an exit is told when it is collected.
-EARLIEST, LATEST = 1, 60
+from soaking.log import EARLIEST, LATEST, Log, seconds
+from soaking.workers import Deaths
+
+# More than can be connected at a time.
+MOST_OPEN = 150
 # So long the log waits, with all that may delay it.
 DISK_FULL = 20
 REFUSED = ('refused', 'cut', 'abandoned')
@@ -13,67 +14,16 @@ EXACT = ['exec', 'small', 'memory', 'limited', 'relay', 'front', 'mux', 'script'
          'discard', 'chargen', 'metrics']
 
 
-def seconds(text):
-    return datetime.datetime.fromisoformat(text.replace('Z', '+00:00')).timestamp()
-
-
-class Log:
-    """The events about some peers, and what was said in number only."""
-
-    def __init__(self, files, peers):
-        self.events = collections.defaultdict(list)
-        # (source or None, reason) → how many more than were told one by one
-        self.repeats = collections.defaultdict(int)
-        # Pid → when the supervisor sent it a signal, and why
-        self.signalled = collections.defaultdict(list)
-        # When the log went on, and how many lines had been dropped.
-        self.dropped, self.lines = [], 0
-        self.faults, self.notable = [], collections.Counter()
-        rest = b''
-        for file in files:
-            lines = (rest + file.read_bytes()).split(b'\n')
-            rest = lines.pop()
-            for line in lines:
-                self.take(line, peers)
-        if rest:
-            self.faults.append(f'the log ends within a line: {rest[-200:]}')
-
-    def take(self, line, peers):
-        self.lines += 1
-        try:
-            event = json.loads(line)
-            kind, peer = event['event'], event.get('peer')
-        except (ValueError, KeyError):
-            self.faults.append(f'no line of a log: {line[:200]}')
-            return
-        if kind == 'lost':
-            self.faults.append(f'lost: {event}')
-        elif kind == 'signalled':
-            self.signalled[event['pid']].append((seconds(event['time']), event['reason']))
-        elif kind == 'refused_again':
-            self.repeats[event.get('source'), event['reason']] += event['count']
-        elif kind == 'log_dropped':
-            self.dropped.append([seconds(event['time']), event['lines']])
-            self.notable['lines that were dropped'] += event['lines']
-        elif kind in ('impaired', 'launcher_replaced', 'upgraded', 'upgrade_failed', 'reloaded', 'reload_failed',
-                      'listener_paused', 'service_failed', 'trigger_limit', 'spawn_failed'):
-            self.notable[kind] += 1
-        if peer in peers:
-            self.events[peer].append(event)
-
-    def of(self, client):
-        return [event for event in self.events[client.peer]
-                if client.begin - EARLIEST <= seconds(event['time']) <= client.end + LATEST]
-
-
 class Verdict:
     """`unanswered`: guests.Unanswered of everybody who should have been answered."""
 
     def __init__(self, place, unanswered, records):
         self.place, self.records = place, records
         self.log = Log(sorted((place.work / 'logs').iterdir()), {client.peer for client in unanswered})
-        self.explanations, self.faults = collections.Counter(), list(self.log.faults[:10])
-        open_ones = [client for client in unanswered if not self.explain(client)]
+        self.deaths = Deaths(place.deaths, self.log.lives, place.fleet.streams)
+        self.explanations, self.faults = collections.Counter(), self.log.faults[:10] + self.deaths.faults
+        open_ones = [client for client in unanswered
+                     if not self.explain(client) and not self.explain_by_death(client)]
         for client in open_ones:
             if not self.explain_in_number(client):
                 self.faults.append(f'nothing explains {client}: {self.log.of(client)}, '
@@ -91,6 +41,10 @@ class Verdict:
                 return self.note(client, why)
         return False
 
+    def explain_by_death(self, client):
+        why = self.deaths.explain(client, self.log.of(client))
+        return why is not None and self.note(client, why)
+
     def reason(self, event):
         """Why somebody was not answered to whom this happened. None: this does not explain it."""
         kind, when = event['event'], seconds(event['time'])
@@ -99,6 +53,9 @@ class Verdict:
         if kind == 'spawn_failed':
             # The refusal itself may only be told in number.
             return 'refused spawn'
+        if kind == 'ended':
+            # Of a handler that has said DRAIN the end is clean, whatever it was.
+            return self.end_of(event.get('pid'), when, when)
         if kind != 'exited':
             return None
         if 'signal' in event and (why := self.end_of(event['pid'], when - LATEST, when)):
@@ -136,16 +93,28 @@ class Verdict:
         self.explanations[why] += 1
         return True
 
-    def check_counters(self, status, connects):
-        for name, service in status.items():
-            accepted = service['connections']['accepted']
-            if name in EXACT and accepted != connects.get(name, 0):
-                self.faults.append(f'{name} accepted {accepted} connections, {connects.get(name, 0)} were made')
+    def check_counters(self, status, connects, rest):
+        """`rest`: status and connects when nobody was connected and no worker was to die any more."""
+        for name in EXACT:
+            accepted, made = status[name]['connections']['accepted'], connects.get(name, 0)
+            if self.place.deaths:
+                self.check_since_death(name, accepted, made)
+                accepted -= rest[0][name]['connections']['accepted']
+                made -= rest[1].get(name, 0)
+            if accepted != made:
+                self.faults.append(f'{name} accepted {accepted} connections, {made} were made')
         refused = sum(sum(service['connections']['refused'].values()) for service in status.values())
         if refused > sum(connects.values()) + len(self.records.flooded):
             self.faults.append(f'{refused} were refused, and only {sum(connects.values())} have come')
         explained = sum(service['connections']['cut'] + service['connections']['abandoned']
                         + sum(service['connections']['refused'].values()) for service in status.values())
+        explained += self.deaths.settled
         if self.records.unserved > explained:
             self.faults.append(f'{self.records.unserved} that handlers passed on were served by none, '
                                f'{explained} are explained')
+
+    def check_since_death(self, name, accepted, made):
+        """The last worker counts from its beginning, and what the one before it had given on."""
+        made -= self.place.deaths[-1].connects.get(name, 0)
+        if not made - MOST_OPEN <= accepted <= made + MOST_OPEN:
+            self.faults.append(f'{name} accepted about {accepted} connections, {made} were made since the last kill')

@@ -8,7 +8,8 @@ import time
 from trouble.supervisor import sum_of
 
 EVERY = 1.0
-Sample = collections.namedtuple('Sample', 'time memory launchers descriptors')
+# `memory` is that of who decides, `monitor` that of its monitor.
+Sample = collections.namedtuple('Sample', 'time memory monitor launchers descriptors')
 
 
 def anonymous_memory(pid):
@@ -25,7 +26,7 @@ class Watch(threading.Thread):
         super().__init__(daemon=True)
         self.place, self.over = place, threading.Event()
         self.samples, self.faults, self.longest, self.unanswered = [], [], 0.0, 0
-        self.status = {}
+        self.status, self.restarts = {}, 0
 
     def run(self):
         while not self.over.wait(EVERY):
@@ -42,20 +43,23 @@ class Watch(threading.Thread):
         output = subprocess.run(self.place.supervisor.command('status', '--json'), capture_output=True, check=False)
         self.longest = max(self.longest, time.monotonic() - begin)
         try:
-            services = json.loads(output.stdout)['services']
+            told = json.loads(output.stdout)
         except ValueError:
             # In the moment of an upgrade, or one of a crowd at the control socket.
             self.unanswered += 1
             return
-        self.status = {service['name']: service for service in services}
+        self.status = {service['name']: service for service in told['services']}
+        self.restarts = told.get('worker', {}).get('restarts', 0)
         for name, service in self.status.items():
             counters = service['connections']
             if sum_of(counters) != counters['accepted'] or counters['lost']:
                 self.faults.append(f'{name}: {counters}')
-        pid = self.place.supervisor.pid
         try:
+            *monitor, decider = self.place.supervisor.pids
+            if self.place.facts.supervisor_user and not monitor:
+                return
             self.samples.append(Sample(
-                time.monotonic(), anonymous_memory(pid),
+                time.monotonic(), anonymous_memory(decider), sum(map(anonymous_memory, monitor)),
                 sum(anonymous_memory(child) for child in self.place.children('baton-launcher')),
                 len(self.place.supervisor.descriptors())))
         except OSError:

@@ -51,6 +51,8 @@ class Fleet:
         self.environment = environment
         self.processes = [None] * len(self.commands)
         self.starts = 0
+        # The pids of those that ever had a stream.
+        self.streams = set()
 
     def look(self):
         for index, process in enumerate(self.processes):
@@ -58,6 +60,8 @@ class Fleet:
                 self.processes[index] = subprocess.Popen(
                     self.commands[index], env=self.environment, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 self.starts += 1
+                if self.commands[index][-1] == 'stream':
+                    self.streams.add(self.processes[index].pid)
 
     def pids(self):
         return [process.pid for process in self.processes if process is not None]

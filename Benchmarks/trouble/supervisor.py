@@ -39,10 +39,26 @@ class Supervisor:
         output = subprocess.run(self.command('status', '--json'), capture_output=True, check=False).stdout
         return {service['name']: service for service in json.loads(output)['services']}
 
+    @property
+    def worker(self):
+        """The pid of the process that decides for a monitor. None where there is none."""
+        for pid in pathlib.Path(f'/proc/{self.pid}/task/{self.pid}/children').read_text().split():
+            try:
+                if pathlib.Path(f'/proc/{pid}/cmdline').read_bytes().split(b'\0')[1:2] == [b'worker']:
+                    return int(pid)
+            except OSError:
+                pass
+        return None
+
+    @property
+    def pids(self):
+        """Of the processes that the supervisor is: one, or the monitor and its worker."""
+        return [self.pid] + [pid for pid in [self.worker] if pid]
+
     def descriptors(self):
         """The kinds of what is open, such as socket and anon_inode:[eventpoll], each as often as it is."""
         kinds = []
-        for entry in pathlib.Path(f'/proc/{self.pid}/fd').iterdir():
+        for entry in [entry for pid in self.pids for entry in pathlib.Path(f'/proc/{pid}/fd').iterdir()]:
             try:
                 target = os.readlink(entry)
             except OSError:
@@ -52,7 +68,7 @@ class Supervisor:
 
     def children(self):
         """The names of all children, zombies included."""
-        names = []
+        names, pids = [], self.pids
         for entry in pathlib.Path('/proc').iterdir():
             if not entry.name.isdigit():
                 continue
@@ -60,7 +76,7 @@ class Supervisor:
                 name, fields = (entry / 'stat').read_text().split('(', 1)[1].rsplit(')', 1)
             except OSError:
                 continue
-            if int(fields.split()[1]) == self.pid:
+            if int(fields.split()[1]) in pids:
                 names.append(f'{name}{" (zombie)" if fields.split()[0] == "Z" else ""}')
         return sorted(names)
 

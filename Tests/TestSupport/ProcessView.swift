@@ -9,7 +9,7 @@ package struct ProcessView: Hashable, Sendable {
     }
 
     /// A file of /proc/PID.
-    func contents(of name: String) -> String? { text(name) }
+    package func contents(of name: String) -> String? { text(name) }
 
     private func text(_ name: String) -> String? {
         // Not String(contentsOfFile:): /proc's files have no size.

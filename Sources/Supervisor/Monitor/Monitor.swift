@@ -182,7 +182,8 @@ final class Monitor {
                 try startWorker()
             } catch {
                 StandardError.tell("batond: the worker cannot be started: \(error)")
-                (shortLives, failedStarts) = (shortLives + 1, failedStarts + 1)
+                // What there is to go on with is not to blame.
+                shortLives += 1
                 startAgain()
             }
         }

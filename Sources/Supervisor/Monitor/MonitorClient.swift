@@ -130,7 +130,7 @@ final class MonitorClient: Privileges {
     private func tableCame(_ file: DescriptorBox?) {
         guard let reading = reading.take() else { return }
         do {
-            guard let file = file?.borrowed else { throw StateFile.Unreadable(why: "no file came along") }
+            guard let file = file?.borrowed else { throw StateFile.Unreadable(why: "no descriptor was left for it") }
             let bytes = try file.contents(most: WorkerTable.most)
             let message: (value: WorkerTable, version: Int)? = MonitorMessage.decode(bytes[...])
             guard let message else { throw StateFile.Unreadable(why: "it is of another version") }
@@ -185,6 +185,9 @@ final class MonitorClient: Privileges {
     }
 
     func resume(_ state: SupervisorState) -> String? { sockets.notifyPath }
+
+    /// For what this program writes, which has taken over. Without it, there is the memory of the one before.
+    func newRoster() -> DescriptorBox? { ask(.newRoster).descriptors.first }
 
     func becomeNext() -> String? {
         let answer = ask(.becomeNext)

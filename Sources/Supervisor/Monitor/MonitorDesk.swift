@@ -28,7 +28,7 @@ final class MonitorDesk {
     private let logFormat: LogFormat?
     private let user: Credentials
     private let kept = KeptDescriptors()
-    private var followed: Set<Int32> = []
+    private let left: LeftProcesses
     /// What the worker writes down, and what one before has written that lives on.
     private(set) var roster: DescriptorBox
     private(set) var formerRoster: DescriptorBox?
@@ -37,15 +37,13 @@ final class MonitorDesk {
     private(set) var hasSpoken = false
     private(set) var hasServed = false
 
-    /// RLIMIT_NOFILE allows no more processes with a descriptor each.
-    private static let mostFollowed = 1 << 20
-
     init(
         _ beginning: Monitor.Beginning, files: consuming RuntimeFiles, sockets: RuntimeSockets,
         book: consuming PermitBook? = nil, roster: DescriptorBox? = nil
     ) throws(Errno) {
         loop = beginning.loop
         instances = beginning.instances
+        left = LeftProcesses(beginning.instances)
         source = beginning.options.table
         table = beginning.table
         readyDescriptor = beginning.options.readyDescriptor
@@ -63,6 +61,7 @@ final class MonitorDesk {
         self.book = consume permitted
         self.roster = if let roster { roster } else { DescriptorBox(try Roster.memory()) }
         permits = try permits(for: table)
+        left.ended = { [weak self] in self?.worker?.tell(.ended($0, $1)) }
     }
 
     /// Numbers for all that is started by `table`.
@@ -135,9 +134,9 @@ final class MonitorDesk {
         read = loaded.table
         endpoints = BoundEndpoints([table, read])
         let bytes = MonitorMessage.encode(WorkerTable(loaded, readPermits))
-        // Without memory for it the worker waits, until its patience is at an end.
-        guard let file = try? OwnedDescriptor.sealedFile(bytes, name: "baton-table") else { return }
-        worker?.tell(.table, passing: DescriptorBox(file))
+        // Without memory or a descriptor for it the worker is told all the same: it waits.
+        let file = try? DescriptorBox(OwnedDescriptor.sealedFile(bytes, name: "baton-table"))
+        worker?.tell(.table, passing: file)
     }
 
     private func took() {
@@ -176,24 +175,6 @@ final class MonitorDesk {
         return nil
     }
 
-    /// One whose number has come to mean another is not, nor one that the monitor waits for itself.
-    private func follow(_ pid: Int32, since moment: Duration) -> Errno? {
-        guard pid > 1, pid != worker?.pid, followed.count < Self.mostFollowed, ChildProcess.has(pid),
-            ProcessBirth(of: pid)?.isBefore(moment) == true, followed.contains(pid) || !instances.isTracked(pid)
-        else { return .noSuchProcess }
-        follow(pid)
-        return nil
-    }
-
-    private func follow(_ pid: Int32) {
-        followed.insert(pid)
-        instances.track(pid) { [weak self] status in
-            guard let self else { return }
-            followed.remove(pid)
-            worker?.tell(.ended(pid, status))
-        }
-    }
-
     // MARK: Files
 
     private func openLog(_ place: LogPlan.Place) throws(Errno) -> OwnedDescriptor {
@@ -230,7 +211,7 @@ extension MonitorDesk {
         state.kept = kept.saved
         state.permits = SavedDescriptor(book.borrowed)
         if let roster = roster.saved { state.roster = roster }
-        state.followed = Array(followed)
+        state.followed = left.saved
     }
 
     func resume(_ state: MonitorState, _ worker: WorkerProcess) {
@@ -238,7 +219,7 @@ extension MonitorDesk {
         (hasSpoken, hasServed) = (true, true)
         listeners.resume(state.listeners)
         kept.resume(state.kept)
-        for pid in state.followed { follow(pid) }
+        left.resume(state.followed)
     }
 }
 
@@ -263,7 +244,8 @@ extension MonitorDesk: WorkerListener {
         case .nextKept:
             let next = kept.next()
             worker?.answer(MonitorReply(number: next?.number ?? 0), passing: next?.descriptors ?? [])
-        case .follow(let pid, let moment): answer(follow(pid, since: moment))
+        case .follow(let pid, let moment):
+            answer(pid == worker?.pid ? .noSuchProcess : left.follow(pid, since: moment))
         case .showControl(let group):
             do throws(Errno) {
                 try showControl(to: group)
@@ -280,6 +262,7 @@ extension MonitorDesk: WorkerListener {
         case .becomeNext:
             // Answered by the other program, where there is one.
             answer(monitor?.becomeNext() ?? .notSupported)
+        case .newRoster: answerNewRoster()
         case .finishAdopting, .ready, .ending, .ended, .read, .giveUpReading, .took:
             carryOut(request)
             worker?.answer()
@@ -294,6 +277,7 @@ extension MonitorDesk: WorkerListener {
             hasServed = true
             formerRoster = nil
             monitor?.workerIsReady()
+            left.workerIsReady()
         case .ending:
             listeners.ending()
             monitor?.workerIsStopping()
@@ -329,6 +313,15 @@ extension MonitorDesk: WorkerListener {
         }
     }
 
+    private func answerNewRoster() {
+        do throws(Errno) {
+            try prepareRoster(goesOn: true)
+            worker?.answer(passing: [roster.borrowed].compactMap { $0 })
+        } catch {
+            answer(error)
+        }
+    }
+
     private func answerOpenLog(_ place: LogPlan.Place) {
         do throws(Errno) {
             let file = try openLog(place)
@@ -341,6 +334,7 @@ extension MonitorDesk: WorkerListener {
     func workerEnded(_ gone: WorkerProcess, _ status: ExitStatus) {
         worker = nil
         hasSpoken = false
+        left.workerEnded()
         reading?.giveUp(why: "the worker is gone")
         read = nil
         listeners.workerEnded()

@@ -28,6 +28,8 @@ final class InstanceTable {
 
     /// What `collected` was when the oldest spawn that is under way was asked for; nil when there is none.
     var oldestSpawn: () -> UInt64? = { nil }
+    /// Children that nobody waits for are not collected: whose they are will turn out.
+    var leavesStrangers = false
     /// Signals a child that has not been collected.
     var signal: (_ pid: Int32, _ signal: Int32) -> Void = { ChildProcess.signal($0, $1) }
 
@@ -106,7 +108,11 @@ final class InstanceTable {
     /// Collects every child that has ended; strangers (orphans of ours, when we are pid 1) as well.
     func reapAll() {
         forgetStrangers()
-        while let (pid, status) = ChildProcess.reap() { collect(pid, status) }
+        while !leavesStrangers, let (pid, status) = ChildProcess.reap() { collect(pid, status) }
+        guard leavesStrangers else { return }
+        for pid in Array(watchers.keys) {
+            if let exit = ChildProcess.reap(pid) { collect(exit.pid, exit.status) }
+        }
     }
 
     private func collect(_ pid: Int32, _ status: ExitStatus) {

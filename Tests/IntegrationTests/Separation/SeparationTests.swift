@@ -13,6 +13,12 @@ import Testing
           app: {listen: "127.0.0.1:0", handoff: {register: {users: [root]}}}
         """
 
+    /// The soft limit of a process that runs; what it has beyond stays open.
+    static func limitDescriptors(of pid: Int32, to number: Int) throws {
+        let set = try runProgram("/usr/bin/prlimit", ["--pid", "\(pid)", "--nofile=\(number):"])
+        guard set.status == .exited(0) else { throw TestFailure("prlimit: \(set)") }
+    }
+
     @Test("the worker is another user, without any right and confined; launchers and what they start are not")
     func rights() throws {
         try withSupervisor(Self.table) { supervisor in
@@ -72,6 +78,32 @@ import Testing
             try Data(Self.table.utf8).write(to: URL(fileURLWithPath: file))
             #expect(try supervisor.baton("reload").status == .exited(0))
             #expect(!FileManager.default.fileExists(atPath: socket))
+        }
+    }
+
+    @Test("regression: a reload that the monitor has no descriptor for fails, and the next one is served")
+    func reloadWithoutDescriptors() throws {
+        let directory = try TemporaryDirectory()
+        try withSupervisor(Self.table, in: directory) { supervisor in
+            let comments = String(repeating: "# What takes a while to read.\n", count: 30_000)
+            try directory.write("baton.yaml", Self.table + comments)
+            let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
+            defer { close(null) }
+            let reload = try TestProcess(
+                Repository.product("baton"), ["reload", "--runtime-directory", supervisor.runtimeDirectory],
+                descriptors: [null, null, null])
+            let monitor = ProcessView(pid: supervisor.process.pid)
+            func loader() -> ProcessView? { monitor.children.first { $0.arguments.dropFirst().first == "load" } }
+            guard eventually({ loader() != nil }), let loader = loader() else {
+                throw TestFailure("nobody reads the table\n\(supervisor.log.tail)")
+            }
+            try loader.stop()
+            try Self.limitDescriptors(of: monitor.pid, to: 3)
+            kill(loader.pid, SIGCONT)
+            #expect(try reload.wait() == .exited(78))
+            try Self.limitDescriptors(of: monitor.pid, to: 1024)
+            try directory.write("baton.yaml", Self.table)
+            #expect(try supervisor.baton("reload").status == .exited(0))
         }
     }
 

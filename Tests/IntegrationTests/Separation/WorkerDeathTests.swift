@@ -66,6 +66,25 @@ import Testing
         }
     }
 
+    @Test("regression: of a process that ended while nobody looked, the next worker tells as well")
+    func endInBetween() throws {
+        try withSupervisor(SeparationTests.table, leakCheck: false) { supervisor in
+            let cat = try TestSocket.tcp(port: supervisor.port("cat"))
+            try cat.send("a")
+            #expect(try cat.receive(exactly: 1) == [97])
+            let process = try supervisor.onlyHandler()
+            let worker = supervisor.view
+            try worker.stop()
+            kill(process.pid, SIGKILL)
+            #expect(eventually { !process.isAlive })
+            kill(worker.pid, SIGKILL)
+            _ = try supervisor.log.wait(for: "pid \(process.pid) was ended by signal KILL")
+            try supervisor.waitForService("cat", "has settled it") {
+                $0.connections.active == 0 && $0.connections.ended == 1
+            }
+        }
+    }
+
     @Test("a handler that the worker before started is killed by the next, though it is another's child")
     func restart() throws {
         let program = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1); signal.pause()"
@@ -135,6 +154,34 @@ import Testing
         }
     }
 
+    @Test("regression: while the monitor has no descriptor to start another, nothing of what lives on is forgotten")
+    func noDescriptors() throws {
+        try withSupervisor(SeparationTests.table, leakCheck: false) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let first = try TestSocket.tcp(port: supervisor.port("app"))
+            let before = try handler.receiveBaton()
+            try SeparationTests.limitDescriptors(of: supervisor.process.pid, to: 3)
+            kill(supervisor.view.pid, SIGKILL)
+            let hasFailed = eventually {
+                supervisor.log.text.components(separatedBy: "the worker cannot be started").count > 5
+            }
+            #expect(hasFailed, "\(supervisor.log.tail)")
+            try SeparationTests.limitDescriptors(of: supervisor.process.pid, to: 1024)
+            let second = try TestSocket.tcp(port: supervisor.port("app"))
+            let after = try handler.receiveBaton()
+            #expect(after.connection > before.connection)
+            for (client, baton) in [(first, before), (second, after)] {
+                try baton.socket.send("x")
+                #expect(try client.receive(exactly: 1) == [120])
+                baton.socket.close()
+                try handler.done(baton.id)
+            }
+            try supervisor.waitForService("app", "ended both") { $0.connections.ended == 2 }
+            handler.die()
+            try supervisor.waitForService("app", "without handler") { $0.handlers.isEmpty }
+        }
+    }
+
     @Test("regression: more listeners than the soft limit of descriptors")
     func manyListeners() throws {
         let directory = try TemporaryDirectory()
@@ -200,6 +247,38 @@ import Testing
                 let who = try TestSocket.tcp(port: supervisor.port("who"))
                 #expect(try who.receiveText() == "0\n")
                 try killWorker(supervisor)
+            }
+            handler.die()
+            try supervisor.waitForService("app", "without handler") { $0.handlers.isEmpty }
+        }
+    }
+
+    @Test("regression: at whatever moment of an upgrade the worker is killed, handlers go on")
+    func killedInUpgrade() throws {
+        try withSupervisor(SeparationTests.table, leakCheck: false) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
+            defer { close(null) }
+            for round in 0..<12 {
+                let worker = supervisor.view
+                let place = worker.contents(of: "maps")?.split(separator: "\n").first.map(String.init)
+                let upgrade = try TestProcess(
+                    Repository.product("baton"), ["upgrade", "--runtime-directory", supervisor.runtimeDirectory],
+                    descriptors: [null, null, null])
+                // Another program has another place in memory.
+                _ = eventually { worker.contents(of: "maps")?.split(separator: "\n").first.map(String.init) != place }
+                for _ in 0..<round * 50 { _ = worker.state }
+                kill(worker.pid, SIGKILL)
+                _ = try upgrade.wait()
+                guard eventually({ supervisor.view != worker && !worker.isAlive }) else {
+                    throw TestFailure("no other worker came\n\(supervisor.log.tail)")
+                }
+                let client = try TestSocket.tcp(port: supervisor.port("app"))
+                let baton = try handler.receiveBaton()
+                #expect(baton.id == UInt64(round + 1))
+                baton.socket.close()
+                try handler.done(baton.id)
+                client.close()
             }
             handler.die()
             try supervisor.waitForService("app", "without handler") { $0.handlers.isEmpty }
