@@ -33,7 +33,8 @@ final class HeldListeners {
         if let socket = goOn(endpoint) { return socket }
         let opened = try store.open(endpoint, lastAt: last[endpoint])
         guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else {
-            throw SocketBinding.Failure(step: "socket", error: .badFileDescriptor)
+            if let socket = opened.socket.take() { store.close(socket, of: endpoint, opened.keeping) }
+            throw SocketBinding.Failure(step: "SO_COOKIE", error: .noMemory)
         }
         if endpoint.address.port == 0 { last[endpoint] = try? Socket.localAddress(of: socket) }
         held[cookie] = Held(opened, endpoint)
@@ -89,10 +90,10 @@ final class HeldListeners {
         }
     }
 
-    func resume(_ saved: [SavedHeld]) {
+    func resume(_ saved: [SavedHeld]) throws(Errno) {
         for each in saved {
             let opened = OpenedListener(socket: each.socket.adoptBox(), keeping: each.keeping)
-            guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else { continue }
+            guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else { throw .noMemory }
             if each.endpoint.address.port == 0 { last[each.endpoint] = try? Socket.localAddress(of: socket) }
             held[cookie] = Held(opened, each.endpoint)
             store.goesOnKeeping(each.keeping)

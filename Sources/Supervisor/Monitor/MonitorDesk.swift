@@ -133,9 +133,9 @@ final class MonitorDesk {
         read = loaded.table
         endpoints = Set((table.services + (read?.services ?? [])).flatMap(\.boundEndpoints))
         let bytes = MonitorMessage.encode(WorkerTable(loaded, readPermits))
-        // Without memory for it the worker waits, until its patience is at an end.
-        guard let file = try? OwnedDescriptor.sealedFile(bytes, name: "baton-table") else { return }
-        worker?.tell(.table, passing: DescriptorBox(file))
+        // Without memory for it the worker is told so by nothing that comes along.
+        let file = try? DescriptorBox(OwnedDescriptor.sealedFile(bytes, name: "baton-table"))
+        worker?.tell(.table, passing: file)
     }
 
     private func took() {
@@ -235,10 +235,10 @@ extension MonitorDesk {
         state.followed = Array(followed)
     }
 
-    func resume(_ state: MonitorState, _ worker: WorkerProcess) {
+    func resume(_ state: MonitorState, _ worker: WorkerProcess) throws(Errno) {
         self.worker = worker
         (hasSpoken, hasServed) = (true, true)
-        listeners.resume(state.listeners)
+        try listeners.resume(state.listeners)
         kept.resume(state.kept)
         for pid in state.followed { follow(pid) }
     }

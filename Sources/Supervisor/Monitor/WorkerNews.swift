@@ -39,7 +39,7 @@ final class WorkerNews: EventSource {
                 unsent.removeFirst()
             } catch .wouldBlock {
                 return watch(socket)
-            } catch .noBufferSpace, .noMemory {
+            } catch  where error.isShortage {
                 return tryLater()
             } catch {
                 close()
