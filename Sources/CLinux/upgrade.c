@@ -55,7 +55,10 @@ static void go_back(int signal)
 {
     (void)signal;
     for (size_t index = 0; index < way_back.count; index++) fcntl(way_back.kept[index], F_SETFD, 0);
-    baton_become(way_back.program, way_back.arguments);
+    /* There is no other way: what the kernel is short of for an exec is waited for. */
+    do
+        baton_become(way_back.program, way_back.arguments);
+    while ((errno == ENOMEM || errno == EAGAIN || errno == EMFILE || errno == ENFILE) && sleep(1) == 0);
     _exit(70);
 }
 

@@ -19,6 +19,13 @@ package enum Clock {
         return .seconds(time.seconds) + .nanoseconds(time.nanoseconds)
     }
 
+    /// Lets time pass (nanosleep(2)); a signal ends it early. Only where there is nothing else to do.
+    package static func pause(_ time: Duration) {
+        let (seconds, attoseconds) = time.components
+        var left = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        unsafe nanosleep(&left, nil)
+    }
+
     private static func read(_ clock: clockid_t) -> (seconds: Int64, nanoseconds: Int64) {
         var time = timespec()
         unsafe clock_gettime(clock, &time)

@@ -80,11 +80,11 @@ final class Listener: EventSource {
 
     /// Where it is bound, with the port that the kernel gave; before that, where it is to be.
     var address: SocketAddress {
-        socket == nil ? endpoint.address : lastAddress ?? boundAddressNow
+        socket == nil ? endpoint.address : lastAddress ?? boundAddressNow ?? endpoint.address
     }
 
-    private var boundAddressNow: SocketAddress {
-        descriptor.flatMap { try? Socket.localAddress(of: $0) } ?? endpoint.address
+    private var boundAddressNow: SocketAddress? {
+        descriptor.flatMap { try? Socket.localAddress(of: $0) }
     }
 
     /// Tries to bind; on failure it is tried again with backoff, and as soon as a missing address has appeared.

@@ -40,7 +40,8 @@ final class HeldListeners {
         }
         let opened = try store.open(endpoint, lastAt: last[endpoint])
         guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else {
-            throw SocketBinding.Failure(step: "socket", error: .badFileDescriptor)
+            if let socket = opened.socket.take() { store.close(socket, of: endpoint, opened.keeping) }
+            throw SocketBinding.Failure(step: "SO_COOKIE", error: .noMemory)
         }
         hold(opened, endpoint, socket, cookie)
         return socket
@@ -109,10 +110,10 @@ final class HeldListeners {
         }
     }
 
-    func resume(_ saved: [SavedHeld]) {
+    func resume(_ saved: [SavedHeld]) throws(Errno) {
         for each in saved {
             let opened = OpenedListener(socket: each.socket.adoptBox(), keeping: each.keeping)
-            guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else { continue }
+            guard let socket = opened.socket.borrowed, let cookie = Socket.cookie(of: socket) else { throw .noMemory }
             hold(opened, each.endpoint, socket, cookie)
             store.goesOnKeeping(each.keeping)
         }

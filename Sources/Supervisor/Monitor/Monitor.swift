@@ -268,7 +268,7 @@ extension Monitor {
         (restarts, lastEnd) = (state.restarts, state.lastEnd)
         let worker = try WorkerProcess(state.worker, loop: loop, instances: instances, listener: desk)
         self.worker = worker
-        desk.resume(state, worker)
+        try desk.resume(state, worker)
         loop.afterThisRound { [self] in
             instances.reapAll()
             worker.answer(MonitorReply(step: why ?? ""))

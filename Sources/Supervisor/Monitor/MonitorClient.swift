@@ -39,11 +39,15 @@ final class MonitorClient: Privileges {
 
     @discardableResult
     private func ask(_ request: MonitorRequest, passing descriptors: [FileDescriptor] = []) -> Answer {
+        let message = MonitorMessage.encode(request)
         do {
-            try DescriptorPassing.send(
-                MonitorMessage.encode(request), passing: descriptors, on: requests.borrowed, blocking: true)
-            let received = try DescriptorPassing.receive(
-                into: &buffer, room: MonitorMessage.mostDescriptors, on: requests.borrowed, blocking: true)
+            try MonitorMessage.insist { () throws(Errno) in
+                try DescriptorPassing.send(message, passing: descriptors, on: requests.borrowed, blocking: true)
+            }
+            let received = try MonitorMessage.insist { () throws(Errno) in
+                try DescriptorPassing.receive(
+                    into: &buffer, room: MonitorMessage.mostDescriptors, on: requests.borrowed, blocking: true)
+            }
             let message: (value: MonitorReply, version: Int)? = MonitorMessage.decode(buffer[..<received.count])
             guard let message else { alone() }
             return (message.value, received.descriptors)
@@ -130,7 +134,9 @@ final class MonitorClient: Privileges {
     private func tableCame(_ file: DescriptorBox?) {
         guard let reading = reading.take() else { return }
         do {
-            guard let file = file?.borrowed else { throw StateFile.Unreadable(why: "no descriptor was left for it") }
+            guard let file = file?.borrowed else {
+                throw StateFile.Unreadable(why: "there was no memory or no descriptor for it")
+            }
             let bytes = try file.contents(most: WorkerTable.most)
             let message: (value: WorkerTable, version: Int)? = MonitorMessage.decode(bytes[...])
             guard let message else { throw StateFile.Unreadable(why: "it is of another version") }
@@ -247,7 +253,7 @@ extension MonitorClient: EventSource {
             case .ended(let pid, let status): processEnded(pid, status)
             }
         } catch {
-            if error != .wouldBlock { alone() }
+            if error != .wouldBlock, !error.isShortage { alone() }
         }
     }
 }

@@ -214,10 +214,10 @@ extension MonitorDesk {
         state.followed = left.saved
     }
 
-    func resume(_ state: MonitorState, _ worker: WorkerProcess) {
+    func resume(_ state: MonitorState, _ worker: WorkerProcess) throws(Errno) {
         self.worker = worker
         (hasSpoken, hasServed) = (true, true)
-        listeners.resume(state.listeners)
+        try listeners.resume(state.listeners)
         kept.resume(state.kept)
         left.resume(state.followed)
     }

@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
 /// What a worker asks its monitor for, one request at a time, in a packet each. The monitor does what its own table
 /// says, and nothing else, whatever is asked.
@@ -209,6 +210,22 @@ enum MonitorMessage {
         value.code(with: &coder)
         return coder.bytes
     }
+
+    /// What the kernel is short of for a message is waited for: one of the two waits for it anyway, and ends without it.
+    @discardableResult
+    static func insist<Result>(on call: () throws(Errno) -> Result) throws(Errno) -> Result {
+        let deadline = Clock.now() + patience
+        while true {
+            do throws(Errno) {
+                return try call()
+            } catch {
+                guard error.isShortage, Clock.now() < deadline else { throw error }
+                Clock.pause(.milliseconds(10))
+            }
+        }
+    }
+
+    private static let patience = Duration.seconds(2)
 
     /// Nil when it is none.
     static func decode<Value: Saved>(_ bytes: ArraySlice<UInt8>) -> (value: Value, version: Int)? {

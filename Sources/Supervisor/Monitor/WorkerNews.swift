@@ -41,7 +41,7 @@ final class WorkerNews: EventSource {
                 unsent.removeFirst()
             } catch .wouldBlock {
                 return watch(socket)
-            } catch .noBufferSpace, .noMemory {
+            } catch  where error.isShortage {
                 return tryLater()
             } catch {
                 close()

@@ -109,7 +109,7 @@ final class WorkerProcess: EventSource {
             version = message.version
             listener?.asked(message.value, received.descriptors)
         } catch {
-            if error != .wouldBlock { end() }
+            if error != .wouldBlock, !error.isShortage { end() }
         }
     }
 
@@ -140,7 +140,9 @@ final class WorkerProcess: EventSource {
     private func send(_ message: [UInt8], _ descriptors: [FileDescriptor], on socket: FileDescriptor?) {
         guard let socket else { return }
         do {
-            try DescriptorPassing.send(message, passing: descriptors, on: socket)
+            try MonitorMessage.insist { () throws(Errno) in
+                try DescriptorPassing.send(message, passing: descriptors, on: socket)
+            }
         } catch {
             end()
         }

@@ -15,6 +15,7 @@ final class Notifier: EventSource {
     private var waiting: Deque<Message> = []
     private var registration: RegistrationID?
     private var failure: Errno?
+    private var retry: TimerID?
     /// How things stand is told as it changes.
     private var tells = false
     private var lastStatus = ""
@@ -33,6 +34,8 @@ final class Notifier: EventSource {
     private static let mostWaiting = 16_384
     /// Between two lines about how things stand.
     private static let updateInterval = Duration.seconds(1)
+    /// To look whether there is again what the kernel was short of.
+    private static let retryDelay = Duration.milliseconds(100)
 
     private let watchdog: Duration?
 
@@ -145,7 +148,7 @@ final class Notifier: EventSource {
     private func send(_ text: String, _ descriptor: DescriptorBox? = nil) {
         guard waiting.count < Self.mostWaiting else { return }
         waiting.append(Message(text: text, descriptor: descriptor))
-        if registration == nil { drain() }
+        if registration == nil, retry == nil { drain() }
     }
 
     func ready(_ interest: Epoll.Interest) {
@@ -160,6 +163,7 @@ final class Notifier: EventSource {
                 try DescriptorPassing.send(Array(message.text.utf8), passing: passing, on: socket)
             } catch {
                 if error == .wouldBlock { return watch() }
+                if error.isShortage { return tryLater() }
                 close()
                 if failure == nil { failed(error) }
                 failure = error
@@ -181,11 +185,16 @@ final class Notifier: EventSource {
 
     private func watch() {
         guard registration == nil, let socket = socket?.borrowed else { return }
-        do {
-            registration = try loop.watch(socket, for: .writable, self)
-        } catch {
-            // No kernel memory for the registration.
-            _ = loop.schedule(after: .seconds(1)) { [weak self] in self?.drain() }
+        registration = try? loop.watch(socket, for: .writable, self)
+        if registration == nil { tryLater() }
+    }
+
+    private func tryLater() {
+        unwatch()
+        guard retry == nil else { return }
+        retry = loop.schedule(after: Self.retryDelay) { [weak self] in
+            self?.retry = nil
+            self?.drain()
         }
     }
 
@@ -194,9 +203,10 @@ final class Notifier: EventSource {
         registration = nil
     }
 
+    /// One that was given to this process it cannot make anew.
     private func close() {
         unwatch()
-        socket = nil
+        if address != nil { socket = nil }
     }
 }
 

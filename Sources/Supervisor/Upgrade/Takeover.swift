@@ -94,19 +94,39 @@ package enum Takeover {
         // Nothing may happen to what the state names before this program stays; a crash goes back, too.
         try ProgramChange.goBackOnCrash(
             to: former, arguments: arguments(number, role, backBecause: crash), keeping: kept, within: patience)
+        let run: () throws -> Int32
         do {
-            let run = try successor(role, file, why)
-            ProgramChange.stay()
-            _ = OwnedDescriptor(adopting: file.formerProgram)
-            _ = OwnedDescriptor(adopting: number)
-            return try run()
+            run = try successor(role, file, why)
         } catch {
-            // Who has come back has nowhere to go.
-            guard why == nil else { throw error }
             try ProgramChange.keepOpen(kept, true)
-            throw ProgramChange.become(
-                former, arguments: arguments(number, role, backBecause: "the new program cannot take over: \(error)"))
+            throw goBack(to: former, number, role, why, error)
         }
+        ProgramChange.stay()
+        _ = OwnedDescriptor(adopting: file.formerProgram)
+        _ = OwnedDescriptor(adopting: number)
+        return try run()
+    }
+
+    /// Who has come back has nowhere else to go, and comes again: the kernel is short of what both programs need, and until
+    /// that is over nothing is lost but time.
+    ///
+    /// - Returns: Why the former program cannot be executed at all.
+    private static func goBack(
+        to former: FileDescriptor, _ number: Int32, _ role: Role, _ why: String?, _ failure: any Error
+    ) -> Errno {
+        let arguments = arguments(
+            number, role, backBecause: why ?? "the new program cannot take over: \(failure)")
+        if why != nil { wait("\(failure)") }
+        while true {
+            let error = ProgramChange.become(former, arguments: arguments)
+            guard error.isShortage || error == .resourceTemporarilyUnavailable else { return error }
+            wait("exec: \(error)")
+        }
+    }
+
+    private static func wait(_ why: String) {
+        StandardError.tell("batond: the upgrade failed, and the former program cannot go on yet: \(why)")
+        Clock.pause(.seconds(1))
     }
 
     /// - Returns: What it does, once it is there to stay.

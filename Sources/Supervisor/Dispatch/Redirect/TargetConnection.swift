@@ -111,7 +111,7 @@ extension Errno {
     /// Ours, and not the target's: another address would fail alike.
     var isShortage: Bool {
         switch self {
-        case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noBufferSpace, .noMemory: true
+        case .tooManyOpenFiles, .tooManyOpenFilesInSystem, .noBufferSpace, .noMemory, .tooManyReferences: true
         default: false
         }
     }
