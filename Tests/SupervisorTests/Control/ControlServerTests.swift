@@ -62,6 +62,8 @@ private final class ControlPeer {
     private(set) var lines: [String] = []
     private(set) var isEnded = false
     private var rest: [UInt8] = []
+    /// Bytes of `rest` that hold no end of a line: a long one comes in many pieces.
+    private var searched = 0
 
     init(_ address: SocketAddress) throws {
         let socket = try Socket.make(family: address.family, .stream)
@@ -90,10 +92,12 @@ private final class ControlPeer {
                 isEnded = true
             }
         }
-        while let end = rest.firstIndex(of: 10) {
+        while let end = rest[searched...].firstIndex(of: 10) {
             lines.append(String(decoding: rest[..<end], as: UTF8.self))
             rest.removeFirst(end + 1)
+            searched = 0
         }
+        searched = rest.count
     }
 
     /// Takes what is there, and tells whether it is so many lines.
