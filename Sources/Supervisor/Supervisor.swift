@@ -25,7 +25,7 @@ package final class Supervisor {
     private let manager: ManagerEnvironment
     let store: ListenerStore
     /// What it has of the monitor that it works for; nil when it has its rights itself.
-    let desk: WorkerDesk?
+    var desk: WorkerDesk?
     let client: MonitorClient?
     /// What the kernel keeps it from, in words.
     var confinement = ""

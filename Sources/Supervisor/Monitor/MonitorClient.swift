@@ -186,6 +186,9 @@ final class MonitorClient: Privileges {
 
     func resume(_ state: SupervisorState) -> String? { sockets.notifyPath }
 
+    /// For what this program writes, which has taken over. Without it, there is the memory of the one before.
+    func newRoster() -> DescriptorBox? { ask(.newRoster).descriptors.first }
+
     func becomeNext() -> String? {
         let answer = ask(.becomeNext)
         if let error = error(answer) { return "the monitor: \(error)" }

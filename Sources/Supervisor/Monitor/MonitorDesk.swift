@@ -261,6 +261,7 @@ extension MonitorDesk: WorkerListener {
         case .becomeNext:
             // Answered by the other program, where there is one.
             answer(monitor?.becomeNext() ?? .notSupported)
+        case .newRoster: answerNewRoster()
         case .finishAdopting, .ready, .ending, .ended, .read, .giveUpReading, .took:
             carryOut(request)
             worker?.answer()
@@ -306,6 +307,15 @@ extension MonitorDesk: WorkerListener {
         guard endpoints.contains(endpoint) else { return answer(.notPermitted) }
         guard let words = listeners.change(cookie, to: endpoint) else { return answer(.badFileDescriptor) }
         worker?.answer(MonitorReply(words: words))
+    }
+
+    private func answerNewRoster() {
+        do throws(Errno) {
+            try prepareRoster(goesOn: true)
+            worker?.answer(passing: [roster.borrowed].compactMap { $0 })
+        } catch {
+            answer(error)
+        }
     }
 
     private func answerOpenLog(_ place: LogPlan.Place) {

@@ -36,6 +36,8 @@ enum MonitorRequest: Equatable {
     case becomeNext
     /// Kill the handler that registered over the channel that is held under this number.
     case killRegistered(UInt64)
+    /// Memory for the roster of a program that takes over. Until it is ready, what the one before has written counts.
+    case newRoster
 }
 
 extension MonitorRequest: Saved {
@@ -47,6 +49,7 @@ extension MonitorRequest: Saved {
         .showControl(to: nil), .openLog("", isSocket: false), .read, .giveUpReading(why: ""), .took, .signal(0, 0),
         .signalGroup(0, 0),
         .keep(0), .giveUp(0), .nextKept, .follow(0, since: .zero), .becomeNext, .killRegistered(0),
+        .newRoster,
     ]
 
     private var number: Int {
@@ -71,6 +74,7 @@ extension MonitorRequest: Saved {
         case .follow: 17
         case .becomeNext: 18
         case .killRegistered: 19
+        case .newRoster: 20
         }
     }
 
@@ -91,7 +95,7 @@ extension MonitorRequest: Saved {
             coder.integer(&pid)
             coder.duration(&since)
             self = .follow(pid, since: since)
-        case .finishAdopting, .ready, .ending, .ended, .read, .took, .nextKept, .becomeNext: break
+        case .finishAdopting, .ready, .ending, .ended, .read, .took, .nextKept, .becomeNext, .newRoster: break
         case .close, .keep, .giveUp, .killRegistered: codeNumber(with: &coder)
         case .openLog, .giveUpReading: codeText(with: &coder)
         case .signal, .signalGroup: codeSignal(with: &coder)

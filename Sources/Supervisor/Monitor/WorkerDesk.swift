@@ -34,7 +34,10 @@ struct WorkerDesk {
     }
 
     /// The memory of the roster.
-    var roster: DescriptorBox? { descriptors[.roster] }
+    var roster: DescriptorBox? {
+        get { descriptors[.roster] }
+        set { descriptors[.roster] = newValue }
+    }
     /// Nil in the first program of this process.
     private(set) var former: SavedDesk?
 
@@ -141,6 +144,10 @@ extension Supervisor {
     func resume(_ desk: WorkerDesk) throws(Errno) {
         Confinement.resume()
         ProgramChange.setName("baton-worker")
+        var desk = desk
+        // Whoever is killed while it enters everything anew must not have forgotten it.
+        if let memory = client?.newRoster() { desk.roster = memory }
+        self.desk = desk
         try take(desk, roster: desk.makeRoster())
         confinement = desk.start.confinement
     }

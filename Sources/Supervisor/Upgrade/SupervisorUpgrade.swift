@@ -90,6 +90,7 @@ extension Supervisor: UpgradeTarget {
         runtime.events.resume(state.events)
         runtime.events.output.resume(state.log)
         try resume(state)
+        client?.ready()
         report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))
         runtime.notifier?.ready()
         answer(state.requester, why, former: state.program)
