@@ -65,7 +65,6 @@ final class ExecDispatch {
             record.connections.spawned += 1
             record.timings.spawn.record(runtime.loop.now - origin.accepted)
             record.lastFailure = nil
-            record.report(.process(.spawned(pid: Int(pid))), origin)
             if let bridge { start(bridge, connection, origin) }
             if let descriptor = connection.take() { runtime.close(descriptor) }
             let instance = Instance(
@@ -76,6 +75,8 @@ final class ExecDispatch {
             }
             instance.enroll()
             running[pid] = instance
+            // Whoever is killed now has entered it, and the next one tells of its end.
+            record.report(.process(.spawned(pid: Int(pid))), origin)
         case .failed(_, let stage, let error):
             record.connections.active -= 1
             record.failed(stage: stage.description, error: "\(error)")
