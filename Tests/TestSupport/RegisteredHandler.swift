@@ -46,6 +46,10 @@ package final class RegisteredHandler {
             try lifeline.send(
                 Self.registration(service, traits: traits, capacity: capacity).packet, passing: theirs.descriptor)
             handler = RegisteredHandler(ours, lifeline: lifeline, isStream: false)
+            // WELCOME comes there; who is not taken hears of it on the connection.
+            guard ours.isReadable(before: lifeline) else {
+                throw TestFailure("not registered: \(try lifeline.receivePacket().bytes)")
+            }
         }
         try handler.expectWelcome()
         return handler

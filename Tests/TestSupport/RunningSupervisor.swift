@@ -22,9 +22,11 @@ package final class RunningSupervisor {
     ///   - options: further options of `baton run`.
     ///   - environment: added to the supervisor's own, which is otherwise PATH only.
     ///   - arguments: instead of a table, what follows `baton run` (`--listen …`).
+    ///   - inherited: what it finds open besides, from number 4 on.
     package init(
         _ table: String, in directory: TemporaryDirectory? = nil, options: [String] = [],
-        environment: [String: String] = [:], arguments: [String]? = nil, program: String = Repository.product("baton")
+        environment: [String: String] = [:], arguments: [String]? = nil, inherited: [Int32] = [],
+        program: String = Repository.product("baton")
     ) throws {
         _ = DescriptorLimit.raised
         let directory = try directory ?? TemporaryDirectory()
@@ -47,7 +49,7 @@ package final class RunningSupervisor {
             program, what + (arguments ?? [file]),
             environment: ["PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]
                 .merging(environment) { $1 },
-            descriptors: [null, output, output, ready[1]])
+            descriptors: [null, output, output, ready[1]] + inherited)
         close(ready[1])
 
         var byte: UInt8 = 0
@@ -169,8 +171,12 @@ package final class RunningSupervisor {
 
     // MARK: Leaks
 
+    /// Of the process that decides, and of its monitor where there is one.
     package var resources: Resources {
-        Resources(descriptors: view.descriptorKinds, children: view.children.map(\.name).sorted())
+        let processes = Set([view, ProcessView(pid: process.pid)])
+        return Resources(
+            descriptors: processes.flatMap(\.descriptorKinds).sorted(),
+            children: processes.flatMap(\.children).map(\.name).sorted())
     }
 
     /// Takes what is open and running now as what must be so at the end: after a persistent handler has started.
@@ -190,11 +196,12 @@ package final class RunningSupervisor {
     /// Waits until descriptors and children are what they were at the baseline.
     ///
     /// But for the pair of sockets through which the programs of a service write to the log: it comes with the first of
-    /// them, and stays.
+    /// them, and stays, with a monitor too.
     package func expectNoLeak() throws {
         var now = baseline
         let starting = try status().services.count { ["exec", "handoff"].contains($0.dispatch) }
-        let logs = (0...starting).map { [String](repeating: "socket:", count: 2 * $0) }
+        let ends = view.pid == process.pid ? 2 : 4
+        let logs = (0...starting).map { [String](repeating: "socket:", count: ends * $0) }
         let same = eventually {
             now = resources
             let gone = baseline.descriptors.without(now.descriptors)

@@ -7,10 +7,15 @@ package struct StatusReport: Decodable {
     package let uptime_seconds: Double
     package let table: String
     package let limits: Limits
+    package let worker: Worker?
     package let services: [Service]
 
     package struct Limits: Decodable {
         package let open_files: UInt64
+    }
+
+    package struct Worker: Decodable {
+        package let restarts: Int
     }
 
     package struct Service: Decodable {

@@ -146,6 +146,14 @@ package final class TestSocket {
         waitFor(POLLIN, on: descriptor, until: Deadline(seconds: seconds))
     }
 
+    /// Whether something can be read here before anything can there, or the time is over.
+    package func isReadable(before other: TestSocket) -> Bool {
+        var entries = [descriptor, other.descriptor].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+        let deadline = Deadline()
+        while poll(&entries, 2, deadline.milliseconds) <= 0, !deadline.isOver {}
+        return entries[0].revents != 0
+    }
+
     package var localPort: UInt16 {
         get throws { try SocketName.localPort(of: descriptor) }
     }

@@ -10,17 +10,54 @@ import Testing
           unix: {listen: DIRECTORY/socket, internal: echo}
         """
 
+    /// What is started how.
+    enum Start: String, CaseIterable {
+        case plain = "start"
+        case separated = "separated start"
+        case managed = "managed start"
+
+        /// All, or the one that BATON_FAULTS names.
+        static let walked =
+            FaultSweep.what == nil
+            ? [.plain] : allCases.filter { [$0.rawValue, "all", "each"].contains(FaultSweep.what) }
+
+        var table: String {
+            switch self {
+            case .plain: StartFaultTests.table
+            case .separated: "supervisor_user: nobody\n" + StartFaultTests.table
+            case .managed: "log: {to: DIRECTORY/events}\nmetrics: {listen: ['127.0.0.1:0']}\n" + StartFaultTests.table
+            }
+        }
+    }
+
     private func start(
-        _ injector: FaultInjector, in directory: TemporaryDirectory, _ fault: SystemCallFault? = nil
+        _ how: Start, _ injector: FaultInjector, in directory: TemporaryDirectory, _ fault: SystemCallFault? = nil
     ) throws -> RunningSupervisor {
+        var environment = injector.environment()
+        var program = FaultInjector.program
+        var inherited: [TestSocket] = []
+        if how == .managed {
+            inherited = [try TestSocket.bound()]
+            try inherited[0].listen()
+            // By the first of them --ready-fd is meant, which is taken for itself.
+            environment.merge([
+                "NOTIFY_SOCKET": directory.path("notify"), "FDSTORE": "10", "LISTEN_FDS": "2",
+                "LISTEN_FDNAMES": "ready:cat",
+            ]) { $1 }
+            program = try directory.writeScript("managed", "LISTEN_PID=$$ exec \(FaultInjector.program) \"$@\"\n")
+        }
         // That one is the newline on --ready-fd.
         injector.arm(fault, until: "write(socket)")
         return try RunningSupervisor(
-            Self.table.replacing("DIRECTORY", with: directory.path), in: directory,
-            environment: injector.environment(), program: FaultInjector.program)
+            how.table.replacing("DIRECTORY", with: directory.path), in: directory, environment: environment,
+            inherited: inherited.map(\.descriptor), program: program)
     }
 
     private func expectServing(_ supervisor: RunningSupervisor) throws {
+        do { try serve(supervisor) } catch { throw TestFailure("\(error)\n\(supervisor.log.tail)") }
+    }
+
+    private func serve(_ supervisor: RunningSupervisor) throws {
         try supervisor.waitForService("cat", "listening") { $0.listeners[0].state == "listening" }
         let client = try TestSocket.tcp(port: supervisor.port("cat"))
         try client.send("hello")
@@ -50,27 +87,47 @@ import Testing
         print("\(faults.count) failures walked")
     }
 
-    @Test("whichever call of a start fails, it starts, or says why, exits with 1 and leaves nothing")
-    func start() throws {
+    @Test(
+        "whichever call of a start fails, it starts, or says why, exits with 1 and leaves nothing",
+        arguments: Start.walked)
+    func start(_ how: Start) throws {
         let injector = try FaultInjector()
-        let directory = try TemporaryDirectory()
-        let supervisor = try start(injector, in: directory)
+        let place = try Place()
+        let supervisor = try start(how, injector, in: place.directory)
         let counts = injector.counts
         try expectServing(supervisor)
         try supervisor.stop()
         try walk(FaultSweep.faults(counts)) { fault, injector in
-            let directory = try TemporaryDirectory()
+            let place = try Place()
             let supervisor: RunningSupervisor
             do {
-                supervisor = try start(injector, in: directory, fault)
+                supervisor = try start(how, injector, in: place.directory, fault)
             } catch let failure as RunningSupervisor.NotReady {
                 // It has started, and could not say so.
                 if fault.call.name == "write(socket)", failure.log.contains("ready after") { return }
-                return try expectRefusal(failure, in: directory)
+                return try expectRefusal(failure, in: place.directory)
             }
             _ = injector.disarm()
             try expectServing(supervisor)
+            if how == .managed { try place.expectReady(despite: fault) }
             try supervisor.stop()
+        }
+    }
+
+    /// A directory in which a service manager listens.
+    private struct Place {
+        let directory: TemporaryDirectory
+        private let manager: ManagerSocket
+
+        init() throws {
+            directory = try TemporaryDirectory()
+            manager = try ManagerSocket(directory.path("notify"))
+        }
+
+        /// What is short for a moment is no reason to let the manager wait for ever.
+        func expectReady(despite fault: SystemCallFault) throws {
+            guard FallibleCall.isShortage(fault.error) else { return }
+            while try manager.receive()["READY"] != "1" {}
         }
     }
 
@@ -82,14 +139,21 @@ import Testing
         guard !left.contains(where: { $0.hasSuffix(".sock") }) else { throw TestFailure("\(failure)\nleft: \(left)") }
     }
 
-    @Test("whichever call of an orderly end fails, it ends with 0 and leaves no process")
-    func stop() throws {
+    @Test("whichever call of an orderly end fails, it ends with 0 and leaves no process", arguments: Start.walked)
+    func stop(_ how: Start) throws {
         let injector = try FaultInjector()
-        let supervisor = try start(injector, in: TemporaryDirectory())
+        let place = try Place()
+        let supervisor = try start(how, injector, in: place.directory)
         injector.arm(nil)
         try supervisor.stop()
-        try walk(FaultSweep.faults(injector.counts)) { fault, injector in
-            let supervisor = try start(injector, in: TemporaryDirectory())
+        // A worker that cannot be spoken to, and not for a shortage, ends with 1.
+        let faults = FaultSweep.faults(injector.counts).filter {
+            how != .separated || !["sendmsg", "recvmsg"].contains($0.call.name)
+                || ![EAGAIN, EPERM].contains($0.error)
+        }
+        try walk(faults) { fault, injector in
+            let place = try Place()
+            let supervisor = try start(how, injector, in: place.directory)
             try expectServing(supervisor)
             injector.arm(fault)
             try supervisor.stop()

@@ -76,4 +76,13 @@ final class LogDaemon {
             if isLast(message) { return messages }
         }
     }
+
+    /// Whether a message comes in time that satisfies `isLast`.
+    func hears(within seconds: Double, _ isLast: (String) -> Bool) throws -> Bool {
+        let deadline = Deadline(seconds: seconds)
+        while waitFor(POLLIN, on: socket.descriptor, until: deadline) {
+            if isLast(String(decoding: try socket.receive(), as: UTF8.self)) { return true }
+        }
+        return false
+    }
 }

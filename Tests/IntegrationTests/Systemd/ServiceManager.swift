@@ -8,19 +8,17 @@ import TestSupport
 final class ServiceManager {
     let directory: TemporaryDirectory
     let log: LogFile
-    private let socket: TestSocket
+    private let socket: ManagerSocket
     private var supervisor: TestProcess?
-    private var buffer = [UInt8](repeating: 0, count: 8192)
-    /// The file descriptor store.
-    private(set) var kept: [(name: String, socket: DescriptorBox)] = []
 
     init(in directory: TemporaryDirectory? = nil) throws {
         let directory = try directory ?? TemporaryDirectory()
         self.directory = directory
         log = try LogFile(path: directory.path("log"))
-        socket = try TestSocket(family: AF_UNIX, type: TestSocket.datagram)
-        try socket.bind(to: SocketName(unix: directory.path("notify")))
+        socket = try ManagerSocket(directory.path("notify"))
     }
+
+    var kept: [ManagerSocket.Kept] { socket.kept }
 
     var process: TestProcess {
         get throws {
@@ -76,7 +74,7 @@ final class ServiceManager {
         while true {
             let message: [String: String]
             do {
-                message = try receive()
+                message = try socket.receive()
             } catch {
                 throw TestFailure("no \(what): \(error)\n\(log.tail)")
             }
@@ -84,29 +82,7 @@ final class ServiceManager {
         }
     }
 
-    func isSilent(for seconds: Double) -> Bool { !socket.isReadable(within: seconds) }
-
-    private func receive() throws -> [String: String] {
-        let received = try DescriptorPassing.receive(
-            into: &buffer, room: 8, on: FileDescriptor(rawValue: socket.descriptor), blocking: true)
-        var message: [String: String] = [:]
-        for line in String(decoding: buffer[..<received.count], as: UTF8.self).split(separator: "\n") {
-            let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2 else { throw TestFailure("no assignment: \(line)") }
-            message[parts[0]] = parts[1]
-        }
-        let name = message["FDNAME"] ?? ""
-        if message["FDSTOREREMOVE"] == "1" { kept.removeAll { $0.name == name } }
-        if message["FDSTORE"] == "1" {
-            guard !name.isEmpty, name.utf8.count <= 255, !name.contains(":"), message["FDPOLL"] == "0",
-                received.descriptors.count == 1
-            else { throw TestFailure("not to be kept: \(message)") }
-            kept += received.descriptors.map { (name, $0) }
-        } else if !received.descriptors.isEmpty {
-            throw TestFailure("descriptors for nothing: \(message)")
-        }
-        return message
-    }
+    func isSilent(for seconds: Double) -> Bool { socket.isSilent(for: seconds) }
 
     // MARK: Asking
 

@@ -32,7 +32,11 @@ package struct FallibleCall: Hashable, Sendable {
     /// Errors that may last, and pass: what the kernel or the process is short of. Nobody is short of anything for reading.
     package var shortages: [Int32] {
         if name.hasPrefix("re") { return [] }
-        return errors.filter { [EMFILE, ENFILE, ENOMEM, ENOBUFS, ETOOMANYREFS].contains($0) }
+        return errors.filter(Self.isShortage)
+    }
+
+    package static func isShortage(_ error: Int32) -> Bool {
+        [EMFILE, ENFILE, ENOMEM, ENOBUFS, ETOOMANYREFS].contains(error)
     }
 
     private enum Condition: Hashable {
@@ -69,7 +73,7 @@ package struct FallibleCall: Hashable, Sendable {
     private static let noDescriptor = [EMFILE, ENFILE, ENOMEM]
     private static let privilege = [EPERM]
 
-    package static let all: [FallibleCall] = (descriptors + sockets + files + processes + child).compactMap { $0 }
+    package static let all = (descriptors + sockets + files + processes + child + confinement).compactMap { $0 }
 
     private static let descriptors: [FallibleCall?] = [
         FallibleCall("epoll_create1", noDescriptor),
@@ -79,6 +83,7 @@ package struct FallibleCall: Hashable, Sendable {
         FallibleCall("eventfd2", noDescriptor),
         FallibleCall("fcntl", [EMFILE], .operation("F_DUPFD_CLOEXEC", argument: 1, value: 1030)),
         FallibleCall("fcntl", [EPERM, EBUSY], .operation("F_ADD_SEALS", argument: 1, value: 1033)),
+        FallibleCall("futex", [EAGAIN, EINTR], .operation("FUTEX_WAIT", argument: 1, value: 0)),
         FallibleCall("memfd_create", noDescriptor + [EINVAL]),
         FallibleCall("mmap", [ENOMEM, EAGAIN], .operation("MAP_SHARED", argument: 3, value: 1, mask: 3)),
         FallibleCall("pipe2", noDescriptor),
@@ -109,6 +114,7 @@ package struct FallibleCall: Hashable, Sendable {
 
     private static let files: [FallibleCall?] = [
         FallibleCall("chmod", [EPERM, EROFS]),
+        FallibleCall("fchmod", [EPERM, EROFS]),
         FallibleCall("fchmodat", [EPERM, EROFS]),
         FallibleCall("fchownat", [EPERM, EROFS]),
         FallibleCall("flock", [EAGAIN, ENOLCK, EINTR]),
@@ -120,6 +126,7 @@ package struct FallibleCall: Hashable, Sendable {
         FallibleCall("newfstatat", [ENOMEM, EACCES]),
         FallibleCall("open", noDescriptor + [EACCES, EINTR]),
         FallibleCall("openat", noDescriptor + [EACCES, EINTR, ENOENT]),
+        FallibleCall("pwrite64", [ENOSPC, ENOMEM]),
         FallibleCall("pwritev2", [EAGAIN, EINTR, EOPNOTSUPP]),
         FallibleCall("read", [EINTR, EIO, ENOMEM], .file),
         FallibleCall("read", [EAGAIN, EINTR], .pipe),
@@ -142,6 +149,7 @@ package struct FallibleCall: Hashable, Sendable {
         FallibleCall("pidfd_send_signal", [EPERM, ESRCH]),
         FallibleCall("prlimit64", privilege),
         FallibleCall("wait4", [EINTR]),
+        FallibleCall("waitid", [ECHILD]),
     ]
 
     /// Between clone and exec.
@@ -160,5 +168,14 @@ package struct FallibleCall: Hashable, Sendable {
         FallibleCall("setresgid", privilege),
         FallibleCall("setresuid", [EAGAIN, EPERM]),
         FallibleCall("setsid", privilege),
+        FallibleCall("statx", [ENOMEM, EACCES]),
+    ]
+
+    /// What a worker gives up.
+    private static let confinement: [FallibleCall?] = [
+        FallibleCall("landlock_create_ruleset", [EOPNOTSUPP, ENOMEM, EMFILE]),
+        FallibleCall("landlock_restrict_self", [E2BIG, ENOMEM]),
+        FallibleCall("prctl", [EINVAL], .operation("PR_SET_MDWE", argument: 0, value: 65)),
+        FallibleCall("prctl", [EINVAL, EACCES, ENOMEM], .operation("PR_SET_SECCOMP", argument: 0, value: 22)),
     ]
 }

@@ -94,11 +94,17 @@ package final class FaultInjector: Sendable {
         }
     }
 
+    /// Failed since the last `arm`.
+    package var failures: Int { state.withLock { $0.failures } }
+
     /// Calls made since the last `arm`.
     package var counts: [ProcessRole: [FallibleCall: Int]] { state.withLock { $0.counts } }
 
-    /// All of them that the supervisor made.
-    package var supervisorCalls: Int { counts[.supervisor]?.values.reduce(0, +) ?? 0 }
+    /// All of them that the supervisor made, and its worker.
+    package var supervisorCalls: Int {
+        let counts = counts
+        return [.supervisor, .worker].reduce(0) { $0 + (counts[$1]?.values.reduce(0, +) ?? 0) }
+    }
 
     /// Waits until nobody is left who could ask: neither the program nor what it has started.
     package func expectEnd() throws {

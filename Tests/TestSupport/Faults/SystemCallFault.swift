@@ -24,7 +24,9 @@ package struct SystemCallFault: Hashable, Sendable, CustomStringConvertible {
 
 /// What a process of the program under test is, by its command line.
 package enum ProcessRole: String, Hashable, Sendable, CaseIterable {
-    case supervisor, launcher, loader, names, metrics
+    /// The one that was started: with a `supervisor_user` it is the monitor.
+    case supervisor
+    case worker, launcher, loader, names, metrics
     /// Answers and ends.
     case brief
     /// Not there yet: between clone and exec.
@@ -40,6 +42,7 @@ package enum ProcessRole: String, Hashable, Sendable, CaseIterable {
         }
         switch arguments.dropFirst().first {
         case "run": self = .supervisor
+        case "worker": self = .worker
         case "launcher": self = .launcher
         case "load": self = .loader
         case "names": self = .names
