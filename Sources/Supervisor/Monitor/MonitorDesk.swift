@@ -8,7 +8,7 @@ internal import SystemPackage
 final class MonitorDesk {
     let environment: [String: String]
     let sockets: RuntimeSockets
-    private var files: RuntimeFiles?
+    private let files: RuntimeFilesBox
     private let listeners: HeldListeners
     private let loop: EventLoop
     private let instances: InstanceTable
@@ -41,7 +41,7 @@ final class MonitorDesk {
     private static let mostFollowed = 1 << 20
 
     init(
-        _ beginning: Monitor.Beginning, files: consuming RuntimeFiles, sockets: RuntimeSockets,
+        _ beginning: Monitor.Beginning, files: RuntimeFilesBox, sockets: RuntimeSockets,
         book: consuming PermitBook? = nil, roster: DescriptorBox? = nil
     ) throws(Errno) {
         loop = beginning.loop
@@ -51,7 +51,7 @@ final class MonitorDesk {
         readyDescriptor = beginning.options.readyDescriptor
         environment = CurrentProcess.environment.filter { !ManagerEnvironment.names.contains($0.key) }
         self.sockets = sockets
-        self.files = consume files
+        self.files = files
         listeners = HeldListeners(beginning.store)
         endpoints = Set(table.services.flatMap(\.boundEndpoints))
         beginning.store.expect(table.services.flatMap(\.boundEndpoints))
@@ -96,7 +96,7 @@ final class MonitorDesk {
 
     /// The worker has ended for good.
     func finish() {
-        files.take()?.remove()
+        files.remove()
     }
 
     // MARK: Tables
@@ -209,7 +209,7 @@ final class MonitorDesk {
 
     private func showControl(to group: UInt32?) throws(Errno) {
         guard group == nil || group == table.controlGroup || group == read?.controlGroup else { throw .notPermitted }
-        try files?.showControl(to: group)
+        try files.showControl(to: group)
     }
 }
 
@@ -222,7 +222,7 @@ extension MonitorDesk {
     func save(to state: inout MonitorState) {
         state.readyDescriptor = readyDescriptor
         state.table = LoadedTable(table: table, faults: []).encoded()
-        if let saved = files?.saved { state.files = saved }
+        if let saved = files.saved { state.files = saved }
         if let control = sockets.control.saved { state.control = control }
         if let register = sockets.register.saved { state.register = register }
         if let stream = sockets.registerStream.saved { state.registerStream = stream }
