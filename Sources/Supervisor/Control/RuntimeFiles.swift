@@ -116,3 +116,23 @@ struct RuntimeFiles: ~Copyable {
         if wasMade { place.remove() }
     }
 }
+
+/// A place for them: whoever cannot go on has them removed, once.
+final class RuntimeFilesBox {
+    private var files: RuntimeFiles?
+
+    init(_ files: consuming RuntimeFiles) {
+        self.files = consume files
+    }
+
+    /// Nil once they are removed.
+    var saved: SavedFiles? { files?.saved }
+
+    func openSockets() throws(RuntimeFiles.Failure) -> RuntimeSockets? { try files?.openSockets() }
+
+    func showControl(to group: UInt32?) throws(Errno) { try files?.showControl(to: group) }
+
+    func remove() {
+        files.take()?.remove()
+    }
+}

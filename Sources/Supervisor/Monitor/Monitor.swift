@@ -45,8 +45,9 @@ final class Monitor {
     /// - Returns: The exit status.
     static func run(_ beginning: Beginning, at place: RuntimeDirectory) -> Int32 {
         do {
-            let files = try RuntimeFiles(place)
-            let sockets = try files.openSockets()
+            let files = RuntimeFilesBox(try RuntimeFiles(place))
+            defer { files.remove() }
+            guard let sockets = try files.openSockets() else { return 1 }
             let relay = try beginning.notifier.map { notifier throws(Errno) in
                 try ManagerRelay(notifier, loop: beginning.loop)
             }
@@ -78,7 +79,7 @@ final class Monitor {
     }
 
     private init(
-        _ beginning: Beginning, files: consuming RuntimeFiles, sockets: RuntimeSockets, relay: ManagerRelay?,
+        _ beginning: Beginning, files: RuntimeFilesBox, sockets: RuntimeSockets, relay: ManagerRelay?,
         book: consuming PermitBook? = nil, roster: DescriptorBox? = nil
     ) throws(Errno) {
         options = beginning.options
@@ -263,7 +264,7 @@ extension Monitor {
             state.relay.count == 2 ? try ManagerRelay(notifier, state.relay, loop: loop) : nil
         }
         try self.init(
-            beginning, files: RuntimeFiles(state.files), sockets: sockets, relay: relay,
+            beginning, files: RuntimeFilesBox(RuntimeFiles(state.files)), sockets: sockets, relay: relay,
             book: try PermitBook(adopting: state.permits.adopt()), roster: state.roster.adoptBox())
         (restarts, lastEnd) = (state.restarts, state.lastEnd)
         let worker = try WorkerProcess(state.worker, loop: loop, instances: instances, listener: desk)

@@ -8,7 +8,7 @@ internal import SystemPackage
 final class MonitorDesk {
     let environment: [String: String]
     let sockets: RuntimeSockets
-    private var files: RuntimeFiles?
+    private let files: RuntimeFilesBox
     private let listeners: HeldListeners
     private let loop: EventLoop
     private let instances: InstanceTable
@@ -38,7 +38,7 @@ final class MonitorDesk {
     private(set) var hasServed = false
 
     init(
-        _ beginning: Monitor.Beginning, files: consuming RuntimeFiles, sockets: RuntimeSockets,
+        _ beginning: Monitor.Beginning, files: RuntimeFilesBox, sockets: RuntimeSockets,
         book: consuming PermitBook? = nil, roster: DescriptorBox? = nil
     ) throws(Errno) {
         loop = beginning.loop
@@ -49,7 +49,7 @@ final class MonitorDesk {
         readyDescriptor = beginning.options.readyDescriptor
         environment = CurrentProcess.environment.filter { !ManagerEnvironment.names.contains($0.key) }
         self.sockets = sockets
-        self.files = consume files
+        self.files = files
         listeners = HeldListeners(beginning.store)
         endpoints = BoundEndpoints([table])
         beginning.store.expect(table.services.flatMap(\.boundEndpoints))
@@ -97,7 +97,7 @@ final class MonitorDesk {
 
     /// The worker has ended for good.
     func finish() {
-        files.take()?.remove()
+        files.remove()
     }
 
     // MARK: Tables
@@ -188,7 +188,7 @@ final class MonitorDesk {
 
     private func showControl(to group: UInt32?) throws(Errno) {
         guard [nil, table.controlGroup, read?.controlGroup].contains(group) else { throw .notPermitted }
-        try files?.showControl(to: group)
+        try files.showControl(to: group)
     }
 }
 
@@ -201,7 +201,7 @@ extension MonitorDesk {
     func save(to state: inout MonitorState) {
         state.readyDescriptor = readyDescriptor
         state.table = LoadedTable(table: table, faults: []).encoded()
-        if let saved = files?.saved { state.files = saved }
+        if let saved = files.saved { state.files = saved }
         if let control = sockets.control.saved { state.control = control }
         if let register = sockets.register.saved { state.register = register }
         if let stream = sockets.registerStream.saved { state.registerStream = stream }

@@ -75,7 +75,7 @@ final class FaultSweep {
     /// What the kernel can be short of is missing for a while.
     func runShortages() throws {
         var turn = 0
-        let counts = try counts().filter { $0.key == .supervisor || Self.isWhole }
+        let counts = try counts().filter { [.supervisor, .worker].contains($0.key) || Self.isWhole }
         let faults = counts.flatMap { role, calls in
             calls.keys.flatMap { call in
                 turn += 1

@@ -35,6 +35,28 @@ import Testing
     }
 
     @Test(
+        "a monitor that cannot start its worker says why and leaves nothing",
+        arguments: ["fcntl(F_ADD_SEALS)", "clone"])
+    func noWorker(name: String) throws {
+        let call = try FallibleCall.named(name)
+        func start(_ fault: SystemCallFault?, in directory: TemporaryDirectory) throws -> Int {
+            let injector = try FaultInjector()
+            injector.arm(fault, until: "write(socket)")
+            let supervisor = try RunningSupervisor(
+                Self.separated, in: directory, environment: injector.environment(), program: FaultInjector.program)
+            let count = injector.counts[.supervisor]?[call] ?? 0
+            try supervisor.stop()
+            return count
+        }
+        let last = try start(nil, in: TemporaryDirectory())
+        let directory = try TemporaryDirectory()
+        #expect(throws: RunningSupervisor.NotReady.self) {
+            try start(SystemCallFault(.supervisor, call, occurrence: last, error: EPERM), in: directory)
+        }
+        #expect(access(directory.path("run"), F_OK) != 0)
+    }
+
+    @Test(
         "a message between monitor and worker that there is no memory for is sent later",
         arguments: [ProcessRole.supervisor, .worker], [ENOBUFS, ENOMEM, ETOOMANYREFS])
     func messageWithoutMemory(role: ProcessRole, error: Int32) throws {

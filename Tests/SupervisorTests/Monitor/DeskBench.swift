@@ -33,8 +33,9 @@ final class DeskBench {
         table = try Self.table(directory)
         loop = try EventLoop()
         instances = InstanceTable(loop: loop)
-        let files = try RuntimeFiles(RuntimeDirectory(path: directory.path("run")))
-        sockets = try files.openSockets()
+        let files = RuntimeFilesBox(try RuntimeFiles(RuntimeDirectory(path: directory.path("run"))))
+        guard let sockets = try files.openSockets() else { throw TestFailure("the runtime directory is gone") }
+        self.sockets = sockets
         desk = try MonitorDesk(
             Self.beginning(table, loop: loop, instances: instances), files: files, sockets: sockets, book: book,
             roster: roster)
