@@ -322,15 +322,6 @@ extension MonitorDesk: WorkerListener {
         }
     }
 
-    private func answerNewRoster() {
-        do throws(Errno) {
-            try prepareRoster(goesOn: true)
-            worker?.answer(passing: [roster.borrowed].compactMap { $0 })
-        } catch {
-            answer(error)
-        }
-    }
-
     private func answerOpenLog(_ place: LogPlan.Place) {
         do throws(Errno) {
             let file = try openLog(place)
