@@ -89,14 +89,19 @@ import Testing
             try directory.write("baton.yaml", Self.table + comments)
             let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
             defer { close(null) }
-            let reload = try TestProcess(
-                Repository.product("baton"), ["reload", "--runtime-directory", supervisor.runtimeDirectory],
-                descriptors: [null, null, null])
             let monitor = ProcessView(pid: supervisor.process.pid)
-            func loader() -> ProcessView? { monitor.children.first { $0.arguments.dropFirst().first == "load" } }
-            guard eventually({ loader() != nil }), let loader = loader() else {
-                throw TestFailure("nobody reads the table\n\(supervisor.log.tail)")
+            var caught: (reload: TestProcess, loader: ProcessView)?
+            // It may be over before anybody looks.
+            for _ in 0..<100 where caught == nil {
+                let reload = try TestProcess(
+                    Repository.product("baton"), ["reload", "--runtime-directory", supervisor.runtimeDirectory],
+                    descriptors: [null, null, null])
+                _ = eventually {
+                    caught = monitor.children.first { $0.arguments.dropFirst().first == "load" }.map { (reload, $0) }
+                    return caught != nil || !ProcessView(pid: reload.pid).isAlive
+                }
             }
+            guard let (reload, loader) = caught else { throw TestFailure("nobody reads the table") }
             try loader.stop()
             try Self.limitDescriptors(of: monitor.pid, to: 3)
             kill(loader.pid, SIGCONT)
