@@ -24,7 +24,10 @@ final class Stranger {
     var said: String { (try? directory.read("said")) ?? "" }
 
     func wait(for text: String) throws {
-        guard eventually({ said.contains(text) }) else { throw TestFailure("the stranger said: \(said)") }
+        // Under the sanitizers a flood of descriptors takes half a minute.
+        guard eventually(within: Deadline(seconds: 120), { said.contains(text) }) else {
+            throw TestFailure("the stranger said: \(said)")
+        }
     }
 
     /// SIGUSR1: it is to do what it is there for.
