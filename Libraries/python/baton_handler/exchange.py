@@ -69,7 +69,8 @@ class Exchange:
         self._sending = Sending.SENT
         self._attempts = 0
         self.deadline: Optional[float] = None
-        #: The channel has ended, and none comes after it.
+        self._is_lost = False  # the channel has ended, and none comes after it
+        #: That, and every connection has ended.
         self.is_over = False
         #: Why, unless it was asked for.
         self.error: Optional[str] = None
@@ -96,7 +97,10 @@ class Exchange:
 
     def turn(self) -> None:
         """Writes what waits and reads what is there."""
-        if self._channel is None and not self.is_over:
+        if self._is_lost:
+            self.is_over = self.outbox.is_empty(of_this_channel=False)
+            return
+        if self._channel is None:
             self._try_to_register()
         if self._channel is None:
             return
@@ -172,7 +176,8 @@ class Exchange:
         if self._registration.reconnect and not self.outbox.is_draining:
             self._retry_later()
         else:
-            self.is_over = True
+            self._is_lost = True
+            self.is_over = self.outbox.is_empty(of_this_channel=False)
             self._finish()
 
     def _give_back_received(self) -> None:

@@ -48,6 +48,26 @@ enum ExampleHandler: String, CaseIterable, CustomTestStringConvertible {
         """
     }
 
+    @Test(
+        "regression: what a handler holds when its supervisor is killed it finishes, and ends",
+        arguments: [ExampleHandler.python, .asyncio])
+    func finishes(_ handler: ExampleHandler) throws {
+        let supervisor = try RunningSupervisor(table(handler))
+        let client = try TestSocket.tcp(port: supervisor.port("app"))
+        try supervisor.waitForService("app", "held") {
+            $0.handlers.first?.held == 1 && $0.handlers.first?.unacknowledged == 0
+        }
+        let process = try supervisor.onlyHandler()
+        func sockets() -> Int { process.descriptorKinds.count { $0 == "socket:" } }
+        let before = sockets()
+        try supervisor.process.signal(SIGKILL)
+        // It has closed its end of the channel.
+        #expect(eventually { sockets() < before })
+        try client.send("last\n")
+        #expect(try client.receiveText().hasSuffix(" last\n"))
+        #expect(eventually { !process.isAlive })
+    }
+
     /// What became of the clients' questions.
     private final class Tally: Sendable {
         private let counts = Mutex((answered: 0, unanswered: 0))
