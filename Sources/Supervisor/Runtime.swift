@@ -134,10 +134,14 @@ final class Runtime {
         launchers.close(descriptor)
     }
 
-    /// The same for a socket that its owner is about to close: that must not be the last close then.
+    /// The same for a socket that its owner is about to close, in this round: that must not be the last close then. A child
+    /// that had a copy already might be faster.
     func keepUnread(of socket: FileDescriptor) {
         guard holdsUnread(socket), let copy = try? socket.duplicate() else { return }
-        closeUnread(copy)
+        let kept = DescriptorBox(copy)
+        loop.afterThisRound { [self] in
+            if let copy = kept.take() { closeUnread(copy) }
+        }
     }
 
     private func holdsUnread(_ socket: FileDescriptor) -> Bool {
