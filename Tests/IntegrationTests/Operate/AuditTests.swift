@@ -26,9 +26,17 @@ import Testing
         return supervisor.log.lines.filter { $0.hasSuffix(peer) }.map { String($0.dropFirst(25)) }
     }
 
+    /// A client from a port that no other one has had: by it the lines are told apart.
+    private func connect(_ supervisor: RunningSupervisor, _ service: String) throws -> TestSocket {
+        let client = try TestSocket(family: AF_INET, type: TestSocket.stream)
+        try client.bind(to: SocketName(host: "127.0.0.1", port: QuietPort.next()))
+        try client.connect(to: SocketName(host: "127.0.0.1", port: supervisor.port(service)))
+        return client
+    }
+
     /// Sends `text`, and reads to the end.
     private func visit(_ supervisor: RunningSupervisor, _ service: String, _ text: String = "") throws -> TestSocket {
-        let client = try TestSocket.tcp(port: try supervisor.port(service))
+        let client = try connect(supervisor, service)
         if !text.isEmpty { try? client.send(text) }
         // Whoever is refused may be gone by now.
         try? client.finishSending()
@@ -50,7 +58,7 @@ import Testing
             try expect("exec", exec, #"notice  exec: pid \d+ exited with status 3 after \d+ms \(connection \d+ from"#)
             let inside = try visit(supervisor, "inside", "hi")
             try expect("inside", inside, #"info    inside: ended after \d+ms, 2 bytes from the client, 2 to it \("#)
-            let relayed = try TestSocket.tcp(port: try supervisor.port("relay"))
+            let relayed = try connect(supervisor, "relay")
             try relayed.finishSending()
             let far = try target.accept()
             far.close()
@@ -72,8 +80,7 @@ import Testing
     func handoff() throws {
         try withSupervisor(table(1)) { supervisor in
             let handler = try RegisteredHandler("app", at: supervisor)
-            let port = try supervisor.port("app")
-            let first = try TestSocket.tcp(port: port)
+            let first = try connect(supervisor, "app")
             let baton = try handler.receiveBaton()
             try handler.acknowledge(baton.id)
             try handler.done(baton.id)
@@ -85,7 +92,7 @@ import Testing
                     of:
                         "^info    app: ended after [0-9]+ms, served by handler 1, pid \(pid) \\(connection \(baton.connection) ",
                     options: .regularExpression) != nil, "\(ended)")
-            let second = try TestSocket.tcp(port: port)
+            let second = try connect(supervisor, "app")
             let taken = try handler.receiveBaton()
             try handler.acknowledge(taken.id)
             try supervisor.waitForService("app", "taken") { $0.connections.active == 1 }
