@@ -44,7 +44,7 @@ struct HandlerRecord {
     }
 
     mutating func sentBaton() {
-        ledger.sent(ledger.nextID)
+        ledger.sent()
     }
 
     mutating func sentPing(_ id: UInt64) {
@@ -96,7 +96,7 @@ struct HandlerRecord {
         case .capacity(let stated): capacity = stated
         case .drain: wantsNoMore = true
         case .negative(let id, let reason):
-            _ = try ledger.negative(id)
+            try ledger.negative(id)
             negatives[id] = reason
         }
     }

@@ -2,36 +2,37 @@
 ///
 /// Ids rise by one from 1. A baton is *unacknowledged* from `sent` until ACK, *held* from then until DONE,
 /// and no id is remembered after that: one that was sent, and is in neither place, is over. So the memory
-/// is that of the batons out there, whatever ids a handler invents. It names connections by their numbers
-/// and owns no descriptor.
+/// is that of the batons out there, whatever ids a handler invents. It knows ids, and owns nothing.
 package struct BatonLedger: Sendable {
-    package typealias Connection = UInt64
-
-    private struct Entry: Sendable {
-        let id: UInt64
-        let connection: Connection
-    }
-
     private let sendsDone: Bool
-    private var lastSent: UInt64 = 0
+    /// The id that the next baton will have: a BATON is encoded with it, and `sent` follows once the
+    /// kernel has taken the message.
+    package private(set) var nextID: UInt64 = 1
     /// The last id that was acknowledged, and with it all before.
     package private(set) var acknowledged: UInt64 = 0
-    /// By rising id; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
-    private var waiting: [Entry] = [] {
-        didSet { unacknowledgedCount = waiting.count }
+    /// Rising; the supervisor's window keeps it short (`ProtocolLimits.unacknowledged`).
+    private var waiting: [UInt64] = [] {
+        didSet {
+            unacknowledgedCount = waiting.count
+            count = unacknowledgedCount + heldCount + passing.count
+        }
     }
-    private var taken: [UInt64: Connection] = [:] {
-        didSet { heldCount = taken.count }
+    private var taken: Set<UInt64> = [] {
+        didSet {
+            heldCount = taken.count
+            count = unacknowledgedCount + heldCount + passing.count
+        }
     }
     /// Whose PASS has not been answered: nobody's to end, and given to nobody when the handler goes.
-    private var passing: [UInt64: Connection] = [:] {
-        didSet { passingCount = passing.count }
+    private var passing: Set<UInt64> = [] {
+        didSet { count = unacknowledgedCount + heldCount + passing.count }
     }
-    // Asked for with each connection, several times: numbers, because who asks a collection holds it.
+    // Asked for with each connection, several times: stored, because who asks for something that is computed copies the
+    // whole of it first.
     package private(set) var unacknowledgedCount = 0
     package private(set) var heldCount = 0
-    @usableFromInline
-    private(set) var passingCount = 0
+    /// Unacknowledged, held and being passed on: what counts against the handler's capacity.
+    package private(set) var count = 0
 
     /// With trait 2 (`sendsNoDone`) a connection counts only until ACK.
     package init(traits: HandlerTraits = []) {
@@ -43,9 +44,9 @@ package struct BatonLedger: Sendable {
         package var sendsDone = true
         package var lastSent: UInt64 = 0
         package var acknowledged: UInt64 = 0
-        /// By rising id.
-        package var waiting: [(id: UInt64, connection: Connection)] = []
-        package var taken: [(id: UInt64, connection: Connection)] = []
+        /// Rising.
+        package var waiting: [UInt64] = []
+        package var taken: Set<UInt64> = []
 
         package init() {}
     }
@@ -55,155 +56,133 @@ package struct BatonLedger: Sendable {
         content.sendsDone = sendsDone
         content.lastSent = lastSent
         content.acknowledged = acknowledged
-        content.waiting = waiting.map { ($0.id, $0.connection) }
-        content.taken = taken.map { ($0.key, $0.value) }
+        content.waiting = waiting
+        content.taken = taken
         return content
     }
 
     package init(_ content: Content) {
         sendsDone = content.sendsDone
-        lastSent = content.lastSent
+        nextID = content.lastSent + 1
         acknowledged = content.acknowledged
-        waiting = content.waiting.map { Entry(id: $0.id, connection: $0.connection) }
-        taken = Dictionary(content.taken.map { ($0.id, $0.connection) }) { $1 }
+        waiting = content.waiting
+        taken = content.taken
         // No observer runs in an initializer.
-        (unacknowledgedCount, heldCount) = (waiting.count, taken.count)
+        (unacknowledgedCount, heldCount, count) = (waiting.count, taken.count, waiting.count + taken.count)
     }
 
-    /// Unacknowledged, held and being passed on: what counts against the handler's capacity.
-    @inlinable
-    package var count: Int { unacknowledgedCount + heldCount + passingCount }
+    private var lastSent: UInt64 { nextID - 1 }
 
-    /// The id that the next baton will have: a BATON is encoded with it, and `sent` follows once the
-    /// kernel has taken the message.
-    package var nextID: UInt64 { lastSent + 1 }
+    /// A PASS has not been answered.
+    package var isPassing: Bool { !passing.isEmpty }
+
+    package func awaitsAcknowledgement(of id: UInt64) -> Bool { waiting.contains(id) }
+    package func holds(_ id: UInt64) -> Bool { taken.contains(id) }
 
     /// Enters a baton that the kernel has taken for the handler; answers its id.
     @discardableResult
-    package mutating func sent(_ connection: Connection) -> UInt64 {
-        lastSent += 1
-        waiting.append(Entry(id: lastSent, connection: connection))
-        return lastSent
+    package mutating func sent() -> UInt64 {
+        defer { nextID += 1 }
+        waiting.append(nextID)
+        return nextID
     }
 
-    /// ACK: answers the connections that are the handler's from now on, in the order of sending. One that
+    /// ACK: answers those that are the handler's from now on, in the order of sending. One that
     /// goes back is ignored. With `sendsNoDone` they are over with this.
-    package mutating func acknowledge(upTo id: UInt64) throws(ProtocolError) -> [Connection] {
+    package mutating func acknowledge(upTo id: UInt64) throws(ProtocolError) -> [UInt64] {
         guard id <= lastSent else { throw .notSent(.acknowledge, id: id) }
         guard id > acknowledged else { return [] }
         acknowledged = id
-        let end = waiting.firstIndex { $0.id > id } ?? waiting.endIndex
-        let entries = waiting[..<end]
-        if sendsDone {
-            for entry in entries { taken[entry.id] = entry.connection }
-        }
-        let connections = entries.map { $0.connection }
-        waiting.removeSubrange(0..<end)
-        return connections
+        let end = waiting.firstIndex { $0 > id } ?? waiting.endIndex
+        let ids = Array(waiting[..<end])
+        waiting.removeSubrange(..<end)
+        if sendsDone { taken.formUnion(ids) }
+        return ids
     }
 
-    /// NACK: answers the connection that comes back.
-    package mutating func negative(_ id: UInt64) throws(ProtocolError) -> Connection {
+    /// NACK: it comes back.
+    package mutating func negative(_ id: UInt64) throws(ProtocolError) {
         guard id >= 1, id <= lastSent else { throw .notSent(.negative, id: id) }
-        guard let index = waiting.firstIndex(where: { $0.id == id }) else {
-            throw .negativeAfterAcknowledge(id: id)
-        }
-        return waiting.remove(at: index).connection
+        guard takeBack(id) else { throw .negativeAfterAcknowledge(id: id) }
     }
 
-    /// What a DONE has changed.
-    package struct Completion: Sendable {
-        /// Ended without an ACK of their own: the DONE acknowledged them. They are in `ended` too.
-        package var acknowledged: [Connection] = []
-        package var ended: [Connection] = []
-    }
-
-    /// DONE: the connections that are over. It is taken whole or, when one id is wrong, not at all, so that
-    /// a bad message cannot make a connection vanish from the ledger.
-    package mutating func done(_ ids: [UInt64]) throws(ProtocolError) -> Completion {
-        for id in ids {
-            guard id >= 1, id <= lastSent else { throw .notSent(.done, id: id) }
-            guard isOutstanding(id) else { throw .alreadyDone(id: id) }
-        }
-        if !zip(ids, ids.dropFirst()).allSatisfy(<) { try requireDistinct(ids) }
-        var completion = Completion()
-        for id in ids {
-            if let connection = taken.removeValue(forKey: id) {
-                completion.ended.append(connection)
-            } else if let index = waiting.firstIndex(where: { $0.id == id }) {
-                let connection = waiting.remove(at: index).connection
-                completion.acknowledged.append(connection)
-                completion.ended.append(connection)
+    /// DONE: they are over. It is taken whole or, when one id is wrong, not at all, so that a bad message cannot make a
+    /// connection vanish from the ledger.
+    ///
+    /// - Returns: Those that ended without an ACK of their own: the DONE acknowledged them.
+    package mutating func done(_ ids: [UInt64]) throws(ProtocolError) -> [UInt64] {
+        var unacknowledged: [UInt64] = []
+        for (index, id) in ids.enumerated() {
+            if taken.remove(id) != nil { continue }
+            if takeBack(id) {
+                unacknowledged.append(id)
+                continue
             }
+            taken.formUnion(Set(ids[..<index]).subtracting(unacknowledged))
+            waiting = (waiting + unacknowledged).sorted()
+            throw id >= 1 && id <= lastSent ? .alreadyDone(id: id) : .notSent(.done, id: id)
         }
-        return completion
+        return unacknowledged
     }
 
     /// What a handler that is gone leaves behind.
     package struct Remains: Sendable {
         /// In the order of sending; they go back to the front of the queue.
-        package var unacknowledged: [Connection]
+        package var unacknowledged: [UInt64]
         /// The handler's own when it went; in the order of sending.
-        package var held: [Connection]
+        package var held: [UInt64]
     }
 
     /// The channel is over: empties the ledger.
     package mutating func gone() -> Remains {
-        let remains = Remains(
-            unacknowledged: waiting.map { $0.connection },
-            held: taken.sorted { $0.key < $1.key }.map { $0.value })
-        waiting = []
-        taken = [:]
-        return remains
+        defer { (waiting, taken) = ([], []) }
+        return Remains(unacknowledged: waiting, held: taken.sorted())
     }
 
     // MARK: PASS
 
-    /// A connection that the handler gives on.
-    package struct Passing: Sendable {
-        package var connection: Connection
-        /// PASS was its acknowledgement.
-        package var wasUnacknowledged: Bool
+    /// Where a connection was that the handler gives on.
+    package enum PassedFrom: Sendable {
+        /// PASS is its acknowledgement.
+        case unacknowledged
+        case held
+        /// It is over for us, because the handler sends no DONE.
+        case nowhere
     }
 
     /// PASS: takes the connection out of the handler's hands until `passed` or `kept`.
-    ///
-    /// - Returns: Nil where it is over for us because the handler sends no DONE.
-    package mutating func pass(_ id: UInt64) throws(ProtocolError) -> Passing? {
+    package mutating func pass(_ id: UInt64) throws(ProtocolError) -> PassedFrom {
         guard id >= 1, id <= lastSent else { throw .notSent(.pass, id: id) }
-        if let connection = taken.removeValue(forKey: id) {
-            passing[id] = connection
-            return Passing(connection: connection, wasUnacknowledged: false)
+        if taken.remove(id) != nil {
+            passing.insert(id)
+            return .held
         }
-        if let index = waiting.firstIndex(where: { $0.id == id }) {
-            let connection = waiting.remove(at: index).connection
-            passing[id] = connection
-            return Passing(connection: connection, wasUnacknowledged: true)
+        if takeBack(id) {
+            passing.insert(id)
+            return .unacknowledged
         }
-        guard !sendsDone, passing[id] == nil else { throw .notHeld(id: id) }
-        return nil
+        guard !sendsDone, !passing.contains(id) else { throw .notHeld(id: id) }
+        return .nowhere
     }
 
     /// It was taken: it is over here.
     package mutating func passed(_ id: UInt64) {
-        passing[id] = nil
+        passing.remove(id)
     }
 
     /// It was refused: the handler holds it as before.
     ///
     /// - Returns: Whether it is held until DONE; else it is over here, as after any ACK.
     package mutating func kept(_ id: UInt64) -> Bool {
-        guard let connection = passing.removeValue(forKey: id) else { return false }
-        if sendsDone { taken[id] = connection }
+        guard passing.remove(id) != nil else { return false }
+        if sendsDone { taken.insert(id) }
         return sendsDone
     }
 
-    private func isOutstanding(_ id: UInt64) -> Bool {
-        taken[id] != nil || waiting.contains { $0.id == id }
-    }
-
-    private func requireDistinct(_ ids: [UInt64]) throws(ProtocolError) {
-        var seen: Set<UInt64> = []
-        for id in ids where !seen.insert(id).inserted { throw .alreadyDone(id: id) }
+    /// Out of those that wait for their ACK, if it is one of them.
+    private mutating func takeBack(_ id: UInt64) -> Bool {
+        guard let index = waiting.firstIndex(of: id) else { return false }
+        waiting.remove(at: index)
+        return true
     }
 }

@@ -6,7 +6,7 @@ extension [UInt8] {
         var rest = value.littleEndian
         for _ in 0..<MemoryLayout<Integer>.size {
             append(UInt8(truncatingIfNeeded: rest))
-            rest >>= 8
+            rest &>>= 8
         }
     }
 
@@ -20,7 +20,7 @@ extension Span<UInt8> {
     func integer<Integer: FixedWidthInteger & UnsignedInteger>(at offset: Int) -> Integer {
         var value: Integer = 0
         for index in 0..<MemoryLayout<Integer>.size {
-            value |= Integer(truncatingIfNeeded: self[offset + index]) << Integer(truncatingIfNeeded: 8 * index)
+            value |= Integer(truncatingIfNeeded: self[offset + index]) &<< Integer(truncatingIfNeeded: 8 * index)
         }
         return Integer(littleEndian: value)
     }

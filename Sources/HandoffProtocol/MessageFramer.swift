@@ -4,9 +4,6 @@ package enum CarriedDescriptor<Descriptor> {
     case one(Descriptor)
     /// One was sent, and the kernel dropped it: there was no room for it here (MSG_CTRUNC).
     case dropped
-
-    @inlinable
-    package var isNone: Bool { if case .none = self { true } else { false } }
 }
 
 /// Cuts a stream into messages, and gives each the descriptor that belongs to it: pure.

@@ -65,9 +65,9 @@ final class ActiveService {
     func roomMayHaveChanged() {
         guard !looksAgain else { return }
         looksAgain = true
-        runtime.loop.afterThisRound { [weak self] in
-            self?.looksAgain = false
-            self?.roomChanged()
+        runtime.loop.afterThisRound { [self] in
+            looksAgain = false
+            roomChanged()
         }
     }
 

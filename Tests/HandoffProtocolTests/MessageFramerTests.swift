@@ -156,3 +156,7 @@ import Testing
         #expect(throws: ProtocolError.lengthOutOfRange(.max)) { try framer.next() }
     }
 }
+
+extension CarriedDescriptor {
+    fileprivate var isNone: Bool { if case .none = self { true } else { false } }
+}

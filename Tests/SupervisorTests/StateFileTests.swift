@@ -34,7 +34,7 @@ import Testing
             waitsForMemory: true, hasEnded: true, isIllegible: true,
             stream: SavedChannel.Stream(bytes: [1], arrived: [descriptor, nil], last: 4, isCutShort: true),
             lifeline: [lifeline])
-        var ledger = BatonLedger.Content()
+        var ledger = SavedLedger()
         (ledger.sendsDone, ledger.lastSent, ledger.acknowledged) = (false, 5, 6)
         (ledger.waiting, ledger.taken) = ([(1, 2)], [(3, 4)])
         let handler = SavedHandler(
@@ -197,7 +197,7 @@ import Testing
         let handler = try #require(handoff.handlers.first)
         look(handler, SavedHandler(), "handler")
         look(handler.machine, HandlerMachine.Content(), "machine")
-        look(handler.ledger, BatonLedger.Content(), "ledger")
+        look(handler.ledger, SavedLedger(), "ledger")
         look(try #require(handler.channel), SavedChannel(), "channel")
         look(try #require(handler.held.first), SavedBaton(), "baton")
         look(try #require(handler.held.first).origin, SavedOrigin(), "origin")

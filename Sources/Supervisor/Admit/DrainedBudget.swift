@@ -10,6 +10,12 @@ final class DrainedBudget {
     func take(_ bytes: Int) -> Place? {
         guard taken + bytes <= Self.most else { return nil }
         taken += bytes
-        return Place(.drained) { [self] in taken -= bytes }
+        return Place(.drained(bytes: bytes), of: self)
+    }
+}
+
+extension DrainedBudget: PlaceOwner {
+    func takeBack(_ kind: Place.Kind) {
+        if case .drained(let bytes) = kind { taken -= bytes }
     }
 }

@@ -28,10 +28,7 @@ final class Occupancy {
     /// - Parameter other: A place that is kept as long.
     func take(beside other: Place? = nil) -> Place {
         taken += 1
-        return Place(.instance, with: other) { [self] in
-            taken -= 1
-            tell()
-        }
+        return Place(.instance, of: self, with: other)
     }
 
     /// Calls `again` once, when there may be room.
@@ -54,5 +51,12 @@ final class Occupancy {
             for again in told { again() }
             tellNext()
         }
+    }
+}
+
+extension Occupancy: PlaceOwner {
+    func takeBack(_ kind: Place.Kind) {
+        taken -= 1
+        tell()
     }
 }

@@ -1,10 +1,16 @@
+/// Whose places are taken.
+protocol PlaceOwner: AnyObject {
+    /// What was taken is free again.
+    func takeBack(_ kind: Place.Kind)
+}
+
 /// A place that an admitted connection has in the limits of its service and of the supervisor.
 ///
 /// It has one owner, the connection's origin, and gives back what it took when that goes.
 final class Place {
     private let kind: Kind
     private let other: Place?
-    private let giveBack: () -> Void
+    private let owner: any PlaceOwner
 
     /// What it was taken of.
     enum Kind {
@@ -13,14 +19,14 @@ final class Place {
         /// `limits.instances`.
         case instance
         /// The budget of drained bytes.
-        case drained
+        case drained(bytes: Int)
     }
 
     /// - Parameter other: A place that goes with this one.
-    init(_ kind: Kind, with other: Place? = nil, giveBack: @escaping () -> Void) {
+    init(_ kind: Kind, of owner: any PlaceOwner, with other: Place? = nil) {
         self.kind = kind
         self.other = other
-        self.giveBack = giveBack
+        self.owner = owner
     }
 
     /// For whoever has to take it again.
@@ -35,6 +41,6 @@ final class Place {
     }
 
     deinit {
-        giveBack()
+        owner.takeBack(kind)
     }
 }

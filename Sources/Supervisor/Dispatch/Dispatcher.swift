@@ -3,6 +3,14 @@ internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
 
+/// What all the ways of a service tell when there may be room again. They hold it, and it whoever is to know: with
+/// each connection that is cheaper than to hold the dispatcher weakly.
+final class RoomNotice {
+    var told: () -> Void = {}
+
+    func give() { told() }
+}
+
 /// All the ways that connections of one service can take, and what is on them.
 final class Dispatcher {
     var definition: Service {
@@ -27,8 +35,12 @@ final class Dispatcher {
     var banner: Banner?
     /// Those of before a reload, which finish what they have: it counts here, too.
     var retired: [Dispatcher] = []
+    private let room = RoomNotice()
     /// Told when something ended or left, so that there may be room again.
-    var changed: () -> Void = {}
+    var changed: () -> Void {
+        get { room.told }
+        set { room.told = newValue }
+    }
 
     init(
         _ definition: Service, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
@@ -57,25 +69,19 @@ final class Dispatcher {
             let supply = HandlerSupply(
                 settings: settings.wrappedValue, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
-                settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime
-            ) { [weak self] in self?.changed() }
+                settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime,
+                changed: room.give)
         case .internal(let service):
-            inside = InternalDispatch(service, refuser: refuser, record: record, runtime: runtime) {
-                [weak self] in self?.changed()
-            }
+            inside = InternalDispatch(
+                service, refuser: refuser, record: record, runtime: runtime, changed: room.give)
             datagrams = InternalDatagramDispatch(service, record: record, runtime: runtime)
         case .redirect(let target):
-            relays = RedirectDispatch(target, refuser: refuser, record: record, runtime: runtime) { [weak self] in
-                self?.changed()
-            }
+            relays = RedirectDispatch(
+                target, refuser: refuser, record: record, runtime: runtime, changed: room.give)
         case .tcpmux:
-            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime) { [weak self] in
-                self?.changed()
-            }
+            multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime, changed: room.give)
         case .route(let route):
-            routes = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime) { [weak self] in
-                self?.changed()
-            }
+            routes = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime, changed: room.give)
         }
     }
 
@@ -112,22 +118,18 @@ final class Dispatcher {
     }
 
     func makeExec(_ program: Program) -> ExecDispatch {
-        ExecDispatch(program: makeProgram(program), refuser: refuser, record: record, runtime: runtime) {
-            [weak self] in self?.changed()
-        }
+        ExecDispatch(
+            program: makeProgram(program), refuser: refuser, record: record, runtime: runtime, changed: room.give)
     }
 
     private func makeMetrics(_ exec: ExecDispatch) -> MetricsDispatch {
-        MetricsDispatch(exec: exec, refuser: refuser, record: record, runtime: runtime) { [weak self] in
-            self?.changed()
-        }
+        MetricsDispatch(exec: exec, refuser: refuser, record: record, runtime: runtime, changed: room.give)
     }
 
     func makeWait(_ listeners: [Listener]) -> WaitDispatch {
         let program: Program = if case .exec(let program) = definition.dispatch { program } else { .none }
         return WaitDispatch(
-            listeners: listeners, program: makeProgram(program), record: record, runtime: runtime
-        ) { [weak self] in self?.changed() }
+            listeners: listeners, program: makeProgram(program), record: record, runtime: runtime, changed: room.give)
     }
 
     /// The handlers that get the sockets of `listeners` themselves. Those that are there go on with theirs.

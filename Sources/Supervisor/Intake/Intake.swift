@@ -106,11 +106,14 @@ final class Intake {
         receiveHeader(candidate)
     }
 
-    /// Trusted senders must send a header; of the others there is none to be expected, so none is looked for.
-    ///
-    /// - Parameter due: When it is to be complete, where that is known already.
-    private func receiveHeader(_ candidate: Candidate, until due: Duration? = nil) {
+    /// - Parameter due: When its header is to be complete, where that is known already.
+    private func receiveHeader(_ candidate: consuming Candidate, until due: Duration? = nil) {
         guard let proxy = settings.proxyProtocol, candidate.origin.kind == .tcp else { return decide(candidate) }
+        receive(proxy, candidate, until: due)
+    }
+
+    /// Trusted senders must send a header; of the others there is none to be expected, so none is looked for.
+    private func receive(_ proxy: ProxyProtocol, _ candidate: Candidate, until due: Duration?) {
         guard proxy.from.contains(where: { $0.contains(candidate.origin.peer) }) else {
             guard proxy.others == .plain else {
                 return refuse(candidate, .proxy, .silence, "its sender is not in proxy_protocol.from")
@@ -149,7 +152,7 @@ final class Intake {
 // MARK: The decision
 
 extension Intake {
-    private func decide(_ candidate: Candidate, name: SourceName = .notAsked) {
+    private func decide(_ candidate: consuming Candidate, name: SourceName = .notAsked) {
         let way = dispatcher.way
         let unserved: RefusalReason? = if case .refuse(let reason) = way { reason } else { nil }
         switch admission.decide(subject(candidate, name), unserved: unserved, at: runtime.loop.now) {
@@ -159,7 +162,7 @@ extension Intake {
         }
     }
 
-    private func admit(_ candidate: Candidate, _ token: Admission.Token, _ way: Way) {
+    private func admit(_ candidate: consuming Candidate, _ token: Admission.Token, _ way: Way) {
         var origin = candidate.origin
         origin.place = place(token, way)
         guard let answer = candidate.answer else { return dispatcher.dispatch(candidate.connection, origin, way) }
@@ -218,9 +221,7 @@ extension Intake {
     }
 
     private func place(_ token: Admission.Token, isInstance: Bool) -> Place {
-        Place(.service(source: token.source), with: isInstance ? runtime.occupancy.take() : nil) { [self] in
-            admission.giveBack(token)
-        }
+        Place(.service(source: token.source), of: self, with: isInstance ? runtime.occupancy.take() : nil)
     }
 
     private func refuse(
@@ -306,6 +307,12 @@ extension Intake {
     /// The time to drain is over.
     func end() {
         arrivals.abandonAll()
+    }
+}
+
+extension Intake: PlaceOwner {
+    func takeBack(_ kind: Place.Kind) {
+        if case .service(let source) = kind { admission.giveBack(Admission.Token(source: source)) }
     }
 }
 

@@ -16,6 +16,8 @@ final class EventLog {
     var level: EventLevel
     private var choices: [String: LogChoice] = [:]
     private(set) var ring = EventRing()
+    /// What the ring has let go last: the next event takes its place in memory.
+    private var spare: RecordedEvent?
     private var followers: [any EventFollower] = []
     private var plan = LogPlan(LogSettings(), override: nil, standardErrorIsJournal: false)
     private let sender = Event.SyslogSender(host: Machine.name, pid: Int(CurrentProcess.pid))
@@ -29,8 +31,8 @@ final class EventLog {
         }
     }
 
-    /// Told of everything, whether it is written or not.
-    var happened: () -> Void = {}
+    /// Told of everything, whether it is written or not; nil where nobody is.
+    var happened: (() -> Void)?
 
     /// Goes on as `plan` has it.
     ///
@@ -58,11 +60,17 @@ final class EventLog {
     func report(
         _ kind: consuming Event.Kind, service: String? = nil, connection: UInt64? = nil, peer: SocketAddress? = nil
     ) {
-        happened()
-        let recorded = RecordedEvent(
-            time: loop.timestamp, service: service, connection: connection, peer: peer, kind: kind)
+        happened?()
+        let recorded: RecordedEvent
+        if isKnownUniquelyReferenced(&spare), let event = spare.take() {
+            recorded = event
+            recorded.become(time: loop.timestamp, service: service, connection: connection, peer: peer, kind: kind)
+        } else {
+            recorded = RecordedEvent(
+                time: loop.timestamp, service: service, connection: connection, peer: peer, kind: kind)
+        }
         log(recorded)
-        ring.append(recorded)
+        spare = ring.append(recorded)
         for follower in followers { follower.eventsCame() }
     }
 

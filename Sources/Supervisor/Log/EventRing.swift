@@ -4,16 +4,29 @@ internal import LinuxSystem
 
 /// An event as it happened: rendered only when somebody reads it. An object, so that it is never copied.
 final class RecordedEvent {
-    let time: Timestamp
-    let service: String?
-    let connection: UInt64?
-    let peer: SocketAddress?
-    let kind: Event.Kind
-    let level: EventLevel
+    private(set) var time: Timestamp
+    private(set) var service: String?
+    private(set) var connection: UInt64?
+    private(set) var peer: SocketAddress?
+    private(set) var kind: Event.Kind
+    private(set) var level: EventLevel
     /// Text from outside, in bytes.
-    let textBytes: Int
+    private(set) var textBytes: Int
 
     init(time: Timestamp, service: String?, connection: UInt64?, peer: SocketAddress?, kind: consuming Event.Kind) {
+        self.time = time
+        self.service = service
+        self.connection = connection
+        self.peer = peer
+        level = kind.level
+        textBytes = kind.textBytes
+        self.kind = kind
+    }
+
+    /// Becomes another one: for whoever has it alone.
+    func become(
+        time: Timestamp, service: String?, connection: UInt64?, peer: SocketAddress?, kind: consuming Event.Kind
+    ) {
         self.time = time
         self.service = service
         self.connection = connection
@@ -51,13 +64,11 @@ struct EventRing {
         var text = 256 << 10
     }
 
-    mutating func append(_ event: RecordedEvent) {
-        if event.level >= .notice {
-            notable.append(event, nextNumber)
-        } else {
-            frequent.append(event, nextNumber)
-        }
-        nextNumber += 1
+    /// - Returns: The last that it has let go for this one.
+    @discardableResult
+    mutating func append(_ event: RecordedEvent) -> RecordedEvent? {
+        defer { nextNumber += 1 }
+        return event.level >= .notice ? notable.append(event, nextNumber) : frequent.append(event, nextNumber)
     }
 
     /// What matters, the oldest first: to be carried over.
@@ -140,13 +151,16 @@ private struct Lane {
     var end: UInt64 { first + UInt64(entries.count) }
     var events: [RecordedEvent] { entries.map(\.event) }
 
-    mutating func append(_ event: RecordedEvent, _ number: UInt64) {
+    mutating func append(_ event: RecordedEvent, _ number: UInt64) -> RecordedEvent? {
         text += event.textBytes
         entries.append(Entry(number: number, event: event))
+        var last: RecordedEvent?
         while entries.count > 1, entries.count > limits.events || text > limits.text, let oldest = entries.popFirst() {
             text -= oldest.event.textBytes
             first += 1
+            last = oldest.event
         }
+        return last
     }
 
     func missed(at place: UInt64) -> Int { place < first ? Int(first - place) : 0 }

@@ -8,7 +8,7 @@ extension Supervisor {
         notifier?.summary = { [unowned self] in summary.text }
         notifier?.failed = { [unowned self] in report(.impaired(what: "NOTIFY_SOCKET", error: "\($0)")) }
         notifier?.live()
-        runtime.events.happened = { [weak notifier] in notifier?.somethingHappened() }
+        runtime.events.happened = notifier.map { notifier in { notifier.somethingHappened() } }
         runtime.notifier = notifier
         store.report = { [unowned self] in report($0) }
     }

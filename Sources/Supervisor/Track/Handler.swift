@@ -34,7 +34,8 @@ final class Handler {
     private(set) var settings: Handoff
     let record: ServiceRecord
     let runtime: Runtime
-    weak var owner: (any HandlerOwner)?
+    /// Which holds it as long as it is one of the service's handlers, and is held meanwhile.
+    let owner: any HandlerOwner
     var machine: HandlerMachine
     private(set) var channel: Channel?
     /// Nil where there is no roster, or no room in it.
@@ -50,17 +51,15 @@ final class Handler {
     var instance: Instance?
     private(set) var pid: Int32
 
+    /// Which batons are with it, and `batons` what they are, by the same ids. One that is being passed on outlives it.
     var ledger = BatonLedger()
-    var unacknowledged: [UInt64: Baton] = [:]
-    var held: [UInt64: Baton] = [:]
-    /// Given on and not answered, by the handler's id; they outlive it.
-    var passing: [UInt64: Baton] = [:]
+    var batons: [UInt64: Baton] = [:]
     var traits: HandlerTraits = []
     var ownCapacity = 0
     var served = 0
     var restsUntil = Duration.zero
     /// The last suspect that was sent, which goes alone, and when.
-    var suspect: (baton: Baton, sent: Duration)?
+    var suspect: (id: UInt64, sent: Duration)?
     /// A baton met a full channel, which has not become writable since.
     var channelIsFull = false
     var channelIsBroken = false
@@ -142,76 +141,6 @@ final class Handler {
         ownCapacity == 0 ? settings.capacity : min(settings.capacity, ownCapacity)
     }
 
-    /// Connections with it, acknowledged or not.
-    var load: Int { ledger.count }
-    /// It serves in the thread that reads the channel, and is at it: it cannot answer.
-    var isServingOnChannelThread: Bool { traits.contains(.servesOnChannelThread) && ledger.count > 0 }
-    var unacknowledgedCount: Int { ledger.unacknowledgedCount }
-
-    /// Whether it may be sent `baton` now, or any.
-    func room(for baton: Baton? = nil) -> HandlerRoom {
-        let now = runtime.loop.now
-        guard machine.state == .ready, ledger.count < capacity, restsUntil <= now, !channelIsBroken,
-            !isServingOnChannelThread
-        else { return .none }
-        let isAlone = ledger.unacknowledgedCount == 0
-        let waits =
-            channelIsFull || ledger.unacknowledgedCount >= ProtocolLimits.unacknowledged
-            || baton?.isSuspect == true && !isAlone || observed != nil
-        guard waits else { return .free }
-        return now - lastProgress < Self.patience ? .soon : .none
-    }
-
-    /// The suspect that has yet to show whether it is the guilty one: it was not acknowledged, or, where the
-    /// supervisor still holds it, not touched and not for long with the handler.
-    private var observed: Baton? {
-        guard let suspect else { return nil }
-        let number = suspect.baton.origin.number
-        if unacknowledged[number] != nil { return suspect.baton }
-        if held[number] != nil, suspect.baton.connection.borrowed != nil,
-            runtime.loop.now - suspect.sent < Self.patience, suspect.baton.isUntouched
-        {
-            return suspect.baton
-        }
-        self.suspect = nil
-        return nil
-    }
-
-    /// Sends `baton`, which is the handler's until it comes back by `owner`, if the outcome is `sent`; else it
-    /// is still the caller's.
-    func deliver(_ baton: Baton) -> Channel.SendOutcome {
-        guard let channel, let descriptor = baton.connection.borrowed else { return .broken }
-        baton.prepare(mayBePassed: channel.takesDescriptors)
-        let next = ledger.nextID
-        let message = SupervisorMessage.Baton(
-            id: next, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
-            drained: baton.origin.drained, proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
-        enter(baton, next)
-        let outcome = channel.send(.baton(message), passing: descriptor)
-        wasSent(baton, next, outcome)
-        switch outcome {
-        case .sent: break
-        case .full: channelIsFull = true
-        case .broken: channelIsBroken = true
-        case .refused: rests()
-        case .short: break
-        }
-        guard outcome == .sent else { return outcome }
-        record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton)
-        if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
-        ledger.sent(baton.origin.number)
-        unacknowledged[baton.origin.number] = baton
-        baton.wasSentBefore = true
-        if baton.isSuspect { suspect = (baton, runtime.loop.now) }
-        idleSince = nil
-        return .sent
-    }
-
-    /// Connections have left it.
-    func rested() {
-        if ledger.count == 0 { idleSince = runtime.loop.now }
-    }
-
     // MARK: Its life
 
     /// Its channel, before its first message.
@@ -260,8 +189,8 @@ final class Handler {
         }
         perform(actions)
         guard before != machine.state else { return }
-        if machine.state == .draining || machine.state == .ending { owner?.handlerLeaving(self) }
-        if before == .unresponsive, machine.state == .ready { owner?.handlerHasRoom(self) }
+        if machine.state == .draining || machine.state == .ending { owner.handlerLeaving(self) }
+        if before == .unresponsive, machine.state == .ready { owner.handlerHasRoom(self) }
     }
 
     /// Ends its process now: by its stop signal, or with SIGKILL.
@@ -333,14 +262,11 @@ final class Handler {
         let observed = observed
         let remains = ledger.gone()
         let left = Remains(
-            unacknowledged: remains.unacknowledged.compactMap { unacknowledged[$0] },
-            held: remains.held.compactMap { held[$0] }, suspect: observed, mayHaveAcknowledged: wasIllegible,
-            worked: served > 0)
+            unacknowledged: takeOut(remains.unacknowledged), held: takeOut(remains.held), suspect: observed,
+            mayHaveAcknowledged: wasIllegible, worked: served > 0)
         for baton in left.unacknowledged + left.held { leave(baton) }
         leaveRoster()
-        unacknowledged = [:]
-        held = [:]
         suspect = nil
-        owner?.handlerGone(self, departure, left)
+        owner.handlerGone(self, departure, left)
     }
 }

@@ -22,7 +22,7 @@ extension Handler {
         handle(.registered)
         startHeartbeat()
         idleSince = runtime.loop.now
-        owner?.handlerReady(self)
+        owner.handlerReady(self)
     }
 
     func take(
@@ -40,17 +40,18 @@ extension Handler {
             registered(registration)
         case _ where machine.state == .starting: throw .unexpected(message.type)
         case .acknowledge(let id):
-            acknowledged(try ledger.acknowledge(upTo: id))
+            acknowledged(try ledger.acknowledge(upTo: id), areHeld: !traits.contains(.sendsNoDone))
             if let line { line.roster.handler(line.place, hasAcknowledged: ledger.acknowledged) }
         case .done(let ids):
-            let completion = try ledger.done(ids)
-            acknowledged(completion.acknowledged)
-            ended(completion.ended)
-        case .negative(let id, let reason): returned(try ledger.negative(id), why: reason)
+            acknowledged(try ledger.done(ids), areHeld: true)
+            ended(ids)
+        case .negative(let id, let reason):
+            try ledger.negative(id)
+            returned(id, why: reason)
         case .capacity(let capacity):
             ownCapacity = Int(capacity)
             noteSettings()
-            owner?.handlerHasRoom(self)
+            owner.handlerHasRoom(self)
         case .drain: handle(.drainAnnounced)
         case .status(let text): statusText = text
         case .pong: break
@@ -64,34 +65,31 @@ extension Handler {
         handle(.heard)
     }
 
-    private func acknowledged(_ numbers: [UInt64]) {
-        guard !numbers.isEmpty else { return }
-        let batons = numbers.compactMap { unacknowledged.removeValue(forKey: $0) }
+    /// - Parameter areHeld: Until DONE; else they are over with this.
+    private func acknowledged(_ ids: [UInt64], areHeld: Bool) {
+        guard !ids.isEmpty else { return }
+        let batons = areHeld ? ids.compactMap { self.batons[$0] } : takeOut(ids)
         served += batons.count
         lastProgress = runtime.loop.now
-        for baton in batons where !traits.contains(.sendsNoDone) { held[baton.origin.number] = baton }
-        owner?.handler(self, acknowledged: batons)
-        if traits.contains(.sendsNoDone) {
-            for baton in batons { leave(baton) }
-            owner?.handler(self, ended: batons)
-        }
-        rested()
-        owner?.handlerHasRoom(self)
+        owner.handler(self, acknowledged: batons)
+        if areHeld { owner.handlerHasRoom(self) } else { ended(batons) }
     }
 
-    private func ended(_ numbers: [UInt64]) {
-        guard !numbers.isEmpty else { return }
-        let batons = numbers.compactMap { held.removeValue(forKey: $0) }
+    private func ended(_ ids: [UInt64]) {
+        if !ids.isEmpty { ended(takeOut(ids)) }
+    }
+
+    private func ended(_ batons: [Baton]) {
         for baton in batons { leave(baton) }
-        owner?.handler(self, ended: batons)
+        owner.handler(self, ended: batons)
         rested()
-        owner?.handlerHasRoom(self)
+        owner.handlerHasRoom(self)
     }
 
     func hasRoom(at time: Duration) {
         _ = runtime.loop.schedule(at: time) { [weak self] in
             guard let self else { return }
-            owner?.handlerHasRoom(self)
+            owner.handlerHasRoom(self)
         }
     }
 
@@ -101,13 +99,13 @@ extension Handler {
         hasRoom(at: restsUntil)
     }
 
-    private func returned(_ number: UInt64, why: String) {
+    private func returned(_ id: UInt64, why: String) {
         rests()
         rested()
         lastProgress = runtime.loop.now
-        guard let baton = unacknowledged.removeValue(forKey: number) else { return }
+        guard let baton = batons.removeValue(forKey: id) else { return }
         leave(baton)
-        owner?.handler(self, returned: baton, why: why)
+        owner.handler(self, returned: baton, why: why)
     }
 }
 
@@ -152,6 +150,6 @@ extension Handler: ChannelOwner {
 
     func writable(_ channel: Channel) {
         channelIsFull = false
-        owner?.handlerHasRoom(self)
+        owner.handlerHasRoom(self)
     }
 }

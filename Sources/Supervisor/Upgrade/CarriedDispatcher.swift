@@ -7,7 +7,7 @@ extension Dispatcher {
     /// No connection is on its way from one service to another, or from one handler to another.
     var isAtRest: Bool {
         (metrics?.count ?? 0) == 0 && multiplexer?.isAtRest ?? true && routes?.isAtRest ?? true
-            && handoff?.handlers.allSatisfy(\.passing.isEmpty) ?? true && retired.allSatisfy(\.isAtRest)
+            && !(handoff?.handlers.contains { $0.isPassing } ?? false) && retired.allSatisfy(\.isAtRest)
     }
 
     var saved: SavedWays {

@@ -22,14 +22,15 @@ extension Handler {
         }
         saved.process = process?.saved
         saved.instance = instance?.saved
-        saved.ledger = ledger.content
-        saved.unacknowledged = unacknowledged.values.map(\.saved)
-        saved.held = held.values.map(\.saved)
+        let content = ledger.content
+        saved.ledger = SavedLedger(content) { batons[$0]?.origin.number ?? 0 }
+        saved.unacknowledged = content.waiting.compactMap { batons[$0]?.saved }
+        saved.held = content.taken.compactMap { batons[$0]?.saved }
         saved.traits = traits.rawValue
         saved.ownCapacity = ownCapacity
         saved.served = served
         saved.restsUntil = restsUntil
-        saved.suspect = suspect?.baton.origin.number
+        saved.suspect = suspect.flatMap { batons[$0.id]?.origin.number }
         saved.suspectSent = suspect?.sent ?? .zero
         saved.channelIsFull = channelIsFull
         saved.channelIsBroken = channelIsBroken
@@ -79,11 +80,12 @@ extension Handler {
     }
 
     private func takeAgain(_ saved: SavedHandler, _ books: Intake) {
-        ledger = BatonLedger(saved.ledger)
-        for baton in saved.unacknowledged { unacknowledged[baton.origin.number] = Baton(baton, books) }
-        for baton in saved.held { held[baton.origin.number] = Baton(baton, books) }
-        guard let number = saved.suspect, let baton = unacknowledged[number] ?? held[number] else { return }
-        suspect = (baton, saved.suspectSent)
+        ledger = BatonLedger(saved.ledger.content)
+        let byNumber = Dictionary((saved.unacknowledged + saved.held).map { ($0.origin.number, $0) }) { $1 }
+        for (id, number) in saved.ledger.waiting + saved.ledger.taken {
+            batons[id] = byNumber[number].map { Baton($0, books) }
+            if number == saved.suspect { suspect = (id, saved.suspectSent) }
+        }
     }
 
     /// Its deadlines and its heartbeat.

@@ -17,7 +17,7 @@ struct SavedHandler: Saved {
     var process: SavedDescriptor?
     /// Of one that Baton started, while it runs.
     var instance: SavedInstance?
-    var ledger = BatonLedger.Content()
+    var ledger = SavedLedger()
     var unacknowledged: [SavedBaton] = []
     var held: [SavedBaton] = []
     var traits: UInt16 = 0
@@ -76,13 +76,38 @@ struct SavedHandler: Saved {
     }
 }
 
-extension BatonLedger.Content: Saved {
+/// `BatonLedger.Content`, and which connection is which.
+struct SavedLedger: Saved {
+    var sendsDone = true
+    var lastSent: UInt64 = 0
+    var acknowledged: UInt64 = 0
+    /// By rising id.
+    var waiting: [(id: UInt64, connection: UInt64)] = []
+    var taken: [(id: UInt64, connection: UInt64)] = []
+
     mutating func code(with coder: inout FieldCoder) {
         coder.flag(&sendsDone)
         coder.integer(&lastSent)
         coder.integer(&acknowledged)
         coder.list(&waiting, blank: (0, 0)) { $1.pair(&$0) }
         coder.list(&taken, blank: (0, 0)) { $1.pair(&$0) }
+    }
+}
+
+extension SavedLedger {
+    /// - Parameter number: Of the connection that has an id.
+    init(_ content: BatonLedger.Content, number: (UInt64) -> UInt64) {
+        (sendsDone, lastSent, acknowledged) = (content.sendsDone, content.lastSent, content.acknowledged)
+        waiting = content.waiting.map { ($0, number($0)) }
+        taken = content.taken.map { ($0, number($0)) }
+    }
+
+    var content: BatonLedger.Content {
+        var content = BatonLedger.Content()
+        (content.sendsDone, content.lastSent, content.acknowledged) = (sendsDone, lastSent, acknowledged)
+        content.waiting = waiting.map(\.id)
+        content.taken = Set(taken.map(\.id))
+        return content
     }
 }
 

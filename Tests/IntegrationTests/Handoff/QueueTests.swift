@@ -137,4 +137,25 @@ import Testing
             handler.die()
         }
     }
+    @Test("queue.timeout: it holds for whoever stands behind one that has been served meanwhile")
+    func queueTimeoutOfTheNext() throws {
+        let table = """
+            services:
+              app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, queue: {size: 10, timeout: 500ms}}}
+            """
+        try withSupervisor(table) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor, capacity: 1)
+            let port = try supervisor.port("app")
+            let clients = try (0..<3).map { _ in try TestSocket.tcp(port: port) }
+            for _ in 0..<2 {
+                let baton = try handler.receiveBaton()
+                try handler.acknowledge(baton.id)
+                if baton.id == 1 { try handler.done(1) }
+            }
+            #expect(try clients[2].receiveToEnd().isEmpty)
+            try supervisor.waitForService("app", "refused") { $0.connections.refused == ["queue_timeout": 1] }
+            clients.forEach { $0.close() }
+            handler.die()
+        }
+    }
 }

@@ -162,6 +162,7 @@ extension HandoffDispatch: HandlerOwner {
         for baton in batons { record.report(.requeued(why: why), baton) }
         record.connections.requeued += batons.count
         queue.requeue(batons, at: runtime.loop.now)
+        disarmQueueTimer()
     }
 }
 

@@ -147,13 +147,19 @@ final class HandoffDispatch {
         }
     }
 
+    /// One that is set stays, though whoever it was set for has left: it finds then who is the next. Only what comes
+    /// back may be due before that.
     private func armQueueTimer() {
-        if let queueTimer { runtime.loop.cancel(queueTimer) }
-        queueTimer = nil
-        guard let timeout = settings.queueTimeout, let deadline = queue.nextDeadline(timeout) else { return }
+        guard queueTimer == nil, let timeout = settings.queueTimeout, let deadline = queue.nextDeadline(timeout)
+        else { return }
         queueTimer = runtime.loop.schedule(after: max(.zero, deadline - runtime.loop.now)) { [weak self] in
             self?.expire()
         }
+    }
+
+    /// The first deadline may be another now.
+    func disarmQueueTimer() {
+        if let timer = queueTimer.take() { runtime.loop.cancel(timer) }
     }
 
     private func expire() {
@@ -226,11 +232,7 @@ final class HandoffDispatch {
 
     func list(in census: inout ConnectionCensus) {
         for place in 0..<queue.count { census.add(queue[place].origin, .queued) }
-        for handler in handlers {
-            for baton in handler.unacknowledged.values { census.add(baton.origin, .sent, handler: handler) }
-            for baton in handler.held.values { census.add(baton.origin, .held, handler: handler) }
-            for baton in handler.passing.values { census.add(baton.origin, .held, handler: handler) }
-        }
+        for handler in handlers { handler.list(in: &census) }
     }
 
     // MARK: Reload
@@ -246,6 +248,7 @@ final class HandoffDispatch {
         if new.balance != settings.balance { balance = BalancePolicy(new.balance) }
         let wakes = new.start == .eager && (settings.start != .eager || supply.start == nil)
         settings = new
+        disarmQueueTimer()
         self.fallback = fallback
         for handler in handlers { handler.update(new, stopSignal: start?.program.service.process.stopSignal) }
         supply.update(new, start: start, wakes: wakes, rolls: rolls)

@@ -10,7 +10,8 @@ internal import SystemPackage
 final class Channel: EventSource {
     let socket: OwnedDescriptor
     let runtime: Runtime
-    weak var owner: (any ChannelOwner)?
+    /// Held until `close`: who looks at a weak reference pays for it with each message, and so does all that holds the owner.
+    private(set) var owner: (any ChannelOwner)?
     var registration: RegistrationID?
     /// Of a stream; nil where a packet is a message.
     var framer: MessageFramer<DescriptorBox>?
@@ -89,7 +90,7 @@ final class Channel: EventSource {
     /// What tells who the handler is, and whether it is there.
     var descriptor: FileDescriptor { lifeline?.connection.descriptor ?? socket.borrowed }
 
-    /// Makes `owner` the one who is told; it is not held.
+    /// Makes `owner` the one who is told, and who closes it.
     func adopt(_ owner: any ChannelOwner) {
         self.owner = owner
     }
@@ -108,6 +109,7 @@ final class Channel: EventSource {
 
     func close() {
         ended = true
+        owner = nil
         line = nil
         if let registration { runtime.loop.forget(registration) }
         registration = nil
@@ -125,9 +127,9 @@ final class Channel: EventSource {
 
     func finish() {
         read(atMost: .max)  // nobody can write any more
-        guard registration != nil else { return }
+        guard registration != nil, let owner else { return }
         close()
-        owner?.hungUp(self)
+        owner.hungUp(self)
     }
 
     /// The handler has broken the protocol.
@@ -231,6 +233,10 @@ extension Channel {
 }
 
 // MARK: - Receiving
+
+extension CarriedDescriptor {
+    var isNone: Bool { if case .none = self { true } else { false } }
+}
 
 extension Channel {
     /// Reads everything that has come so far.

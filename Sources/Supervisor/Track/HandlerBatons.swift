@@ -1,0 +1,90 @@
+internal import ControlProtocol
+internal import HandoffProtocol
+internal import LinuxSystem
+internal import ServiceTable
+
+/// Which connections are with a handler, and whether there is room for another.
+extension Handler {
+    /// Connections with it, acknowledged or not.
+    var load: Int { ledger.count }
+    /// It serves in the thread that reads the channel, and is at it: it cannot answer.
+    var isServingOnChannelThread: Bool { traits.contains(.servesOnChannelThread) && ledger.count > 0 }
+    var unacknowledgedCount: Int { ledger.unacknowledgedCount }
+    /// It waits to hear who gets what it gives on.
+    var isPassing: Bool { ledger.isPassing }
+
+    func list(in census: inout ConnectionCensus) {
+        for (id, baton) in batons {
+            census.add(baton.origin, ledger.awaitsAcknowledgement(of: id) ? .sent : .held, handler: self)
+        }
+    }
+
+    /// Whether it may be sent `baton` now, or any.
+    func room(for baton: Baton? = nil) -> HandlerRoom {
+        let now = runtime.loop.now
+        guard machine.state == .ready, ledger.count < capacity, restsUntil <= now, !channelIsBroken,
+            !isServingOnChannelThread
+        else { return .none }
+        let isAlone = ledger.unacknowledgedCount == 0
+        let waits =
+            channelIsFull || ledger.unacknowledgedCount >= ProtocolLimits.unacknowledged
+            || baton?.isSuspect == true && !isAlone || observed != nil
+        guard waits else { return .free }
+        return now - lastProgress < Self.patience ? .soon : .none
+    }
+
+    /// The suspect that has yet to show whether it is the guilty one: it was not acknowledged, or, where the
+    /// supervisor still holds it, not touched and not for long with the handler.
+    var observed: Baton? {
+        guard let suspect else { return nil }
+        if let baton = batons[suspect.id] {
+            if ledger.awaitsAcknowledgement(of: suspect.id) { return baton }
+            if ledger.holds(suspect.id), baton.connection.borrowed != nil,
+                runtime.loop.now - suspect.sent < Self.patience, baton.isUntouched
+            {
+                return baton
+            }
+        }
+        self.suspect = nil
+        return nil
+    }
+
+    /// Sends `baton`, which is the handler's until it comes back by `owner`, if the outcome is `sent`; else it
+    /// is still the caller's.
+    func deliver(_ baton: Baton) -> Channel.SendOutcome {
+        guard let channel, let descriptor = baton.connection.borrowed else { return .broken }
+        baton.prepare(mayBePassed: channel.takesDescriptors)
+        let next = ledger.nextID
+        let message = SupervisorMessage.Baton(
+            id: next, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
+            drained: baton.origin.drained, proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
+        enter(baton, next)
+        let outcome = channel.send(.baton(message), passing: descriptor)
+        wasSent(baton, next, outcome)
+        switch outcome {
+        case .sent: break
+        case .full: channelIsFull = true
+        case .broken: channelIsBroken = true
+        case .refused: rests()
+        case .short: break
+        }
+        guard outcome == .sent else { return outcome }
+        record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton)
+        if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
+        batons[ledger.sent()] = baton
+        baton.wasSentBefore = true
+        if baton.isSuspect { suspect = (next, runtime.loop.now) }
+        idleSince = nil
+        return .sent
+    }
+
+    /// They are with it no more.
+    func takeOut(_ ids: [UInt64]) -> [Baton] {
+        ids.compactMap { batons.removeValue(forKey: $0) }
+    }
+
+    /// Connections have left it.
+    func rested() {
+        if ledger.count == 0 { idleSince = runtime.loop.now }
+    }
+}
