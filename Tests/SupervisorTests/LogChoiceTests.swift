@@ -68,6 +68,18 @@ import Testing
         #expect(try message([.duration], ended) == "ended after 2.0s")
     }
 
+    @Test("of the processes that serve metrics, those that did not end well have a line")
+    func metrics() throws {
+        var service = Service(name: "metrics")
+        service.dispatch = .exec(Program())
+        service.servesMetrics = true
+        service.logOn = [.refuse]
+        let choice = try #require(LogChoice(service))
+        let killed = Event.Kind.process(.exited(pid: 5, .signal(name: "KILL", coreDumped: false), duration: nil))
+        #expect(choice.shown(event(exited)) == nil && choice.shown(event(spawned)) == nil)
+        #expect(choice.shown(event(killed)) != nil)
+    }
+
     @Test("crashes and faults are written whatever is listed")
     func warnings() throws {
         let choice = try choice([], .exec(Program()))

@@ -8,6 +8,8 @@ internal import ServiceTable
 struct LogChoice {
     private let lines: Set<LogLine>
     private let way: Way
+    /// From this level on what is not listed is written all the same.
+    private let least: EventLevel
 
     /// What a connection's beginning and end are called.
     private enum Way {
@@ -23,6 +25,8 @@ struct LogChoice {
     init?(_ service: Service) {
         guard let lines = service.logOn else { return nil }
         self.lines = lines
+        // Its program is ours: one that did not end well is news.
+        least = service.servesMetrics ? .notice : .warning
         way =
             switch service.dispatch {
             case .exec: .process
@@ -45,7 +49,7 @@ struct LogChoice {
             case .exit: !lines.isDisjoint(with: [.exit, .duration, .traffic])
             case .refuse: lines.contains(.refuse)
             }
-        guard isListed else { return event.level >= .warning ? event : nil }
+        guard isListed else { return event.level >= least ? event : nil }
         event.leastLevel = .info
         if kind == .exit { trim(&event.kind) }
         return event
