@@ -128,7 +128,7 @@ private struct MessageWriter {
 
     mutating func append(_ bytes: [UInt8], as field: ProtocolError.Field) throws(ProtocolError) {
         try check(bytes.count, as: field)
-        buffer.append(contentsOf: bytes)
+        if !bytes.isEmpty { buffer.append(contentsOf: bytes) }
     }
 }
 

@@ -21,16 +21,16 @@ final class ServiceRecord {
         self.events = events
     }
 
-    func report(_ kind: Event.Kind, _ origin: ConnectionOrigin? = nil) {
+    func report(_ kind: consuming Event.Kind, _ origin: ConnectionOrigin? = nil) {
         events.report(kind, service: name, connection: origin?.number, peer: origin?.peer)
     }
 
-    func report(_ event: ConnectionEvent, _ origin: ConnectionOrigin) {
+    func report(_ event: consuming ConnectionEvent, _ origin: ConnectionOrigin) {
         events.report(.connection(event), service: name, connection: origin.number, peer: origin.peer)
     }
 
     /// The same; whoever passes an origin on copies all of it.
-    func report(_ event: ConnectionEvent, _ baton: Baton) {
+    func report(_ event: consuming ConnectionEvent, _ baton: Baton) {
         events.report(.connection(event), service: name, connection: baton.origin.number, peer: baton.origin.peer)
     }
 

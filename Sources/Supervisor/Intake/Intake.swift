@@ -94,12 +94,14 @@ final class Intake {
 
     /// Takes a connection from one of the service's own listeners.
     func accepted(_ accepted: consuming AcceptedSocket, on listener: Listener) {
-        let origin = ConnectionOrigin(
-            number: runtime.nextConnectionNumber(), peer: accepted.peer, kind: listener.endpoint.kind.originKind,
-            listener: listener.endpoint.name, accepted: runtime.loop.now)
-        let candidate = Candidate(connection: DescriptorBox(accepted.descriptor), origin: origin)
+        let peer = accepted.peer
+        let candidate = Candidate(
+            connection: DescriptorBox(accepted.descriptor),
+            origin: ConnectionOrigin(
+                number: runtime.nextConnectionNumber(), peer: peer, kind: listener.endpoint.kind.originKind,
+                listener: listener.endpoint.name, accepted: runtime.loop.now))
         record.connections.accepted += 1
-        record.report(.accepted(listener: origin.listener), origin)
+        record.report(.accepted(listener: candidate.origin.listener), candidate.origin)
         if settings.onLimit != .wait, case .shut(let reason, _) = limit {
             return refuse(candidate, reason, settings.onLimit.manner)
         }
@@ -163,9 +165,15 @@ extension Intake {
     }
 
     private func admit(_ candidate: consuming Candidate, _ token: Admission.Token, _ way: Way) {
-        var origin = candidate.origin
-        origin.place = place(token, way)
-        guard let answer = candidate.answer else { return dispatcher.dispatch(candidate.connection, origin, way) }
+        candidate.origin.place = place(token, way)
+        guard let answer = candidate.answer else {
+            return dispatcher.dispatch(candidate.connection, candidate.origin, way)
+        }
+        tell(answer, candidate, way)
+    }
+
+    private func tell(_ answer: (ConnectionOffer) -> Void, _ candidate: Candidate, _ way: Way) {
+        let origin = candidate.origin
         answer(
             .admitted { [self] in
                 record.connections.accepted += 1
@@ -209,9 +217,10 @@ extension Intake {
         return runtime.occupancy.take()
     }
 
-    /// What the connection counts against, until it is given back.
-    private func place(_ token: Admission.Token, _ way: Way) -> Place {
-        place(token, isInstance: way != .handOff)
+    /// What the connection counts against, until it is given back; nil where nothing is counted.
+    private func place(_ token: Admission.Token, _ way: Way) -> Place? {
+        let isInstance = way != .handOff
+        return token.source != nil || isInstance ? place(token, isInstance: isInstance) : nil
     }
 
     /// The place of a connection that the program before has admitted.

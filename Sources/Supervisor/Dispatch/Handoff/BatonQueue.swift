@@ -34,7 +34,7 @@ struct BatonQueue {
 
     mutating func take(_ place: Int, at now: Duration) -> Baton? {
         guard batons.indices.contains(place) else { return nil }
-        let baton = batons.remove(at: place)
+        let baton = place == 0 ? batons.removeFirst() : batons.remove(at: place)
         baton.leavesQueue(at: now)
         return baton
     }
