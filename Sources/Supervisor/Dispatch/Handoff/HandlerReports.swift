@@ -24,7 +24,7 @@ extension HandoffDispatch: HandlerOwner {
             record.report(.acknowledged(handler: handler.id), baton)
             baton.acknowledged()
             // On other sockets than TCP nothing would tell whether it was touched.
-            if settings.hold != .done || baton.origin.kind != .tcp { close(baton) }
+            if !asked.holdsUntilDone || baton.origin.kind != .tcp { close(baton) }
         }
     }
 

@@ -5,8 +5,9 @@ internal import SystemPackage
 
 /// Hands connections to persistent handlers, and keeps what no handler has acknowledged.
 final class HandoffDispatch {
-    /// A copy of its own: each connection asks for it several times.
-    private(set) var settings: Handoff
+    @Shared private(set) var settings: Handoff
+    /// Of the settings, what each connection asks for: they lie where the table has them, and a look at them is a call.
+    private(set) var asked: AskedSettings
     let record: ServiceRecord
     let runtime: Runtime
     let supply: HandlerSupply
@@ -28,6 +29,20 @@ final class HandoffDispatch {
     /// No longer in the table.
     private var isRetired = false
 
+    struct AskedSettings {
+        let queueSize: Int?
+        let queueTimeout: Duration?
+        let isKept: Bool
+        let holdsUntilDone: Bool
+
+        init(_ settings: Handoff) {
+            queueSize = settings.queueSize
+            queueTimeout = settings.queueTimeout
+            isKept = settings.program != nil
+            holdsUntilDone = settings.hold == .done
+        }
+    }
+
     /// After a send that failed for lack of kernel memory.
     private static let shortDelay = Duration.milliseconds(20)
 
@@ -35,7 +50,8 @@ final class HandoffDispatch {
         settings: Shared<Handoff>, supply: HandlerSupply, fallback: ExecDispatch?, refuser: Refuser,
         record: ServiceRecord, runtime: Runtime, changed: @escaping () -> Void
     ) {
-        self.settings = settings.wrappedValue
+        _settings = settings
+        asked = AskedSettings(settings.wrappedValue)
         balance = BalancePolicy(settings.wrappedValue.balance)
         self.supply = supply
         self.fallback = fallback
@@ -53,14 +69,14 @@ final class HandoffDispatch {
     var heldCount: Int { handlers.reduce(queue.count) { $0 + $1.load } }
     /// Connections that may be accepted now: what the queue takes.
     var room: Int {
-        guard let size = settings.queueSize else { return .max }
+        guard let size = asked.queueSize else { return .max }
         return max(0, max(1, size) - queue.count)
     }
 
     /// What the router needs to know.
     var availability: HandlerAvailability {
         HandlerAvailability(
-            isFailed: supply.isFailed, isKept: settings.program != nil,
+            isFailed: supply.isFailed, isKept: asked.isKept,
             isRegistered: handlers.contains { $0.isExpected })
     }
 
@@ -150,7 +166,7 @@ final class HandoffDispatch {
     /// One that is set stays, though whoever it was set for has left: it finds then who is the next. Only what comes
     /// back may be due before that.
     private func armQueueTimer() {
-        guard queueTimer == nil, let timeout = settings.queueTimeout, let deadline = queue.nextDeadline(timeout)
+        guard queueTimer == nil, let timeout = asked.queueTimeout, let deadline = queue.nextDeadline(timeout)
         else { return }
         queueTimer = runtime.loop.schedule(after: max(.zero, deadline - runtime.loop.now)) { [weak self] in
             self?.expire()
@@ -164,7 +180,7 @@ final class HandoffDispatch {
 
     private func expire() {
         queueTimer = nil
-        guard let timeout = settings.queueTimeout else { return }
+        guard let timeout = asked.queueTimeout else { return }
         for baton in queue.removeExpired(timeout, at: runtime.loop.now) { refuse(baton, .queueTimeout) }
         pump()
     }
@@ -247,7 +263,7 @@ final class HandoffDispatch {
         let new = shared.wrappedValue
         if new.balance != settings.balance { balance = BalancePolicy(new.balance) }
         let wakes = new.start == .eager && (settings.start != .eager || supply.start == nil)
-        settings = new
+        (_settings, asked) = (shared, AskedSettings(new))
         disarmQueueTimer()
         self.fallback = fallback
         for handler in handlers { handler.update(new, stopSignal: start?.program.service.process.stopSignal) }
