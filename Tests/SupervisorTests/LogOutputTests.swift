@@ -100,11 +100,25 @@ struct LogOutputTests {
 
     @Test("the rest of a line that another program began comes before all else, and not at once")
     func carriedOver() throws {
-        output.resume([SavedBytes(bytes: Array("st\n".utf8)), SavedBytes(bytes: Array("second\n".utf8))])
+        output.resume(
+            [SavedBytes(bytes: Array("st\n".utf8)), SavedBytes(bytes: Array("second\n".utf8))], dropped: 0, why: "")
         write("new\n")
         #expect(target.text.isEmpty)
         try run { !target.text.isEmpty }
         #expect(target.text == "st\nsecond\nnew\n")
+    }
+
+    @Test("lines that were dropped before an upgrade are told of after it")
+    func droppedBefore() throws {
+        target.answers = [.failed(.noSpace)]
+        let line = String(repeating: "x", count: 1023) + "\n"
+        for _ in 0..<300 { write(line) }
+        #expect(output.dropped == 44 && output.whyDropped == "target: No space left on device")
+        let nextTarget = Target()
+        let next = LogOutput(nextTarget, loop: loop)
+        next.caughtUp = { [next] in next.write(Array("\($0) lost: \($1)\n".utf8)) }
+        next.resume(output.saved, dropped: output.dropped, why: output.whyDropped)
+        try run { nextTarget.text.hasSuffix("\n44 lost: target: No space left on device\n") }
     }
 
     @Test("beyond 256 KiB lines are dropped; their number and the reason come when it goes on")

@@ -139,8 +139,8 @@ import Testing
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
             register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
-            log: [SavedBytes(bytes: [1])], events: [event], requester: SavedRequester(descriptor: descriptor, id: [1]),
-            services: [service], desk: desk)
+            log: [SavedBytes(bytes: [1])], logDropped: 5, whyLogDropped: "w", events: [event],
+            requester: SavedRequester(descriptor: descriptor, id: [1]), services: [service], desk: desk)
     }()
 
     private static let desk: SavedDesk = {

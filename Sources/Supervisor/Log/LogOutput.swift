@@ -21,8 +21,9 @@ final class LogOutput: EventSource {
     private var failures = 0
     /// Why it does not go on; nil while it does, or only its reader is slow.
     private var trouble: String?
-    private var dropped = 0
-    private var whyDropped = ""
+    /// Lines since it went on last, and why.
+    private(set) var dropped = 0
+    private(set) var whyDropped = ""
     /// Told once everything is written again, when something could not be.
     var caughtUp: (_ dropped: Int, _ why: String) -> Void = { _, _ in }
 
@@ -71,7 +72,10 @@ final class LogOutput: EventSource {
     /// Goes on with what the program before could not write.
     ///
     /// Nothing is written in this round; what is said in it comes behind `records`, whose first may be the rest of a line.
-    func resume(_ records: [SavedBytes]) {
+    ///
+    /// - Parameter dropped: Lines that it has dropped, and not told of.
+    func resume(_ records: [SavedBytes], dropped: Int, why: String) {
+        drop(dropped, why)
         waiting = Deque(records.map(\.bytes))
         waitingBytes = records.reduce(0) { $0 + $1.bytes.count }
         isHeld = true

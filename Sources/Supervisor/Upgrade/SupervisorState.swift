@@ -6,7 +6,7 @@ internal import ServiceTable
 struct SupervisorState: Saved {
     /// Of the fields. A change of them is a new version, and what it adds is coded `since` that one; the last version is
     /// read, too.
-    static let version = 3
+    static let version = 4
     static let oldestVersion = 1
 
     /// Of the program that wrote it.
@@ -31,6 +31,9 @@ struct SupervisorState: Saved {
     var notificationsDropped = 0
     /// Lines that the log has not taken yet.
     var log: [SavedBytes] = []
+    /// Lines that it never will have, and why; they have to be told of.
+    var logDropped = 0
+    var whyLogDropped = ""
     /// What mattered lately.
     var events: [SavedEvent] = []
     /// Who has asked for the upgrade.
@@ -61,6 +64,10 @@ struct SupervisorState: Saved {
         coder.optional(&requester)
         coder.array(&services)
         coder.since(3) { $0.optional(&desk) }
+        coder.since(4) {
+            $0.integer(&logDropped)
+            $0.text(&whyLogDropped)
+        }
     }
 }
 

@@ -58,7 +58,8 @@ extension Supervisor: UpgradeTarget {
         state.notificationsDropped = runtime.notifications?.dropped ?? 0
         state.services = services.map(\.saved) + leaving.map(\.savedLeaving)
         state.requester = control?.requester
-        state.log = runtime.events.output.saved
+        let log = runtime.events.output
+        (state.log, state.logDropped, state.whyLogDropped) = (log.saved, log.dropped, log.whyDropped)
         state.events = runtime.events.saved
         return state
     }
@@ -88,7 +89,7 @@ extension Supervisor: UpgradeTarget {
         self.table = table
         try settleLimits()
         runtime.events.resume(state.events)
-        runtime.events.output.resume(state.log)
+        runtime.events.output.resume(state.log, dropped: state.logDropped, why: state.whyLogDropped)
         try resume(state)
         client?.ready()
         report(why.map { .upgradeFailed(why: $0) } ?? .upgraded(from: state.program, to: BatonVersion.text))
