@@ -59,8 +59,22 @@ extension Socket {
     /// Whether it is one end of a socketpair(AF_UNIX, SOCK_DGRAM): connected to a socket without a name, and
     /// without a name itself. What has a name others can send to, or take it over.
     package static func isDatagramPair(_ descriptor: FileDescriptor) -> Bool {
-        guard isUnix(descriptor), (try? value(.kind, of: descriptor)) == Int(Kind.datagram.native) else { return false }
-        let nobody = SocketAddress.unix(path: "")
-        return (try? localAddress(of: descriptor)) == nobody && (try? peerAddress(of: descriptor)) == nobody
+        isNamelessDatagram(descriptor) && (try? peerAddress(of: descriptor)) == .unix(path: "")
+    }
+
+    /// Whether it may have been one: the first send to an end that is closed takes the other one apart (ENOTCONN).
+    package static func isLeftOfDatagramPair(_ descriptor: FileDescriptor) -> Bool {
+        guard isNamelessDatagram(descriptor) else { return false }
+        do {
+            _ = try peerAddress(of: descriptor)
+            return false
+        } catch {
+            return error == .socketNotConnected
+        }
+    }
+
+    private static func isNamelessDatagram(_ descriptor: FileDescriptor) -> Bool {
+        isUnix(descriptor) && (try? value(.kind, of: descriptor)) == Int(Kind.datagram.native)
+            && (try? localAddress(of: descriptor)) == .unix(path: "")
     }
 }

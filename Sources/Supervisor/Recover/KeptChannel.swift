@@ -38,9 +38,14 @@ extension Recovery {
         guard sockets.count == boxes.count else { return false }
         return switch sockets.count {
         case 1: Socket.isSequencedPacket(sockets[0])
-        case 2: Socket.isDatagramPair(sockets[0]) && Socket.isUnix(sockets[1])
+        case 2: isPair(sockets[0]) && Socket.isUnix(sockets[1])
         default: false
         }
+    }
+
+    /// Of a handler that has died the end is told, too.
+    private static func isPair(_ socket: FileDescriptor) -> Bool {
+        Socket.isDatagramPair(socket) || Socket.isLeftOfDatagramPair(socket)
     }
 
     /// What the handlers of a service write their standard error to: the one that was made last.

@@ -253,4 +253,28 @@ import Testing
             next.die()
         }
     }
+
+    @Test("a datagram handler that was sent a baton when it had died is gone with the end of its connection")
+    func sentToTheDead() throws {
+        let table = "services: {app: {listen: \"127.0.0.1:0\", handoff: {heartbeat: false, stop_grace: 60s}}}"
+        try withSupervisor(table) { supervisor in
+            let handler = try RegisteredHandler.register("app", over: .datagram, at: supervisor)
+            let port = try supervisor.port("app")
+            var clients = [try TestSocket.tcp(port: port)]
+            try supervisor.waitForService("app", "sent") { $0.handlers.first?.unacknowledged == 1 }
+            handler.channel.close()
+            // The kernel says once that nobody holds the other end, and after that that there is none.
+            clients.append(try TestSocket.tcp(port: port))
+            try supervisor.waitForService("app", "queued") { $0.connections.accepted == 2 }
+            handler.lifeline?.close()
+            let next = try RegisteredHandler.register("app", over: .datagram, at: supervisor)
+            for isRedelivery in [true, false] {
+                let baton = try next.receiveBaton()
+                #expect(baton.isRedelivery == isRedelivery)
+                try next.done(baton.id)
+            }
+            clients.forEach { $0.close() }
+            next.die()
+        }
+    }
 }

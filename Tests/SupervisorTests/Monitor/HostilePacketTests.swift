@@ -24,7 +24,8 @@ extension HostileWorkerTests {
         let whole = MonitorMessage.encode(MonitorRequest.signal(2, 15))
         var strange: [[UInt8]] = [[], whole + [0], Array(repeating: 0, count: MonitorMessage.most)]
         strange += (1..<whole.count).map { Array(whole[..<$0]) }
-        strange += [0, 4, 5, 255].map { [$0] + whole.dropFirst() }
+        let next = UInt8(SupervisorState.version + 1)
+        strange += [0, next, next + 1, 255].map { [$0] + whole.dropFirst() }
         strange += [20, 255].map { whole[..<8] + [$0] + whole.dropFirst(9) }
         strange.append(whole + Array(repeating: 0, count: MonitorMessage.most - whole.count))
         strange.append(Array(repeating: 255, count: MonitorMessage.most))

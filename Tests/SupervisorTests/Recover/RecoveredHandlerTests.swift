@@ -71,6 +71,19 @@ import Testing
         #expect(try next.content == RosterContent.empty(after: next))
     }
 
+    @Test("what it had is cut when it had died before, and was sent another since")
+    func diedBefore() throws {
+        let first = try start(.handedOff(), .datagram)
+        first.channel.closePair()
+        _ = try first.bench.connect()
+        try first.bench.run { first.bench.service.dispatcher.handoff?.queued == 1 }
+        first.channel.close()
+        let next = try first.bench.successor()
+        try next.run { next.handlers.isEmpty }
+        #expect(next.counters.cut == 3 && next.counters.isBalanced && next.counters.lost == 0)
+        #expect(next.keeping.kept.isEmpty)
+    }
+
     @Test("what ends with the acknowledgement is with it until then")
     func withoutDone() throws {
         let first = try start(traits: .sendsNoDone)

@@ -197,6 +197,11 @@ final class TestChannel {
         return ids
     }
 
+    /// Its end of a datagram pair, and not yet the connection beside it.
+    func closePair() {
+        _ = ours.take()
+    }
+
     func close() {
         _ = ours.take()
         _ = lifeline?.ours.take()

@@ -35,14 +35,15 @@ extension Channel {
         }
     }
 
-    /// ECONNREFUSED tells that the other end is closed (unix(7)). Whoever holds it reads that it is to finish.
+    /// ECONNREFUSED tells that the other end is closed (unix(7)), once: what was sent to it may have heard that before, and
+    /// since then there is no other end (ENOTCONN). Whoever holds it reads that it is to finish.
     private var isAbandoned: Bool {
         guard let drain = try? MessageCoder.encode(SupervisorMessage.drain) else { return false }
         do {
             try DescriptorPassing.send(drain, on: socket.borrowed)
             return false
         } catch {
-            return error == .connectionRefused
+            return error == .connectionRefused || error == .socketNotConnected
         }
     }
 }
