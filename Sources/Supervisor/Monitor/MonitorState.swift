@@ -79,12 +79,16 @@ struct SavedWorker: Saved {
     var started = Duration.zero
     var requests = SavedDescriptor()
     var news = SavedDescriptor()
+    /// Of its messages.
+    var version = SupervisorState.version
 
     mutating func code(with coder: inout FieldCoder) {
         coder.integer(&pid)
         coder.duration(&started)
         coder.value(&requests)
         coder.value(&news)
+        // Before it was told, the worker was the program of whoever wrote this.
+        if coder.version < 4 { version = coder.version } else { coder.integer(&version) }
     }
 }
 

@@ -77,7 +77,7 @@ final class WorkerProcess: EventSource {
     var saved: SavedWorker {
         SavedWorker(
             pid: pid, started: started, requests: requests.saved ?? SavedDescriptor(),
-            news: news.socket.saved ?? SavedDescriptor())
+            news: news.socket.saved ?? SavedDescriptor(), version: version)
     }
 
     /// Goes on with one that another program has started.
@@ -86,6 +86,7 @@ final class WorkerProcess: EventSource {
     ) throws(Errno) {
         pid = saved.pid
         started = saved.started
+        version = saved.version
         requests = saved.requests.adoptBox()
         news = WorkerNews(saved.news.adoptBox(), loop: loop)
         self.loop = loop

@@ -4,10 +4,25 @@ import SystemPackage
 import TestSupport
 import Testing
 
+@testable import ServiceTable
 @testable import Supervisor
 
 /// Limits of the monitor that a worker of a test does not reach.
 extension HostileWorkerTests {
+    @Test("a worker of before an upgrade is answered in the version that it speaks", arguments: 1...4)
+    func workerVersion(written: Int) throws {
+        var worker = SavedWorker(pid: 7, version: 2)
+        var writer = FieldCoder(version: written)
+        worker.code(with: &writer)
+        var reader = FieldCoder(reading: writer.bytes)
+        reader.version = written
+        var read = SavedWorker()
+        read.code(with: &reader)
+        reader.expectEnd()
+        #expect(reader.failure == nil && read.pid == 7)
+        #expect(read.version == (written < 4 ? written : 2))
+    }
+
     @Test("so many numbers are kept and no more; those that are kept can still be replaced")
     func mostKept() throws {
         let kept = KeptDescriptors(most: 2)
