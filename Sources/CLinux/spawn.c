@@ -17,8 +17,12 @@
 /* A child's steps need less than 6 KiB. */
 enum { STACK = 32 * 1024 };
 
-/* Where children run beside their parent; the parent waits where they would have its errno. */
-#define BESIDE (BATON_HAS_RAW_CALLS ? 0 : CLONE_VFORK)
+/* The parent waits where the child would have its errno, and for one that sets its oom_score_adj: the kernel gives that to
+ * all who share the memory, unless they do so by vfork (__set_oom_adj). */
+static int beside(const struct baton_spawn_plan *plan)
+{
+    return BATON_HAS_RAW_CALLS && !(plan->flags & BATON_SPAWN_OOM_SCORE_ADJUST) ? 0 : CLONE_VFORK;
+}
 
 static void begin_report(struct baton_spawn_report *report, uint64_t job)
 {
@@ -178,7 +182,7 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_p
     child->environment = fill(child->arguments, child->bytes, strings, plan->argument_count);
     fill(child->environment, child->bytes, strings + plan->argument_count, plan->environment_count);
     child->cgroup = -1;
-    spawn(child, slot->stack, BESIDE);
+    spawn(child, slot->stack, beside(plan));
 }
 
 void baton_spawn_show_end(struct baton_spawn_report *shown)

@@ -83,6 +83,23 @@ import Testing
         }
     }
 
+    @Test("regression: oom_score_adjust is that of its service, and not of all that the same launcher starts")
+    func oomScoreAdjust() throws {
+        let table = """
+            services:
+              high: {listen: "127.0.0.1:0", exec: [/bin/cat], oom_score_adjust: 654}
+              plain: {listen: "127.0.0.1:0", exec: [/bin/cat]}
+            """
+        try withSupervisor(table) { supervisor in
+            for (service, expected) in [("high", 654), ("plain", ProcessView.own.oomScoreAdjust)] {
+                let (process, client) = try handler(of: service, at: supervisor)
+                #expect(process.oomScoreAdjust == expected, "\(service)")
+                client.close()
+                #expect(eventually { supervisor.handlers().isEmpty })
+            }
+        }
+    }
+
     @Test("a cgroup that is gone and cannot be made again refuses the connection with its stage")
     func lostCgroup() throws {
         guard geteuid() == 0, let mount = TemporaryCgroup.mount else { return }
