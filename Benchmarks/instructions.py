@@ -58,8 +58,11 @@ class Supervisor:
         ready, theirs = os.pipe()
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen(
-                ['valgrind', '--tool=callgrind', f'--callgrind-out-file={self.profile}', program, 'run',
-                 '--log-level', level, '--runtime-directory', self.runtime, '--ready-fd', str(theirs), table],
+                ['valgrind', '--tool=callgrind', f'--callgrind-out-file={self.profile}',
+                 # What own_program.c does about it is not batond's.
+                 '--toggle-collect=clone', '--collect-atstart=yes',
+                 program, 'run', '--log-level', level, '--runtime-directory', self.runtime, '--ready-fd', str(theirs),
+                 table],
                 env={**os.environ, 'LD_PRELOAD': str(BENCH / 'own_program.so'), 'BATON_OWN_PROGRAM': str(program)},
                 pass_fds=[theirs], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         os.close(theirs)

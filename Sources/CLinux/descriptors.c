@@ -32,6 +32,8 @@ int baton_placeholder(void) { return eventfd(0, EFD_CLOEXEC); }
 
 int baton_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 3); }
 
+int baton_replace(int number, int descriptor) { return dup3(descriptor, number, O_CLOEXEC); }
+
 int baton_set_nonblocking(int descriptor, int on)
 {
     int flags = fcntl(descriptor, F_GETFL);

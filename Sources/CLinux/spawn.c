@@ -10,6 +10,7 @@
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -64,6 +65,7 @@ static int start(struct child *child, char *stack, int flags)
 {
     flags |= CLONE_VM | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
     if (child->plan->flags & BATON_SPAWN_SIBLING) flags |= CLONE_PARENT;
+    if (child->plan->flags & BATON_SPAWN_SHARES_DESCRIPTORS) flags |= CLONE_FILES;
     int *pid = &child->report->pid, *under_way = &child->report->is_under_way;
     if (child->cgroup >= 0) {
         int cgroup = child->cgroup;
@@ -92,7 +94,7 @@ static int spawn(struct child *child, char *stack, int flags)
         baton_enter_stage(child, BATON_STAGE_CLONE);
     }
     uint64_t mask;
-    int blocks = !(plan->flags & BATON_SPAWN_SIGNALS_BLOCKED);
+    int blocks = !(plan->flags & BATON_SPAWN_KEEPS_SIGNAL_MASK);
     if (blocks) baton_set_signal_mask(~UINT64_C(0), &mask);
     int pid = start(child, stack, flags);
     int error = errno;
@@ -121,21 +123,22 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes, const uint32_
 
 /* Children that run beside their parent. */
 
+/* The stack grows down from what the child is told, so that little of it all is ever touched. */
 struct baton_spawn_slot {
+    alignas(16) char stack[STACK];
     struct baton_spawn_plan plan;
     struct child child;
     char *memory; /* what the child is told, behind one another */
     size_t room;
-    alignas(16) char stack[STACK];
 };
 
-struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report, struct baton_spawn_report *shown)
+int baton_spawn_runs_beside(void) { return BATON_HAS_RAW_CALLS; }
+
+struct baton_spawn_slot *baton_spawn_slot_create(void)
 {
-    struct baton_spawn_slot *slot = calloc(1, sizeof *slot);
-    if (!slot) return NULL;
-    slot->child.report = report;
-    slot->child.shown = shown;
-    return slot;
+    /* Not from the heap, which would touch it. */
+    void *slot = mmap(NULL, sizeof(struct baton_spawn_slot), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return slot == MAP_FAILED ? NULL : slot;
 }
 
 /* Copies to `*place`, and moves that on; what follows is aligned for anything. */
@@ -156,11 +159,14 @@ static int make_room(struct baton_spawn_slot *slot, size_t size)
     return slot->memory != NULL;
 }
 
-void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_plan *plan, const char *bytes,
+void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report *report,
+                       struct baton_spawn_report *shown, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
                        const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors)
 {
     struct child *child = &slot->child;
+    child->report = report;
+    child->shown = shown;
     size_t vectors = ((size_t)plan->argument_count + plan->environment_count + 2) * sizeof(char *);
     size_t descriptor_bytes = plan->descriptor_count * sizeof *descriptors;
     size_t limit_bytes = plan->limit_count * sizeof *limits;

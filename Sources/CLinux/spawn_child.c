@@ -29,6 +29,19 @@ static long check(const struct child *child, long answer)
     return answer;
 }
 
+#ifndef CLOSE_RANGE_UNSHARE
+#define CLOSE_RANGE_UNSHARE 2
+#endif
+
+/* First of all, for until then it is the parent's table: what it costs does not grow with what the parent has open, and what
+ * the parent closes is closed. */
+static void leave_shared_table(const struct child *child)
+{
+    if (!(child->plan->flags & BATON_SPAWN_SHARES_DESCRIPTORS)) return;
+    enter(child, BATON_STAGE_DESCRIPTORS);
+    check(child, raw_call3(SYS_close_range, child->plan->first_foreign, ~0u, CLOSE_RANGE_UNSHARE));
+}
+
 /* Opened with the rights of the supervisor, for whoever may write to the directory as well: not through a link of either
  * kind to what is not his. */
 static long open_to_append(const char *path)
@@ -164,7 +177,8 @@ int baton_run_child(void *argument)
     const struct baton_spawn_plan *plan = child->plan;
     /* The kernel has written it before the child runs (CLONE_PARENT_SETTID). */
     __atomic_store_n(&child->shown->pid, child->report->pid, __ATOMIC_RELEASE);
-    /* Every signal is blocked until the exec: no handler runs in memory that is not ours alone. */
+    leave_shared_table(child);
+    /* No handler runs in memory that is not ours alone: until the exec every signal is blocked, or the parent has none. */
     baton_signals_reset(plan->reset_signals);
     enter(child, BATON_STAGE_SETSID);
     check(child, raw_call1(SYS_setsid, 0));

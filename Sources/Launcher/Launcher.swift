@@ -30,7 +30,7 @@ package struct Launcher: ~Copyable {
                 attaching: OwnedDescriptor(adopting: report), places: LaunchJob.mostUnderWay),
             // Whoever it does not trust can write to what it shows.
             let page = permits == nil ? shown : try? SpawnReportPage(places: LaunchJob.mostUnderWay),
-            let slots = try? SpawnSlots(page, shownOn: shown, dispositions: dispositions)
+            let slots = try? SpawnSlots(page, shownOn: shown, dispositions: dispositions, asSiblings: true)
         else { return 71 }
         CurrentProcess.letCodeGo()
         var launcher = Launcher(

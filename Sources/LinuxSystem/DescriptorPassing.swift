@@ -118,6 +118,12 @@ package final class DescriptorBox {
     /// The descriptor while it is here; nil once it was taken.
     package var borrowed: FileDescriptor? { descriptor?.borrowed }
 
+    /// As for an `OwnedDescriptor`; EBADF once it was taken.
+    package func become(_ other: FileDescriptor) throws(Errno) {
+        guard descriptor != nil else { throw .badFileDescriptor }
+        try descriptor?.become(other)
+    }
+
     /// Takes the descriptor out; it is the caller's now.
     package func take() -> OwnedDescriptor? {
         descriptor.take()

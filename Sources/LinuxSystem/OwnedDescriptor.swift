@@ -36,6 +36,11 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
         OwnedDescriptor(adopting: try SystemCall.value { baton_placeholder() })
     }
 
+    /// Under the same number it is from now on what `other` is (dup3(2)); what it was is closed.
+    package borrowing func become(_ other: FileDescriptor) throws(Errno) {
+        try SystemCall.value { baton_replace(number, other.rawValue) }
+    }
+
     deinit {
         SystemCall.close(number)
     }

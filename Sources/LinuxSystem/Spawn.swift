@@ -5,6 +5,9 @@ package import SystemPackage
 ///
 /// The calling thread waits until the child has executed its program or failed.
 package enum Spawn {
+    /// Whether children can go to their programs beside their parent on this machine (CLinux/raw_call.h).
+    package static var runsBeside: Bool { baton_spawn_runs_beside() != 0 }
+
     /// - Parameters:
     ///   - passing: What the plan's `.passed` descriptors stand for; the caller keeps its own.
     ///   - asSibling: The child becomes the caller's parent's (CLONE_PARENT), which then collects it, failed or

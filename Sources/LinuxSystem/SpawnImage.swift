@@ -28,6 +28,16 @@ package struct SpawnImage {
     static let listenPIDRoom = "0000000000"
 }
 
+extension SpawnImage {
+    /// RLIMIT_NOFILE, unless the plan has said another.
+    package mutating func limitOpenFiles(to pair: ResourceLimits.Pair) {
+        let number = ResourceLimits.openFilesNumber
+        guard !limits.contains(where: { $0.resource == number }) else { return }
+        limits.append(baton_spawn_limit(resource: number, soft: pair.soft, hard: pair.hard))
+        plan.limit_count += 1
+    }
+}
+
 /// The limits of an image.
 package enum SpawnLimit {
     /// Numbers and strings of one plan.

@@ -67,6 +67,17 @@ package enum SpawnOutcome: Hashable, Sendable {
     }
 }
 
+extension SpawnOutcome {
+    /// Of a child that was killed because it took too long. One that was killed within its exec seems to have come to run.
+    package var timedOut: SpawnOutcome {
+        switch self {
+        case .running(let pid): .failed(pid: pid, stage: .exec, error: .timedOut)
+        case .failed(let pid, let stage, .canceled): .failed(pid: pid, stage: stage, error: .timedOut)
+        case .failed: self
+        }
+    }
+}
+
 extension SpawnOutcome: CustomStringConvertible {
     /// `running as 17`, or `exec: No such file or directory`, with a hint where the errno misleads.
     package var description: String {

@@ -3,8 +3,8 @@ package import SystemPackage
 
 /// Spawns that are under way beside this process, each in a place of a report page.
 ///
-/// For a launcher: all signals are blocked in it, what it spawns are its parent's children (CLONE_PARENT), and it
-/// waits for none that has executed its program.
+/// No handler of a signal may run in this process: it has none, or has blocked all. It waits for none that has executed its
+/// program.
 ///
 /// Safe although it holds pointers: a slot stays where it is and is never given back, nor is its place on the pages, for its
 /// child may outlive us.
@@ -15,6 +15,9 @@ package struct SpawnSlots: ~Copyable {
     /// What others see of it.
     private let shown: SpawnReportPage
     private let dispositions: SignalDispositions
+    private let flags: UInt32
+    /// Where children find their descriptors, if they begin with our table.
+    private let reserved: ReservedDescriptors?
     private let slots: [OpaquePointer]
     /// Places of those under way, the oldest first.
     private var underWay: [Int] = []
@@ -26,18 +29,23 @@ package struct SpawnSlots: ~Copyable {
     ///     process that is not trusted may write to it.
     ///   - shown: A copy of it for those who watch; they may do with it what they like.
     ///   - dispositions: What is not at its default in this process and must be in the children.
+    ///   - reserved: For as many children; they begin with our table of descriptors. Nil: with a copy of it.
+    ///   - asSiblings: They are our parent's children, not ours (CLONE_PARENT).
     package init(
-        _ page: SpawnReportPage, shownOn shown: SpawnReportPage, dispositions: SignalDispositions
+        _ page: SpawnReportPage, shownOn shown: SpawnReportPage, dispositions: SignalDispositions,
+        reserved: ReservedDescriptors? = nil, asSiblings: Bool
     ) throws(Errno) {
         precondition(page.count == shown.count)
+        flags =
+            BATON_SPAWN_KEEPS_SIGNAL_MASK | (asSiblings ? BATON_SPAWN_SIBLING : 0)
+            | (reserved == nil ? 0 : BATON_SPAWN_SHARES_DESCRIPTORS)
+        self.reserved = reserved
         self.page = page
         self.shown = shown
         self.dispositions = dispositions
         var slots: [OpaquePointer] = unsafe []
-        for index in 0..<page.count {
-            guard let slot = unsafe baton_spawn_slot_create(page.place(index), shown.place(index)) else {
-                throw .noMemory
-            }
+        for _ in 0..<page.count {
+            guard let slot = unsafe baton_spawn_slot_create() else { throw .noMemory }
             unsafe slots.append(slot)
         }
         unsafe self.slots = unsafe slots
@@ -52,24 +60,51 @@ package struct SpawnSlots: ~Copyable {
     /// - Parameters:
     ///   - bytes: What the image was read from, up to `count`.
     ///   - descriptors: What the image's `.passed` ones stand for.
-    /// - Returns: False when the image names a descriptor that is none, and nothing was begun.
+    /// - Returns: False when the image names a descriptor that is none, or there are more than a child can get, and nothing was
+    ///   begun.
     package mutating func begin(
         _ image: inout SpawnImage, in bytes: [UInt8], count: Int, passing descriptors: [FileDescriptor], job: UInt64
     ) -> Bool {
-        guard image.find(descriptors), let place = (0..<page.count).first(where: { !underWay.contains($0) }) else {
+        guard let place = (0..<page.count).first(where: { !underWay.contains($0) }) else { return false }
+        var sources = descriptors
+        if let reserved {
+            guard let there = reserved.put(descriptors, forChild: place) else { return false }
+            sources = there
+            image.plan.first_foreign = reserved.end
+        }
+        guard image.find(sources) else {
+            reserved?.clear(ofChild: place)
             return false
         }
         image.plan.job = job
         image.plan.reset_signals = dispositions.notDefault
-        image.plan.flags |= BATON_SPAWN_SIBLING | BATON_SPAWN_SIGNALS_BLOCKED
+        image.plan.flags |= flags
         unsafe bytes.withUnsafeBytes { bytes in
             unsafe baton_spawn_begin(
-                slots[place], &image.plan, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), count,
+                slots[place], page.place(place), shown.place(place), &image.plan,
+                bytes.baseAddress?.assumingMemoryBound(to: CChar.self), count,
                 image.strings, image.descriptors, image.limits, image.groups, image.processors)
         }
         underWay.append(place)
         return true
     }
+
+    /// How far the spawn of a job that is under way has come.
+    package func snapshot(ofJob number: UInt64) -> SpawnReportPage.Snapshot? {
+        place(ofJob: number).map { page.snapshot($0) }
+    }
+
+    /// Its child is being killed: what it was to get is not held for it any longer.
+    package func giveUp(job number: UInt64) {
+        place(ofJob: number).map { reserved?.clear(ofChild: $0) }
+    }
+
+    private func place(ofJob number: UInt64) -> Int? {
+        underWay.first { page.snapshot($0).job == number }
+    }
+
+    /// How many of them have been waited for in vain: they hang, or take long.
+    package var slowCount: Int { slow.count }
 
     /// Those that have executed their program or ended since it was last asked, the oldest first.
     package mutating func finished() -> [LaunchReply] {
@@ -77,6 +112,7 @@ package struct SpawnSlots: ~Copyable {
         underWay.removeAll { place in
             let now = page.snapshot(place)
             guard !now.isUnderWay else { return false }
+            reserved?.clear(ofChild: place)
             unsafe baton_spawn_show_end(shown.place(place))
             slow.remove(place)
             replies.append(LaunchReply(number: now.job, outcome: now.outcome))

@@ -98,6 +98,8 @@ package final class Supervisor {
         self.desk = desk
         manager = ManagerEnvironment.taken()
         let passed = ListenerStore.takeInherited(manager, besides: options.descriptors)
+        // Where the lowest numbers are taken, launchers start everything.
+        let reserved = desk == nil && Spawn.runsBeside ? try? ReservedDescriptors(children: LoopSpawns.most) : nil
         loop = try EventLoop(runningTime: runningTime)
         let log = LogOutput(StandardErrorTarget(), loop: loop)
         let events = EventLog(output: log, level: options.logLevel ?? .info, loop: loop)
@@ -106,7 +108,7 @@ package final class Supervisor {
         signals = try SignalSource(loop: loop)
         let client = try desk?.makeClient(loop)
         self.client = client
-        let launchers = try Self.makeLaunchers(original, loop, instances, desk, client)
+        let launchers = try Self.makeLaunchers(original, loop, instances, reserved, desk, client)
         let notifier = desk == nil ? Notifier(manager, loop: loop) : desk?.makeNotifier(loop)
         store = ListenerStore(passed, keeper: notifier, limit: manager.storeLimit)
         runtime = Runtime(
@@ -170,9 +172,13 @@ package final class Supervisor {
         return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
     }
 
+    /// Of so few descriptors none is kept for what the loop starts itself.
+    private static let fewOpenFiles: UInt64 = 256
+
     func raiseOpenFiles() {
         let original = runtime.originalOpenFiles
         let wanted = min(table.limits.openFiles ?? original.hard, original.hard)
+        if wanted < Self.fewOpenFiles { runtime.launchers.startEverything() }
         do {
             try ResourceLimits.setOpenFiles(ResourceLimits.Pair(soft: wanted, hard: original.hard))
         } catch {

@@ -72,9 +72,9 @@ import Testing
                     }
                 }
                 start.add(beside)
-                #expect(start.plan.permit == numbers[key])
+                #expect(start.spawn.plan.permit == numbers[key])
                 var bytes: [UInt8] = []
-                try LaunchJob.encode(spawn: start.plan, number: 1, into: &bytes)
+                try LaunchJob.encode(spawn: start.spawn.plan, number: 1, into: &bytes)
                 let job = try #require(LaunchJob.decode(bytes, count: bytes.count))
                 guard case .spawn(let image, let permit) = job.task else { throw TestFailure("unreadable") }
                 for number in numbers.values {

@@ -29,6 +29,8 @@ int baton_placeholder(void); /* eventfd(2), close-on-exec */
 
 /* fcntl */
 int baton_duplicate(int descriptor); /* F_DUPFD_CLOEXEC */
+/* `number` becomes another descriptor (close-on-exec) of what `descriptor` is one of (dup3(2)). */
+int baton_replace(int number, int descriptor);
 int baton_set_nonblocking(int descriptor, int on);
 int baton_set_close_on_exec(int descriptor, int on);
 

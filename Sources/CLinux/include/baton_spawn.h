@@ -63,7 +63,8 @@ struct baton_spawn_limit {
 #define BATON_SPAWN_CPU_AFFINITY 256u
 #define BATON_SPAWN_CAPABILITIES 512u
 #define BATON_SPAWN_NO_NEW_PRIVILEGES 1024u
-#define BATON_SPAWN_SIGNALS_BLOCKED 2048u /* the caller has blocked every signal already */
+#define BATON_SPAWN_KEEPS_SIGNAL_MASK 2048u /* no handler of the caller's can run in the child: see reset_signals */
+#define BATON_SPAWN_SHARES_DESCRIPTORS 4096u /* see first_foreign; beside the caller only */
 
 /* Strings are given by where they begin in a block of bytes, each with its NUL. */
 struct baton_spawn_plan {
@@ -77,6 +78,9 @@ struct baton_spawn_plan {
     uint32_t listen_pid; /* where the child writes its pid: at most 10 digits and NUL */
     uint32_t argument_count, environment_count, descriptor_count, limit_count, group_count;
     uint32_t processor_words; /* of the CPUs' mask, each 32 of them */
+    /* The child begins with its parent's table of descriptors, not with a copy, and leaves it with those below this
+     * number (CLOSE_RANGE_UNSHARE): its sources are among them, and stay there until it has. */
+    uint32_t first_foreign;
 };
 
 /* Starts a process and returns when it has executed its program or failed: report says which. A failed
@@ -95,9 +99,11 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
  * used again when the child is no longer under way. One that was killed on its way reports another stage than
  * BATON_STAGE_EXEC, and no error. */
 struct baton_spawn_slot;
-/* `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. NULL and errno. */
-struct baton_spawn_slot *baton_spawn_slot_create(struct baton_spawn_report *report, struct baton_spawn_report *shown);
-void baton_spawn_begin(struct baton_spawn_slot *slot, const struct baton_spawn_plan *plan, const char *bytes,
+int baton_spawn_runs_beside(void); /* whether the caller does not wait */
+struct baton_spawn_slot *baton_spawn_slot_create(void); /* NULL and errno */
+/* `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. */
+void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report *report,
+                       struct baton_spawn_report *shown, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
                        const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors);
 /* What the kernel says of the end it says to `report` alone. */

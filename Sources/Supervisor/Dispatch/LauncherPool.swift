@@ -5,6 +5,8 @@ internal import SystemPackage
 
 /// The launchers: gives them jobs, follows up the one that does not answer, replaces the one that dies.
 ///
+/// What the loop can start itself does not come to them, as long as there is room for it there.
+///
 /// Jobs start in the order in which they come. A launcher has a few of them on their way, and a few more wait in its
 /// channel, so that it need not wait for us. What it has not begun when it goes is given to the others.
 ///
@@ -13,6 +15,8 @@ internal import SystemPackage
 final class LauncherPool {
     private let loop: EventLoop
     private let instances: InstanceTable
+    /// What this process starts itself.
+    private let own: LoopSpawns?
     /// What a launcher is started with; nil: launchers are started by launchers.
     private let plan: SpawnPlan?
     private let settings: Settings
@@ -33,9 +37,7 @@ final class LauncherPool {
     /// Jobs that close sockets, and the sockets for which there is none yet.
     private var closes = 0
     private var sockets: Deque<DescriptorBox> = []
-    /// Children that close files for us, and the files for which there is none yet.
-    private var closers = 0
-    private var files: Deque<DescriptorBox> = []
+    private let files: FileClosers
 
     /// Sends a signal to a launcher, or to what it has begun.
     typealias Signal = (_ pid: Int32, _ signal: Int32) -> Void
@@ -53,10 +55,6 @@ final class LauncherPool {
         var longestBackoff = Duration.seconds(5)
         /// Jobs that close sockets at a time, however many there are: they must not keep the launchers from spawning.
         var mostCloses = 2
-        /// Children that wait in close for a file system at a time. Nothing but its answer frees them.
-        var mostClosers = 32
-        /// Files that one of them closes.
-        var filesOfCloser = 64
         /// Descriptors that may wait to be closed before those who bring them are kept waiting.
         var burden = 512
     }
@@ -67,17 +65,21 @@ final class LauncherPool {
     ///   - plan: The program that runs `Launcher.run`. The channel is passed as its descriptor 3, the page of the report as
     ///     4, and `permits` as 5; arguments must say so.
     ///   - permits: What they may start (`PermitBook.readOnly`), if they are to be guarded; not kept.
+    ///   - own: What this process may start itself; nil: nothing.
     ///   - signal: For who may not signal launchers itself.
     init(
         loop: EventLoop, instances: InstanceTable, plan: SpawnPlan, permits: DescriptorBox? = nil,
-        settings: Settings = Settings(), signal: @escaping Signal = { ChildProcess.signal($0, $1) }
+        own: LoopSpawns? = nil, settings: Settings = Settings(),
+        signal: @escaping Signal = { ChildProcess.signal($0, $1) }
     ) throws(Errno) {
         self.loop = loop
         self.instances = instances
+        self.own = own
         self.plan = permits == nil ? plan : nil
         self.settings = settings
         self.signal = signal
         backoff = settings.firstBackoff
+        files = FileClosers(instances)
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
         while launchers.count < settings.launchers { try startLauncher(plan, permits: permits?.borrowed) }
     }
@@ -92,10 +94,12 @@ final class LauncherPool {
     ) throws(Errno) {
         self.loop = loop
         self.instances = instances
+        own = nil
         plan = nil
         self.settings = settings
         self.signal = signal
         backoff = settings.firstBackoff
+        files = FileClosers(instances)
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
         for launcher in carried { try? add(LauncherEnds(launcher), pid: launcher.pid) }
         guard !launchers.isEmpty else { throw .noSuchProcess }
@@ -114,6 +118,7 @@ final class LauncherPool {
     /// How many exits had been collected when the oldest of them was asked for.
     private var oldestMark: UInt64? {
         var oldest = waiting.first?.mark
+        if let mark = own?.oldestMark { oldest = min(mark, oldest ?? mark) }
         for launcher in launchers {
             if let mark = launcher.oldest?.mark { oldest = min(mark, oldest ?? mark) }
         }
@@ -124,25 +129,33 @@ final class LauncherPool {
     ///
     /// - Parameter passing: What `.passed` stands for in the plan. Kept until `done` was called.
     func spawn(_ plan: SpawnPlan, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
+        spawn(SpawnStart(plan), passing: passing, done: done)
+    }
+
+    /// The same of a program that is started often.
+    func spawn(_ start: SpawnStart, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
+        if !stopped, waiting.isEmpty, let own, own.begin(start, passing: passing, done: done) { return }
         let mark = instances.collected
         submit(
-            LaunchRequest(.spawn(plan), passing: passing, mark: mark) { [instances] outcome in
+            LaunchRequest(.spawn(start.plan), passing: passing, mark: mark) { [instances] outcome in
                 if case .running(let pid) = outcome { instances.forget(pid, collectedUpTo: mark) }
                 done(outcome)
             })
+    }
+
+    /// From now on launchers start all that this process started itself, and it keeps no descriptors for that.
+    func startEverything() {
+        own?.retire()
     }
 
     /// Closes a descriptor whose close may wait, and does not wait for it.
     func close(_ descriptor: consuming OwnedDescriptor) {
         let isSocket = Socket.isSocket(descriptor.borrowed)
         let box = DescriptorBox(descriptor)
-        if isSocket {
-            sockets.append(box)
-            closeSockets()
-        } else {
-            files.append(box)
-            closeFiles()
-        }
+        // The launchers cannot help with a file: our own close would ask the file system, too, though it is not the last.
+        guard isSocket else { return files.close(box) }
+        sockets.append(box)
+        closeSockets()
     }
 
     /// So many wait to be closed that no more should be taken from those who bring them.
@@ -169,24 +182,11 @@ final class LauncherPool {
         }
     }
 
-    /// The launchers cannot help here: our own close would ask the file system, too, though it is not the last.
-    private func closeFiles() {
-        while closers < settings.mostClosers, !files.isEmpty {
-            let group = Array(files.prefix(settings.filesOfCloser))
-            files.removeFirst(group.count)
-            guard let pid = Spawn.closeInChild(group) else { continue }
-            closers += 1
-            instances.trackOwn(pid) { [self] _ in
-                closers -= 1
-                closeFiles()
-            }
-        }
-    }
-
-    /// Ends the launchers and what they are starting, which is answered as failed. What waits is neither started
+    /// Ends the launchers and what is being started, which is answered as failed. What waits is neither started
     /// nor answered any more.
     func stop() {
         stopped = true
+        own?.stop()
         for timer in [replacement, retry] { timer.map(loop.cancel) }
         for request in waiting { request.abandon() }
         waiting.removeAll()

@@ -304,11 +304,3 @@ extension LauncherProcess {
         registration = nil
     }
 }
-
-extension SpawnOutcome {
-    /// Of a child that we killed because it took too long.
-    fileprivate var timedOut: SpawnOutcome {
-        guard case .failed(let pid, let stage, .canceled) = self else { return self }
-        return .failed(pid: pid, stage: stage, error: .timedOut)
-    }
-}

@@ -3,12 +3,17 @@ internal import SystemPackage
 
 extension Supervisor {
     /// Those of a worker are guarded, by the permits of its monitor, and for the monitor to signal.
+    ///
+    /// - Parameter reserved: For what the loop starts itself.
     static func makeLaunchers(
-        _ openFiles: ResourceLimits.Pair, _ loop: EventLoop, _ instances: InstanceTable, _ desk: WorkerDesk?,
-        _ client: MonitorClient?
+        _ openFiles: ResourceLimits.Pair, _ loop: EventLoop, _ instances: InstanceTable,
+        _ reserved: ReservedDescriptors?, _ desk: WorkerDesk?, _ client: MonitorClient?
     ) throws(Errno) -> LauncherPool {
         guard let desk, let client else {
-            return try LauncherPool(loop: loop, instances: instances, plan: launcherPlan(openFiles))
+            let own = try reserved.map { reserved throws(Errno) in
+                try LoopSpawns(loop: loop, instances: instances, reserved: reserved, openFiles: openFiles)
+            }
+            return try LauncherPool(loop: loop, instances: instances, plan: launcherPlan(openFiles), own: own)
         }
         let signal = { [unowned client] (pid: Int32, signal: Int32) in client.signal(pid, signal) }
         let pool =

@@ -7,6 +7,19 @@ protocol EventSource: AnyObject {
     func ready(_ interest: Epoll.Interest)
 }
 
+/// What no descriptor tells of, but is soon to come.
+protocol SilentSource: AnyObject {
+    /// It is worth waiting for, where there is nothing else to do.
+    var isExpecting: Bool { get }
+    /// It is one thing, which this round has begun, for somebody who is alone here: it comes sooner if we make room for it on
+    /// the processor at once, and what else this round has brought can wait so long.
+    var isAlone: Bool { get }
+    /// Waits for it, a moment at most.
+    func wait()
+    /// Whether it has come: asked at the beginning of each round.
+    func look()
+}
+
 /// Names a registration. Descriptor numbers are reused within one batch of events; these never are.
 struct RegistrationID: Hashable {
     fileprivate let number: UInt64
@@ -24,6 +37,8 @@ final class EventLoop {
     private var deferred: [() -> Void] = []
     private var asked: (() -> Bool)?
     private var stopped = false
+    /// There while it has something to come.
+    var silent: (any SilentSource)?
 
     /// The time at which this round's events were taken; what happens in one round happens at one time.
     private(set) var now = Clock.now()
@@ -136,14 +151,23 @@ final class EventLoop {
         }
     }
 
+    private func wait(_ timeout: Duration?) throws(Errno) -> Int {
+        guard timeout != .zero, let silent, silent.isExpecting else { return try epoll.wait(timeout: timeout) }
+        let count = try epoll.wait(timeout: .zero)
+        if count == 0 { silent.wait() }
+        return count
+    }
+
     private func turn() throws(Errno) {
         let timeout: Duration? = deferred.isEmpty ? timers.next.map { max(.zero, $0 - Clock.now()) } : .zero
         let before = now
-        let count = try epoll.wait(timeout: timeout)
+        let count = try wait(timeout)
         now = Clock.now()
         timeOfDay = nil
         runningTime += min(now - before, (timeout ?? .zero) + Self.longestDelay)
+        silent?.look()
         tell(count, first: true)
+        if let silent, silent.isAlone { silent.wait() }
         tell(count, first: false)
         while let action = timers.expired(at: now) { action() }
         let work = deferred

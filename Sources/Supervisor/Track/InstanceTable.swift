@@ -44,7 +44,7 @@ final class InstanceTable {
 
     /// Tells of the end of `pid`, a child of this process, once; also when it has come already.
     func track(_ pid: Int32, ended: @escaping (ExitStatus) -> Void) {
-        if let exit = early.removeValue(forKey: pid) {
+        if !early.isEmpty, let exit = early.removeValue(forKey: pid) {
             loop.afterThisRound { ended(exit.status) }
         } else {
             watchers[pid] = ended
@@ -67,7 +67,7 @@ final class InstanceTable {
     /// `pid` is the child of a spawn that was asked for after the exit `number`: an earlier exit of that number was another
     /// process's.
     func forget(_ pid: Int32, collectedUpTo number: UInt64) {
-        if let exit = early[pid], exit.number <= number { early[pid] = nil }
+        if !early.isEmpty, let exit = early[pid], exit.number <= number { early[pid] = nil }
     }
 
     /// The same of a part of the supervisor.

@@ -106,7 +106,7 @@ import Testing
             """
         try withFaults(table) { supervisor, injector in
             let client = try TestSocket.udp(port: supervisor.port("one"))
-            injector.arm(try lasting("clone", ENOMEM, in: .launcher))
+            injector.arm(try lasting("clone", ENOMEM, in: .supervisor))
             try client.send("hello")
             idleInterval(seconds: 0.2)
             #expect(injector.disarm() == 1)

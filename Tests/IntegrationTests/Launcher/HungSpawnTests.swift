@@ -4,6 +4,11 @@ import Testing
 
 /// A child that hangs before its exec hangs nobody else.
 @Suite struct HungSpawnTests {
+    /// Programs that a launcher starts, for it is to open a file for them.
+    private static func launched(_ directory: TemporaryDirectory) -> String {
+        "services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat], stderr: \(directory.path("errors"))}}"
+    }
+
     @Test("children stopped before their exec stop nobody else; after 5 s they are killed and their stage reported")
     func fifoAsStandardError() throws {
         let directory = try TemporaryDirectory()
@@ -53,7 +58,8 @@ import Testing
 
     @Test("a launcher that does nothing is killed after 5 s and replaced; what it had not begun goes to another")
     func stoppedLauncher() throws {
-        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in
+        let directory = try TemporaryDirectory()
+        try withSupervisor(Self.launched(directory), in: directory) { supervisor in
             let launchers = supervisor.view.children.filter { $0.status("Name") == "baton-launcher" }
             // The first one gets what there is while that is little.
             let stopped = try #require(launchers.min { $0.pid < $1.pid })
@@ -72,7 +78,8 @@ import Testing
 
     @Test("a launcher that is killed is replaced, and spawning goes on")
     func killedLauncher() throws {
-        try withSupervisor("services: {cat: {listen: '127.0.0.1:0', exec: [/bin/cat]}}") { supervisor in
+        let directory = try TemporaryDirectory()
+        try withSupervisor(Self.launched(directory), in: directory) { supervisor in
             let launchers = supervisor.view.children.filter { $0.name == "batond" }
             #expect(!launchers.isEmpty)
             for launcher in launchers { kill(launcher.pid, SIGKILL) }

@@ -46,7 +46,7 @@ struct HandlerStart {
             environment.set("BATON_CHANNEL", "\(Self.channelNumber)")
             environment.set("BATON_PROTOCOL", "\(ProtocolVersion.current.rawValue)")
         }
-        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
+        runtime.launchers.spawn(start.spawn, passing: start.passing) { [self] outcome in
             _ = theirs.take()  // ours was for the launcher only: now the handler alone holds its end
             switch outcome {
             case .running(let pid):

@@ -51,7 +51,7 @@ final class ExecDispatch {
             announcing: systemd ? ["connection"] : nil
         ) { $0.describe(origin, socket: socket) }
         if let file { start.add(file) }
-        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] outcome in
+        runtime.launchers.spawn(start.spawn, passing: start.passing) { [self] outcome in
             starting[origin.number] = nil
             settle(outcome, connection, origin, bridge)
         }

@@ -5,40 +5,41 @@ internal import SystemPackage
 /// The environment of a handler: every convention's names, and nothing of the supervisor's own that
 /// `pass_env` does not name.
 struct HandlerEnvironment {
-    /// What all handlers of the service share, laid out once, and behind it what is said of one start.
-    private var block = EnvironmentBlock()
+    /// What all handlers of the service share.
+    private(set) var shared = EnvironmentBlock()
+    private var said = EnvironmentBlock()
     /// Of the names that are said of a start, those in the table's own `env`, which has the last word.
     private let own: Set<String>
     /// Of the names that may be said of a start, those that `pass_env` has: inherited where nothing is said.
     private var inherited: [String: String] = [:]
 
     private static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    /// What is said of one start takes about so many bytes.
-    private static let room = 320
+    /// What is said of one start is about so much.
+    private static let room = (variables: 12, bytes: 320)
 
     /// What all handlers of a service share.
     init(service: Service, inherited: [String: String]) {
-        var shared = SharedEnvironment()
-        shared.set("PATH", Self.defaultPath)
+        var all = SharedEnvironment()
+        all.set("PATH", Self.defaultPath)
         if let user = service.process.credentials?.user {
-            shared.set("HOME", user.home)
-            shared.set("USER", user.name)
-            shared.set("LOGNAME", user.name)
-            shared.set("SHELL", user.shell)
+            all.set("HOME", user.home)
+            all.set("USER", user.name)
+            all.set("LOGNAME", user.name)
+            all.set("SHELL", user.shell)
         }
         for name in service.process.passEnvironment {
-            if let value = inherited[name] { shared.set(name, value) }
+            if let value = inherited[name] { all.set(name, value) }
         }
-        shared.set("BATON_SERVICE", service.name)
-        shared.set("SERVICE_NAME", service.name)
-        for variable in service.process.environment { shared.set(variable.name, variable.value) }
+        all.set("BATON_SERVICE", service.name)
+        all.set("SERVICE_NAME", service.name)
+        for variable in service.process.environment { all.set(variable.name, variable.value) }
         let own = Set(service.process.environment.lazy.map(\.name).filter(Self.names.contains))
         self.own = own
-        for (name, value) in shared.variables {
+        for (name, value) in all.variables {
             if Self.names.contains(name), !own.contains(name) {
                 self.inherited[name] = value
             } else {
-                block.append(name, value)
+                shared.append(name, value)
             }
         }
     }
@@ -46,7 +47,7 @@ struct HandlerEnvironment {
     /// For one start.
     func copy() -> HandlerEnvironment {
         var copy = self
-        copy.block.reserve(Self.room)
+        copy.said.reserve(Self.room.variables, bytes: Self.room.bytes)
         return copy
     }
 
@@ -55,18 +56,14 @@ struct HandlerEnvironment {
         assert(Self.names.contains(name))
         if !own.isEmpty, own.contains(name) { return }
         if !inherited.isEmpty { inherited[name] = nil }
-        block.append(name, value)
+        said.append(name, value)
     }
 
-    /// As `execve` takes it.
-    var variables: EnvironmentBlock {
-        var block = block
-        for (name, value) in inherited { block.append(name, value) }
-        return block
+    /// What is said of this start, behind what all of them share.
+    consuming func ofThisStart() -> EnvironmentBlock {
+        for (name, value) in inherited { said.append(name, value) }
+        return said
     }
-
-    /// What all starts have in common.
-    var shared: EnvironmentBlock { block }
 
     /// What may be said of a start.
     private static let names = SpawnPermit.variables

@@ -45,16 +45,16 @@ final class HandlerProgram {
     }
 
     /// What all starts have in common: what a guarded launcher is to let through.
-    var template: SpawnPlan { prepare().plan }
+    var template: SpawnPlan { prepare().start.plan }
 
-    /// A plan, and the descriptors that go with it.
+    /// A start, and the descriptors that go with it.
     struct Start {
-        var plan: SpawnPlan
+        var spawn: SpawnStart
         var passing: [DescriptorBox]
 
         /// The handler gets `file`, too, behind its other descriptors.
         mutating func add(_ file: DescriptorBox) {
-            plan.descriptors.append(.passed(passing.count))
+            spawn.descriptors.append(.passed(passing.count))
             passing.append(file)
         }
     }
@@ -71,11 +71,10 @@ final class HandlerProgram {
         describe(&environment)
         if let names { environment.describeListenDescriptors(names: names) }
         var passing = sockets
-        var plan = prepared.plan
-        plan.descriptors = descriptors(layout, count: sockets.count, passing: &passing)
-        plan.environment = environment.variables
-        plan.announcesListenPID = names != nil
-        return Start(plan: plan, passing: passing)
+        let spawn = SpawnStart(
+            prepared.start, descriptors: descriptors(layout, count: sockets.count, passing: &passing),
+            environment: environment.ofThisStart(), announcesListenPID: names != nil)
+        return Start(spawn: spawn, passing: passing)
     }
 
     private func descriptors(

@@ -7,7 +7,7 @@ internal import ServiceTable
 final class HandlerTemplate {
     let environment: HandlerEnvironment
     /// Of descriptors it has the file for standard error, if there is one; of the environment what is in every start's.
-    let plan: SpawnPlan
+    let start: SpawnTemplate
 
     /// - Parameters:
     ///   - openFiles: Its limit, unless the table says another.
@@ -27,7 +27,7 @@ final class HandlerTemplate {
         environment = HandlerEnvironment(service: service, inherited: inherited)
         plan.environment = environment.shared
         plan.permit = permit
-        self.plan = plan
+        start = SpawnTemplate(plan)
     }
 
     private static func apply(_ settings: ProcessSettings, to plan: inout SpawnPlan) {

@@ -34,7 +34,7 @@ enum HandlerTemplates {
             programs(of: service, openFiles).map { role, program, limit in
                 let template = HandlerTemplate(
                     service: service, program: program, inherited: inherited, openFiles: limit)
-                return (ProgramKey(service: service.name, role: role), template.plan)
+                return (ProgramKey(service: service.name, role: role), template.start.plan)
             }
         }
     }

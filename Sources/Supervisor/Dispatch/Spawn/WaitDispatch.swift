@@ -79,7 +79,7 @@ final class WaitDispatch {
             environment.describe(listeners: bound)
             announceNotifySocket(in: &environment)
         }
-        runtime.launchers.spawn(start.plan, passing: start.passing) { [self] in settle($0) }
+        runtime.launchers.spawn(start.spawn, passing: start.passing) { [self] in settle($0) }
     }
 
     /// sd_notify(3), sd_watchdog_enabled(3). Behind a chroot the socket cannot be reached.

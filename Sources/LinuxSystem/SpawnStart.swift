@@ -1,0 +1,101 @@
+internal import CLinux
+
+/// What all starts of a program have in common, laid out once.
+package final class SpawnTemplate {
+    /// Of descriptors it may have files: what a permit lets through (`SpawnPermit`).
+    package let plan: SpawnPlan
+    /// The plan without descriptors as an image, and the bytes that it was read from; from the first start on.
+    private(set) lazy var laidOut: (image: SpawnImage, bytes: [UInt8])? = layOut()
+
+    package init(_ plan: SpawnPlan) {
+        self.plan = plan
+    }
+
+    private func layOut() -> (image: SpawnImage, bytes: [UInt8])? {
+        var plan = plan
+        plan.descriptors = []
+        plan.announcesListenPID = false
+        var bytes: [UInt8] = []
+        guard (try? plan.encode(into: &bytes)) != nil,
+            let image = SpawnImage(decoding: bytes, from: 0, to: bytes.count)
+        else { return nil }
+        return (image, bytes)
+    }
+}
+
+/// One start of a program: its template, and what is said of this start alone.
+package struct SpawnStart {
+    package let template: SpawnTemplate
+    package var descriptors: [SpawnPlan.DescriptorSource]
+    /// Behind the environment of the template.
+    package var environment: EnvironmentBlock
+    /// See `SpawnPlan`.
+    package var announcesListenPID: Bool
+
+    package init(
+        _ template: SpawnTemplate, descriptors: [SpawnPlan.DescriptorSource],
+        environment: EnvironmentBlock = EnvironmentBlock(), announcesListenPID: Bool = false
+    ) {
+        self.template = template
+        self.descriptors = descriptors
+        self.environment = environment
+        self.announcesListenPID = announcesListenPID
+    }
+
+    /// Of a program that is not started often.
+    package init(_ plan: SpawnPlan) {
+        self.init(
+            SpawnTemplate(plan), descriptors: plan.descriptors, announcesListenPID: plan.announcesListenPID)
+    }
+
+    /// As a launcher gets it.
+    package var plan: SpawnPlan {
+        var plan = template.plan
+        plan.descriptors = descriptors
+        plan.environment += environment
+        plan.announcesListenPID = announcesListenPID
+        return plan
+    }
+
+    /// The image of the plan, as long as it has no files, made in `bytes`, which keep their room from one to the next.
+    ///
+    /// - Returns: Nil for what cannot be an image: `SpawnPlan.encode` says why.
+    package func image(in bytes: inout [UInt8]) -> SpawnImage? {
+        bytes.removeAll(keepingCapacity: true)
+        guard let (fixed, words) = template.laidOut, !environment.isBroken,
+            descriptors.count <= SpawnLimit.mostDescriptors
+        else { return nil }
+        var image = fixed
+        bytes += words
+        image.plan.descriptor_count = UInt32(descriptors.count)
+        image.descriptors.reserveCapacity(descriptors.count)
+        for descriptor in descriptors {
+            switch descriptor {
+            case .passed(let index): image.descriptors.append(baton_spawn_descriptor(source: Int32(index), file: 0))
+            case .null: image.descriptors.append(baton_spawn_descriptor(source: BATON_SOURCE_NULL, file: 0))
+            case .file: return nil
+            }
+        }
+        image.append(environment, to: &bytes)
+        if announcesListenPID { image.announceListenPID(in: &bytes) }
+        return bytes.count <= SpawnLimit.mostBytes ? image : nil
+    }
+}
+
+extension SpawnImage {
+    fileprivate mutating func append(_ environment: EnvironmentBlock, to bytes: inout [UInt8]) {
+        let start = UInt32(bytes.count)
+        strings.reserveCapacity(strings.count + environment.count + 1)
+        for offset in environment.starts { strings.append(start + offset) }
+        plan.environment_count += UInt32(environment.count)
+        bytes += environment.bytes
+    }
+
+    fileprivate mutating func announceListenPID(in bytes: inout [UInt8]) {
+        var variable = EnvironmentBlock()
+        variable.append(Self.listenPIDName + Self.listenPIDRoom)
+        append(variable, to: &bytes)
+        plan.flags |= BATON_SPAWN_LISTEN_PID
+        plan.listen_pid = UInt32(bytes.count - Self.listenPIDRoom.utf8.count - 1)
+    }
+}

@@ -1,0 +1,39 @@
+internal import DequeModule
+internal import LinuxSystem
+
+/// Closes files in children that share our table of descriptors: every close of a file may ask its file system, and wait.
+final class FileClosers {
+    private let instances: InstanceTable
+    private var children = 0
+    /// For which there is no child yet.
+    private var files: Deque<DescriptorBox> = []
+
+    /// Children that wait in close for a file system at a time. Nothing but its answer frees them.
+    private static let mostChildren = 32
+    /// Files that one of them closes.
+    private static let filesOfChild = 64
+
+    init(_ instances: InstanceTable) {
+        self.instances = instances
+    }
+
+    var count: Int { files.count }
+
+    func close(_ file: DescriptorBox) {
+        files.append(file)
+        close()
+    }
+
+    private func close() {
+        while children < Self.mostChildren, !files.isEmpty {
+            let group = Array(files.prefix(Self.filesOfChild))
+            files.removeFirst(group.count)
+            guard let pid = Spawn.closeInChild(group) else { continue }
+            children += 1
+            instances.trackOwn(pid) { [self] _ in
+                children -= 1
+                close()
+            }
+        }
+    }
+}

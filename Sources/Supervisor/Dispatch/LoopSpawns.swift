@@ -1,0 +1,195 @@
+internal import Glibc
+internal import LinuxSystem
+internal import SystemPackage
+
+/// What the loop starts itself, without a launcher's help: children go their way to their programs beside it.
+///
+/// It is for programs that run as who we are, and ask for nothing that may wait in here or that the kernel gives to all who
+/// share memory: see `takes`. Why, and what else was tried: docs/decisions/spawning-beside.md.
+final class LoopSpawns: SilentSource {
+    private let loop: EventLoop
+    private let instances: InstanceTable
+    /// RLIMIT_NOFILE of what has no other: ours may be higher.
+    private let openFiles: ResourceLimits.Pair
+    private let reserved: ReservedDescriptors
+    private var isRetired = false
+    private var slots: SpawnSlots
+    /// The oldest first.
+    private var jobs: [Job] = []
+    /// Those that have been found to be done, and are to be told of.
+    private var finished: [LaunchReply] = []
+    private var lastNumber: UInt64 = 0
+    private var bytes: [UInt8] = []
+    private var overdue: TimerID?
+    /// One was waited for in vain: until then the loop does not wait for any.
+    private var waitsFrom = Duration.zero
+
+    /// On their way to their programs at a time.
+    static let most = 16
+
+    /// What one may take; as long it has to die when it has taken longer.
+    private static let timeout = Duration.seconds(5)
+    /// Between looks for those that take too long.
+    private static let pause = Duration.milliseconds(100)
+    /// For so long the loop waits for none after it has done so in vain, which took 5 ms.
+    private static let rest = Duration.seconds(1)
+
+    private struct Job {
+        let number: UInt64
+        /// How many exits had been collected when it was asked for (`InstanceTable.collected`).
+        let mark: UInt64
+        let passing: [DescriptorBox]
+        /// In running time, as below: a process that was stopped blames nobody for it.
+        let begun: Duration
+        var killed: Duration?
+        let done: (SpawnOutcome) -> Void
+    }
+
+    /// - Parameters:
+    ///   - reserved: For `most` children.
+    ///   - openFiles: RLIMIT_NOFILE of what has no other.
+    init(
+        loop: EventLoop, instances: InstanceTable, reserved: ReservedDescriptors, openFiles: ResourceLimits.Pair
+    ) throws(Errno) {
+        self.loop = loop
+        self.instances = instances
+        self.openFiles = openFiles
+        self.reserved = reserved
+        let page = try SpawnReportPage(places: Self.most)
+        slots = try SpawnSlots(
+            page, shownOn: page, dispositions: .ofThisProcess(), reserved: reserved, asSiblings: false)
+    }
+
+    /// Of the oldest that is on its way.
+    var oldestMark: UInt64? { jobs.first?.mark }
+
+    /// Begins a spawn, if it is one of these and there is room.
+    ///
+    /// - Parameter done: Called once, in a later round of the loop, if it was begun. `passing` is kept until then.
+    func begin(_ start: SpawnStart, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) -> Bool {
+        let descriptors = passing.compactMap(\.borrowed)
+        if slots.isFull { finished += slots.finished() }
+        guard !slots.isFull, !isRetired, Self.takes(start),
+            // Another child, on its way, may hold a copy of the connection for a moment, and its close would wait.
+            !descriptors.prefix(1).contains(where: Socket.mayBlockInClose),
+            var image = start.image(in: &bytes)
+        else { return false }
+        image.limitOpenFiles(to: openFiles)
+        lastNumber += 1
+        guard slots.begin(&image, in: bytes, count: bytes.count, passing: descriptors, job: lastNumber) else {
+            return false
+        }
+        jobs.append(
+            Job(number: lastNumber, mark: instances.collected, passing: passing, begun: loop.runningTime, done: done))
+        loop.silent = self
+        if overdue == nil { lookForOverdue() }
+        return true
+    }
+
+    /// Nothing of it may wait in this process, as making a cgroup or a slow file system's open may, nor need other rights than
+    /// those that we run with: what has become another user must not have our memory, not even until its exec. And nothing
+    /// may change what the kernel has once for all who share memory (oom_score_adj).
+    private static func takes(_ start: SpawnStart) -> Bool {
+        let plan = start.template.plan
+        return plan.identity == nil && plan.chroot == nil && plan.capabilities == nil && plan.cgroup == nil
+            && plan.oomScoreAdjust == nil
+            && !start.descriptors.contains { if case .file = $0 { true } else { false } }
+    }
+
+    /// Begins no more, and gives the reserved descriptors back when those are done that are on their way.
+    func retire() {
+        isRetired = true
+        if jobs.isEmpty { rest() }
+    }
+
+    /// Kills those that are on their way. They are answered as failed.
+    func stop() {
+        if let overdue { loop.cancel(overdue) }
+        overdue = nil
+        look()
+        let left = jobs
+        jobs.removeAll()
+        rest()
+        for job in left {
+            let report = kill(job)
+            settle(job, .failed(pid: report?.pid, stage: report?.stage ?? .clone, error: .canceled))
+        }
+    }
+
+    // MARK: SilentSource
+
+    var isExpecting: Bool {
+        !finished.isEmpty || jobs.count > slots.slowCount && loop.now >= waitsFrom
+    }
+
+    var isAlone: Bool { jobs.count == 1 && jobs[0].begun == loop.runningTime && isExpecting }
+
+    func wait() {
+        guard finished.isEmpty else { return }
+        let slow = slots.slowCount
+        _ = slots.wait()
+        if slots.slowCount > slow { waitsFrom = Clock.now() + Self.rest }
+    }
+
+    func look() {
+        guard !jobs.isEmpty else { return }
+        let replies = finished + slots.finished()
+        finished.removeAll(keepingCapacity: true)
+        for reply in replies {
+            // Those that were given up.
+            guard let place = jobs.firstIndex(where: { $0.number == reply.number }) else { continue }
+            let job = jobs.remove(at: place)
+            settle(job, job.killed == nil ? reply.outcome : reply.outcome.timedOut)
+        }
+        if jobs.isEmpty { rest() }
+    }
+
+    /// Nothing is on its way.
+    private func rest() {
+        loop.silent = nil
+        if isRetired { reserved.release() }
+    }
+
+    private func settle(_ job: Job, _ outcome: SpawnOutcome) {
+        switch outcome {
+        case .running(let pid): instances.forget(pid, collectedUpTo: job.mark)
+        // Nobody else wants to know how it ended.
+        case .failed(let pid?, _, _): instances.trackOwn(pid) { _ in }
+        case .failed: break
+        }
+        job.done(outcome)
+    }
+
+    // MARK: Those that take too long
+
+    private func lookForOverdue() {
+        overdue = loop.schedule(after: Self.pause) { [weak self] in
+            guard let self else { return }
+            overdue = nil
+            endOverdue()
+            if !jobs.isEmpty { lookForOverdue() }
+        }
+    }
+
+    /// One that does not die of being killed is answered all the same; its place is lost until it does.
+    private func endOverdue() {
+        for (index, job) in jobs.enumerated().reversed() {
+            let since = job.killed ?? job.begun
+            guard loop.runningTime - since >= Self.timeout, let report = kill(job) else { continue }
+            if job.killed == nil {
+                jobs[index].killed = loop.runningTime
+            } else {
+                jobs.remove(at: index)
+                settle(job, .failed(pid: report.pid, stage: report.stage, error: .timedOut))
+            }
+        }
+        if jobs.isEmpty { rest() }
+    }
+
+    private func kill(_ job: Job) -> SpawnReportPage.Snapshot? {
+        guard let report = slots.snapshot(ofJob: job.number) else { return nil }
+        slots.giveUp(job: job.number)
+        if report.isUnderWay, let pid = report.pid { ChildProcess.signal(pid, SIGKILL) }
+        return report
+    }
+}
