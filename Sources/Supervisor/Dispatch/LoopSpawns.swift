@@ -107,6 +107,7 @@ final class LoopSpawns: SilentSource {
         if let overdue { loop.cancel(overdue) }
         overdue = nil
         look()
+        isRetired = true
         let left = jobs
         jobs.removeAll()
         rest()
