@@ -3,7 +3,8 @@
  * /proc/self/exe is valgrind's own program there: whoever executes that gets what BATON_OWN_PROGRAM names instead.
  *
  * And valgrind knows no child that runs in its parent's memory beside it. Here such a child is a fork, and the parent
- * waits until it has executed its program or ended; what it writes for its parent stands in memory that both share. */
+ * waits until it has executed its program or ended; what it writes for its parent stands in memory that both share.
+ * Nor does it know a vforked child that shares the descriptors, which is not measured: that one gets a copy. */
 #define _GNU_SOURCE
 #include "spawn_child.h"
 
@@ -64,6 +65,8 @@ int clone(int (*run)(void *), void *stack, int flags, void *argument, ...)
     va_end(rest);
     if ((flags & (CLONE_VM | CLONE_VFORK | CLONE_PARENT)) == CLONE_VM && flags & CLONE_CHILD_CLEARTID)
         return fork_and_wait(run, argument, pid, is_under_way);
+    if (flags & CLONE_VFORK)
+        flags &= ~CLONE_FILES;
     int (*next)(int (*)(void *), void *, int, void *, ...) = dlsym(RTLD_NEXT, "clone");
     return next(run, stack, flags, argument, pid, storage, is_under_way);
 }

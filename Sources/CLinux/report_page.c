@@ -43,14 +43,15 @@ int baton_report_create(size_t count)
 
 int baton_report_map(int descriptor, size_t count, struct baton_spawn_report **page)
 {
-    struct stat status;
-    if (fstat(descriptor, &status) < 0) return -1;
     size_t size = count * sizeof(struct baton_spawn_report);
+    struct stat status = {.st_size = (off_t)size};
+    if (descriptor >= 0 && fstat(descriptor, &status) < 0) return -1;
     if (status.st_size < (off_t)size) {
         errno = EINVAL; /* reading past its end would raise SIGBUS */
         return -1;
     }
-    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    int flags = MAP_SHARED | (descriptor < 0 ? MAP_ANONYMOUS : 0);
+    void *mapped = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, descriptor, 0);
     if (mapped == MAP_FAILED) return -1;
     *page = mapped;
     return 0;

@@ -39,7 +39,7 @@ static void leave_shared_table(const struct child *child)
 {
     if (!(child->plan->flags & BATON_SPAWN_SHARES_DESCRIPTORS)) return;
     enter(child, BATON_STAGE_DESCRIPTORS);
-    check(child, raw_call3(SYS_close_range, child->plan->first_foreign, ~0u, CLOSE_RANGE_UNSHARE));
+    check(child, raw_call3(SYS_close_range, BATON_KEPT_NUMBERS, ~0u, CLOSE_RANGE_UNSHARE));
 }
 
 /* Opened with the rights of the supervisor, for whoever may write to the directory as well: not through a link of either

@@ -30,7 +30,7 @@ final class HandlerProcess {
         plan.environment = EnvironmentBlock(
             CurrentProcess.environment.filter { !$0.key.hasPrefix("BATON_") }.map { "\($0.key)=\($0.value)" }
                 + ["BATON_SERVICE=\(subject.service)"] + environment)
-        let report = try own("memfd_create") { () throws(Errno) in try SpawnReportPage() }
+        let report = try own("mmap") { () throws(Errno) in try SpawnReportPage() }
         let passed = [pair.theirs.borrowed] + (channel.map { [$0] } ?? [])
         guard case .running(let pid) = Spawn.start(plan, passing: passed, report: report) else {
             throw .fault("it cannot be started: \(report.snapshot().error.map { "\($0)" } ?? "it was killed")")

@@ -1,31 +1,29 @@
+internal import CLinux
 package import SystemPackage
 
 /// The lowest numbers of the descriptor table, kept free for what children are to get: one that begins with a table that it
-/// shares with us leaves it with these alone (close_range(2), CLOSE_RANGE_UNSHARE). So what a spawn costs does not
-/// grow with what is open here, and no child ever holds what is not meant for it.
+/// shares with us leaves it with those below `BATON_KEPT_NUMBERS` (close_range(2), CLOSE_RANGE_UNSHARE), and closes what is
+/// not its own. So what a spawn costs does not grow with what is open here.
 ///
 /// To be made before this process opens anything else.
 package final class ReservedDescriptors {
     private let placeholder: DescriptorBox
     private let numbers: [DescriptorBox]
-    /// The number behind the last of them.
-    package let end: UInt32
 
     /// Descriptors that one child gets: its connection, and where its words for the log go.
     package static let mostOfChild = 2
-    /// They are of use only if there is little else below them.
-    private static let highest = 64
 
     /// - Throws: EMFILE, also when the low numbers are taken.
     package init(children: Int) throws(Errno) {
         let placeholder = try OwnedDescriptor.placeholder()
         var numbers: [DescriptorBox] = []
-        for _ in 0..<children * Self.mostOfChild { numbers.append(DescriptorBox(try placeholder.duplicate())) }
-        let last = max(numbers.compactMap { $0.borrowed?.rawValue }.max() ?? 0, placeholder.rawValue)
-        guard last < Self.highest else { throw .tooManyOpenFiles }
+        for _ in 0..<children * Self.mostOfChild {
+            let next = try placeholder.duplicate()
+            guard next.rawValue < BATON_KEPT_NUMBERS else { throw .tooManyOpenFiles }
+            numbers.append(DescriptorBox(next))
+        }
         self.placeholder = DescriptorBox(placeholder)
         self.numbers = numbers
-        end = UInt32(last) + 1
     }
 
     /// Puts descriptors, which stay the caller's, where the child `index` finds them.

@@ -8,6 +8,10 @@ package enum Spawn {
     /// Whether children can go to their programs beside their parent on this machine (CLinux/raw_call.h).
     package static var runsBeside: Bool { baton_spawn_runs_beside() != 0 }
 
+    /// Whether a child can leave the table of descriptors that it shares with us without harm: not before Linux 5.9, and not
+    /// before August 2024 (CVE-2024-45025). Tried with two processes.
+    package static func canLeaveSharedTable() -> Bool { baton_shared_table_can_be_left() != 0 }
+
     /// - Parameters:
     ///   - passing: What the plan's `.passed` descriptors stand for; the caller keeps its own.
     ///   - asSibling: The child becomes the caller's parent's (CLONE_PARENT), which then collects it, failed or

@@ -1,28 +1,39 @@
 internal import CLinux
 package import SystemPackage
 
-/// Where spawns are right now: a page that the one who spawns and the one who watches share, so that a child
-/// which hangs before its exec can be seen, named and killed. Each place on it is for one spawn at a time.
+/// Where spawns are right now: a page that a process shares with its children on their way to a program, and with the one who
+/// watches it, so that a child which hangs before its exec can be seen, named and killed. Each place on it is for one spawn
+/// at a time.
 ///
 /// Safe although it holds a pointer: the mapping lives as long as the object and is never moved.
 @safe
 package final class SpawnReportPage {
-    private let descriptor: OwnedDescriptor
+    /// Nil for a page of this process and its children alone.
+    private let descriptor: DescriptorBox?
     private let page: UnsafeMutablePointer<baton_spawn_report>
     /// Its places.
     package let count: Int
 
-    /// A fresh page (memfd_create(2)).
+    /// A fresh page of this process and its children alone: it takes no descriptor.
     package convenience init(places count: Int = 1) throws(Errno) {
+        try self.init(behind: nil, count)
+    }
+
+    /// A fresh page that can be passed to another process (memfd_create(2)).
+    package static func shareable(places count: Int = 1) throws(Errno) -> SpawnReportPage {
         let number = try SystemCall.value { baton_report_create(count) }
-        try self.init(attaching: OwnedDescriptor(adopting: number), places: count)
+        return try SpawnReportPage(attaching: OwnedDescriptor(adopting: number), places: count)
     }
 
     /// The page behind a descriptor of another process's `SpawnReportPage`; EINVAL if it is too short for one.
-    package init(attaching descriptor: consuming OwnedDescriptor, places count: Int = 1) throws(Errno) {
+    package convenience init(attaching descriptor: consuming OwnedDescriptor, places count: Int = 1) throws(Errno) {
+        try self.init(behind: DescriptorBox(descriptor), count)
+    }
+
+    private init(behind descriptor: DescriptorBox?, _ count: Int) throws(Errno) {
         self.count = count
-        let number = descriptor.rawValue
         self.descriptor = descriptor
+        let number = descriptor?.borrowed?.rawValue ?? -1
         var mapped: UnsafeMutablePointer<baton_spawn_report>?
         try SystemCall.value { unsafe baton_report_map(number, count, &mapped) }
         guard let page = unsafe mapped else { throw .noMemory }
@@ -33,8 +44,8 @@ package final class SpawnReportPage {
         unsafe baton_report_unmap(page, count)
     }
 
-    /// To be passed to the process that spawns.
-    package var borrowed: FileDescriptor { descriptor.borrowed }
+    /// To be passed to the process that spawns; of a page that can be.
+    package var borrowed: FileDescriptor { descriptor?.borrowed ?? FileDescriptor(rawValue: -1) }
 
     func place(_ index: Int) -> UnsafeMutablePointer<baton_spawn_report> {
         precondition((0..<count).contains(index))

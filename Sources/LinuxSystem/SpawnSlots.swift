@@ -14,7 +14,8 @@ package struct SpawnSlots: ~Copyable {
     private let page: SpawnReportPage
     /// What others see of it.
     private let shown: SpawnReportPage
-    private let dispositions: SignalDispositions
+    /// What is not at its default in this process and must be in the children.
+    package var dispositions: SignalDispositions
     private let flags: UInt32
     /// Where children find their descriptors, if they begin with our table.
     private let reserved: ReservedDescriptors?
@@ -23,6 +24,8 @@ package struct SpawnSlots: ~Copyable {
     private var underWay: [Int] = []
     /// Of those, the ones that were waited for in vain.
     private var slow: Set<Int> = []
+    /// Those that nobody wants to hear of any more; their places are taken all the same.
+    private var lost: [Int] = []
 
     /// - Parameters:
     ///   - page: A place whose child seems to be gone is used again, with the memory and the stack that the child is on: no
@@ -53,7 +56,7 @@ package struct SpawnSlots: ~Copyable {
     }
 
     package var isEmpty: Bool { underWay.isEmpty }
-    package var isFull: Bool { underWay.count == page.count }
+    package var isFull: Bool { underWay.count + lost.count == page.count }
 
     /// Begins a spawn in a place that is free. What it is told is copied; descriptors may be closed.
     ///
@@ -65,12 +68,13 @@ package struct SpawnSlots: ~Copyable {
     package mutating func begin(
         _ image: inout SpawnImage, in bytes: [UInt8], count: Int, passing descriptors: [FileDescriptor], job: UInt64
     ) -> Bool {
-        guard let place = (0..<page.count).first(where: { !underWay.contains($0) }) else { return false }
+        guard let place = (0..<page.count).first(where: { !underWay.contains($0) && !lost.contains($0) }) else {
+            return false
+        }
         var sources = descriptors
         if let reserved {
             guard let there = reserved.put(descriptors, forChild: place) else { return false }
             sources = there
-            image.plan.first_foreign = reserved.end
         }
         guard image.find(sources) else {
             reserved?.clear(ofChild: place)
@@ -94,9 +98,17 @@ package struct SpawnSlots: ~Copyable {
         place(ofJob: number).map { page.snapshot($0) }
     }
 
-    /// Its child is being killed: what it was to get is not held for it any longer.
-    package func giveUp(job number: UInt64) {
+    /// Its child was killed: what it was to get is not held for it any longer.
+    package func letGo(ofJob number: UInt64) {
         place(ofJob: number).map { reserved?.clear(ofChild: $0) }
+    }
+
+    /// Even so it does not end: it is not told of any more.
+    package mutating func giveUp(job number: UInt64) {
+        guard let place = place(ofJob: number) else { return }
+        underWay.removeAll { $0 == place }
+        slow.remove(place)
+        lost.append(place)
     }
 
     private func place(ofJob number: UInt64) -> Int? {
@@ -108,6 +120,7 @@ package struct SpawnSlots: ~Copyable {
 
     /// Those that have executed their program or ended since it was last asked, the oldest first.
     package mutating func finished() -> [LaunchReply] {
+        if !lost.isEmpty { lost.removeAll { [page] in !page.snapshot($0).isUnderWay } }
         var replies: [LaunchReply] = []
         underWay.removeAll { place in
             let now = page.snapshot(place)

@@ -98,8 +98,7 @@ package final class Supervisor {
         self.desk = desk
         manager = ManagerEnvironment.taken()
         let passed = ListenerStore.takeInherited(manager, besides: options.descriptors)
-        // Where the lowest numbers are taken, launchers start everything.
-        let reserved = desk == nil && Spawn.runsBeside ? try? ReservedDescriptors(children: LoopSpawns.most) : nil
+        let reserved = desk == nil ? LoopSpawns.reserve(original) : nil
         loop = try EventLoop(runningTime: runningTime)
         let log = LogOutput(StandardErrorTarget(), loop: loop)
         let events = EventLog(output: log, level: options.logLevel ?? .info, loop: loop)
@@ -172,13 +171,10 @@ package final class Supervisor {
         return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
     }
 
-    /// Of so few descriptors none is kept for what the loop starts itself.
-    private static let fewOpenFiles: UInt64 = 256
-
     func raiseOpenFiles() {
         let original = runtime.originalOpenFiles
         let wanted = min(table.limits.openFiles ?? original.hard, original.hard)
-        if wanted < Self.fewOpenFiles { runtime.launchers.startEverything() }
+        if wanted < LoopSpawns.leastOpenFiles { runtime.launchers.startEverything() }
         do {
             try ResourceLimits.setOpenFiles(ResourceLimits.Pair(soft: wanted, hard: original.hard))
         } catch {

@@ -154,9 +154,10 @@ import Testing
         Case("poll", "poll", "ppoll", with: ENOMEM) {
             try withPair(.stream) { _ = try Poll.wait(for: $0, .readable, within: .zero) }
         },
-        Case("report", "memfd_create", with: EMFILE, ENFILE, ENOMEM) { _ = try SpawnReportPage() },
-        Case("report", "ftruncate", with: EIO, ENOSPC) { _ = try SpawnReportPage() },
-        Case("report", "fcntl", with: EPERM) { _ = try SpawnReportPage() },
+        Case("own report", "mmap", with: ENOMEM) { _ = try SpawnReportPage() },
+        Case("report", "memfd_create", with: EMFILE, ENFILE, ENOMEM) { _ = try SpawnReportPage.shareable() },
+        Case("report", "ftruncate", with: EIO, ENOSPC) { _ = try SpawnReportPage.shareable() },
+        Case("report", "fcntl", with: EPERM) { _ = try SpawnReportPage.shareable() },
         Case("run", "socketpair", with: EMFILE, ENFILE, ENOMEM) {
             _ = try ProgramRun(path: "/bin/true", arguments: ["true"], most: 1, within: .seconds(1))
         },

@@ -124,7 +124,7 @@ import Testing
         let directory = try TemporaryDirectory()
         let fifo = directory.path("fifo")
         try check("mkfifo") { mkfifo(fifo, 0o600) }
-        let watched = try SpawnReportPage()
+        let watched = try SpawnReportPage.shareable()
         let number = try watched.borrowed.duplicate().release()
         let spawn = Box<SpawnOutcome>()
         let done = DispatchSemaphore(value: 0)

@@ -15,7 +15,7 @@ struct LauncherEnds {
         }
         channel = DescriptorBox(pair.ours)
         theirs = DescriptorBox(pair.theirs)
-        report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
+        report = try SpawnReportPage.shareable(places: LaunchJob.mostUnderWay)
     }
 
     /// Starts the launcher as our own child.

@@ -11,7 +11,9 @@ final class LoopSpawns: SilentSource {
     private let instances: InstanceTable
     /// RLIMIT_NOFILE of what has no other: ours may be higher.
     private let openFiles: ResourceLimits.Pair
-    private let reserved: ReservedDescriptors
+    /// What one may take; as long it has to die when it has taken longer.
+    private let timeout: Duration
+    private let reserved: ReservedDescriptors?
     private var isRetired = false
     private var slots: SpawnSlots
     /// The oldest first.
@@ -27,10 +29,8 @@ final class LoopSpawns: SilentSource {
     /// On their way to their programs at a time.
     static let most = 16
 
-    /// What one may take; as long it has to die when it has taken longer.
-    private static let timeout = Duration.seconds(5)
-    /// Between looks for those that take too long.
-    private static let pause = Duration.milliseconds(100)
+    /// Of fewer descriptors none is kept for what the loop starts itself.
+    static let leastOpenFiles: UInt64 = 256
     /// For so long the loop waits for none after it has done so in vain, which took 5 ms.
     private static let rest = Duration.seconds(1)
 
@@ -45,15 +45,26 @@ final class LoopSpawns: SilentSource {
         let done: (SpawnOutcome) -> Void
     }
 
+    /// The numbers that this takes of the descriptor table, to be asked for before anything else is opened.
+    ///
+    /// - Parameter openFiles: RLIMIT_NOFILE.
+    /// - Returns: Nil where launchers are to start everything: they are few, or taken, or the kernel cannot.
+    static func reserve(_ openFiles: ResourceLimits.Pair) -> ReservedDescriptors? {
+        guard openFiles.soft >= leastOpenFiles, Spawn.runsBeside, Spawn.canLeaveSharedTable() else { return nil }
+        return try? ReservedDescriptors(children: most)
+    }
+
     /// - Parameters:
-    ///   - reserved: For `most` children.
+    ///   - reserved: For `most` children; nil: they begin with a copy of our table.
     ///   - openFiles: RLIMIT_NOFILE of what has no other.
     init(
-        loop: EventLoop, instances: InstanceTable, reserved: ReservedDescriptors, openFiles: ResourceLimits.Pair
+        loop: EventLoop, instances: InstanceTable, reserved: ReservedDescriptors?, openFiles: ResourceLimits.Pair,
+        timeout: Duration = .seconds(5)
     ) throws(Errno) {
         self.loop = loop
         self.instances = instances
         self.openFiles = openFiles
+        self.timeout = timeout
         self.reserved = reserved
         let page = try SpawnReportPage(places: Self.most)
         slots = try SpawnSlots(
@@ -69,12 +80,14 @@ final class LoopSpawns: SilentSource {
     func begin(_ start: SpawnStart, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) -> Bool {
         let descriptors = passing.compactMap(\.borrowed)
         if slots.isFull { finished += slots.finished() }
-        guard !slots.isFull, !isRetired, Self.takes(start),
+        guard !slots.isFull, !isRetired, Self.takes(start), descriptors.count == passing.count,
             // Another child, on its way, may hold a copy of the connection for a moment, and its close would wait.
             !descriptors.prefix(1).contains(where: Socket.mayBlockInClose),
             var image = start.image(in: &bytes)
         else { return false }
         image.limitOpenFiles(to: openFiles)
+        // Not before: while a program takes over, it still handles signals.
+        if lastNumber == 0 { slots.dispositions = .ofThisProcess() }
         lastNumber += 1
         guard slots.begin(&image, in: bytes, count: bytes.count, passing: descriptors, job: lastNumber) else {
             return false
@@ -108,11 +121,11 @@ final class LoopSpawns: SilentSource {
         overdue = nil
         look()
         isRetired = true
-        let left = jobs
+        let left = jobs.map { ($0, kill($0)) }
         jobs.removeAll()
+        // Those are dead that were to find something there.
         rest()
-        for job in left {
-            let report = kill(job)
+        for (job, report) in left {
             settle(job, .failed(pid: report?.pid, stage: report?.stage ?? .clone, error: .canceled))
         }
     }
@@ -129,15 +142,19 @@ final class LoopSpawns: SilentSource {
         guard finished.isEmpty else { return }
         let slow = slots.slowCount
         _ = slots.wait()
-        if slots.slowCount > slow { waitsFrom = Clock.now() + Self.rest }
+        guard slots.slowCount > slow else { return }
+        waitsFrom = Clock.now() + Self.rest
+        // Meanwhile it looks more often.
+        if let overdue { loop.cancel(overdue) }
+        lookForOverdue()
     }
 
     func look() {
         guard !jobs.isEmpty else { return }
-        let replies = finished + slots.finished()
-        finished.removeAll(keepingCapacity: true)
-        for reply in replies {
-            // Those that were given up.
+        finished += slots.finished()
+        // One at a time: who is told may stop us.
+        while !finished.isEmpty {
+            let reply = finished.removeFirst()
             guard let place = jobs.firstIndex(where: { $0.number == reply.number }) else { continue }
             let job = jobs.remove(at: place)
             settle(job, job.killed == nil ? reply.outcome : reply.outcome.timedOut)
@@ -148,7 +165,7 @@ final class LoopSpawns: SilentSource {
     /// Nothing is on its way.
     private func rest() {
         loop.silent = nil
-        if isRetired { reserved.release() }
+        if isRetired { reserved?.release() }
     }
 
     private func settle(_ job: Job, _ outcome: SpawnOutcome) {
@@ -164,33 +181,42 @@ final class LoopSpawns: SilentSource {
     // MARK: Those that take too long
 
     private func lookForOverdue() {
-        overdue = loop.schedule(after: Self.pause) { [weak self] in
+        let pause = Duration.milliseconds(loop.now < waitsFrom ? 5 : 100)
+        overdue = loop.schedule(after: pause) { [weak self] in
             guard let self else { return }
             overdue = nil
             endOverdue()
-            if !jobs.isEmpty { lookForOverdue() }
+            if overdue == nil, !jobs.isEmpty { lookForOverdue() }
         }
     }
 
     /// One that does not die of being killed is answered all the same; its place is lost until it does.
     private func endOverdue() {
-        for (index, job) in jobs.enumerated().reversed() {
-            let since = job.killed ?? job.begun
-            guard loop.runningTime - since >= Self.timeout, let report = kill(job) else { continue }
+        for number in jobs.map(\.number) {
+            // Who is told of one may end others.
+            guard let index = jobs.firstIndex(where: { $0.number == number }) else { continue }
+            let job = jobs[index]
+            guard loop.runningTime - (job.killed ?? job.begun) >= timeout,
+                let report = slots.snapshot(ofJob: number), report.isUnderWay
+            else { continue }
             if job.killed == nil {
                 jobs[index].killed = loop.runningTime
+                kill(job)
             } else {
                 jobs.remove(at: index)
+                slots.giveUp(job: number)
                 settle(job, .failed(pid: report.pid, stage: report.stage, error: .timedOut))
             }
         }
         if jobs.isEmpty { rest() }
     }
 
+    /// - Returns: How far it had come; nil when it is not on its way.
+    @discardableResult
     private func kill(_ job: Job) -> SpawnReportPage.Snapshot? {
         guard let report = slots.snapshot(ofJob: job.number) else { return nil }
-        slots.giveUp(job: job.number)
         if report.isUnderWay, let pid = report.pid { ChildProcess.signal(pid, SIGKILL) }
+        slots.letGo(ofJob: job.number)
         return report
     }
 }

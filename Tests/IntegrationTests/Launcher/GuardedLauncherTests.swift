@@ -85,8 +85,8 @@ import Testing
         #expect(try second.end() == 0)
         #expect(try ended(third.outcome(plan)) == 0)
         #expect(eventually { third.view.status("Name") == "baton-launcher" })
-        // Three of nothing, the channel, the page, the permits, and a page of its own.
-        #expect(third.view.descriptors.count == 7)
+        // Three of nothing, the channel, the page, and the permits.
+        #expect(third.view.descriptors.count == 6)
         #expect(try third.end() == 0)
     }
 

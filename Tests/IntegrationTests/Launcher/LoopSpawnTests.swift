@@ -1,4 +1,5 @@
 import Glibc
+import LinuxSystem
 import TestSupport
 import Testing
 
@@ -10,6 +11,7 @@ import Testing
 
     @Test("what runs as we do needs no launcher: it starts while both of them are stopped, and the rest waits for them")
     func withoutLaunchers() throws {
+        guard Spawn.canLeaveSharedTable() else { return }
         let directory = try TemporaryDirectory()
         let table = """
             services:
@@ -60,6 +62,25 @@ import Testing
         }
     }
 
+    @Test("regression: with few descriptors none is kept for the programs to be: it starts, and launchers start them")
+    func fewDescriptors() throws {
+        let directory = try TemporaryDirectory()
+        let program = try directory.write(
+            "baton", "#!/bin/sh\nulimit -n 40\nexec \(Repository.product("baton")) \"$@\"\n")
+        chmod(program, 0o755)
+        let table = "services: {own: {listen: \"127.0.0.1:0\", exec: [/bin/cat]}}"
+        let supervisor = try RunningSupervisor(table, in: directory, program: program)
+        let launchers = launchers(of: supervisor)
+        for launcher in launchers { try launcher.stop() }
+        let client = try TestSocket.tcp(port: supervisor.port("own"))
+        try client.send("x")
+        #expect(!client.isReadable(within: 0.05))
+        for launcher in launchers { kill(launcher.pid, SIGCONT) }
+        #expect(try client.receive(exactly: 1) == [UInt8(ascii: "x")])
+        client.close()
+        try supervisor.stop()
+    }
+
     @Test("LISTEN_PID is the child's own, and LISTEN_FDS names what it has")
     func systemdStyle() throws {
         let program = "echo $LISTEN_PID $$ $LISTEN_FDS $LISTEN_FDNAMES >&3"
@@ -89,31 +110,14 @@ import Testing
         }
     }
 
-    /// Lets no exec of a file happen and says so (fanotify(7), FAN_OPEN_EXEC_PERM); all do when it ends.
-    private static let guardOfExec = """
-        import ctypes, os, signal, sys
-        library = ctypes.CDLL(None, use_errno=True)
-        queue = library.fanotify_init(0x04, os.O_RDONLY)
-        if queue < 0 or library.fanotify_mark(queue, 1, ctypes.c_uint64(0x40000), -100, sys.argv[1].encode()) < 0:
-            sys.exit(os.strerror(ctypes.get_errno()))
-        open(sys.argv[2], 'w').close()
-        signal.pause()
-        """
-
     @Test("programs that do not come to run hold nobody up; after 5 s they are killed, and their stage is reported")
     func hungExec() throws {
         guard geteuid() == 0 else { return }
         let directory = try TemporaryDirectory()
         let program = directory.path("cat")
         _ = try runProgram("/bin/cp", ["/bin/cat", program])
-        let gate = try TestProcess(
-            "/usr/bin/python3", ["-c", Self.guardOfExec, program, directory.path("ready")], descriptors: [])
+        guard let gate = try ExecGate(program, in: directory) else { return }
         defer { withExtendedLifetime(gate) {} }
-        // Not every root may.
-        let guardian = ProcessView(pid: gate.pid)
-        guard eventually({ access(directory.path("ready"), F_OK) == 0 || !guardian.isAlive }), guardian.isAlive else {
-            return
-        }
         let table = """
             services:
               hung: {listen: "127.0.0.1:0", exec: [\(program)]}

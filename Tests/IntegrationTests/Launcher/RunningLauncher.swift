@@ -44,7 +44,7 @@ final class RunningLauncher {
         for end in [pair.ours.borrowed, pair.theirs.borrowed] {
             try Socket.set(.sendBuffer, LaunchJob.sendBuffer, on: end)
         }
-        report = try SpawnReportPage(places: LaunchJob.mostUnderWay)
+        report = try SpawnReportPage.shareable(places: LaunchJob.mostUnderWay)
         pid = try start([pair.theirs.borrowed, report.borrowed])
         channel = DescriptorBox(try pair.ours.duplicate())
     }
