@@ -15,6 +15,16 @@ extension [UInt8] {
     }
 }
 
+extension MutableSpan<UInt8> {
+    mutating func put<Integer: FixedWidthInteger & UnsignedInteger>(hostOrder value: Integer, at offset: Int) {
+        var rest = value.littleEndian
+        for index in 0..<MemoryLayout<Integer>.size {
+            self[offset + index] = UInt8(truncatingIfNeeded: rest)
+            rest &>>= 8
+        }
+    }
+}
+
 extension Span<UInt8> {
     /// The integer in host order at `offset`; the caller has checked that it is there.
     func integer<Integer: FixedWidthInteger & UnsignedInteger>(at offset: Int) -> Integer {

@@ -94,6 +94,14 @@ package enum MessageCoder {
         }
         writer.end()
     }
+
+    /// Makes a BATON of another with the same names, and with nothing behind them in either.
+    static func restate(_ baton: SupervisorMessage.Baton, in buffer: inout [UInt8]) {
+        var bytes = buffer.mutableSpan
+        bytes.put(hostOrder: UInt16(baton.wasSentBefore ? 1 : 0), at: 6)
+        bytes.put(hostOrder: baton.id, at: 8)
+        bytes.put(hostOrder: baton.connection, at: MessageHeader.size)
+    }
 }
 
 /// One message on its way into a buffer. The header goes first with length 0 and is completed at the end.

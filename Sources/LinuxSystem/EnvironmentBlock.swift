@@ -15,18 +15,32 @@ package struct EnvironmentBlock: Hashable, Sendable {
     package var count: Int { starts.count }
 
     package mutating func append(_ name: String, _ value: String) {
-        begin()
-        append(bytesOf: name)
-        bytes.append(UInt8(ascii: "="))
-        append(bytesOf: value)
-        end()
+        var (name, value) = (name, value)
+        name.withUTF8 { name in value.withUTF8 { value in unsafe append(name, value) } }
     }
 
     /// - Parameter variable: `NAME=value`.
     package mutating func append(_ variable: String) {
-        begin()
-        append(bytesOf: variable)
-        end()
+        starts.append(UInt32(truncatingIfNeeded: bytes.count))
+        if variable.utf8.contains(0) { isBroken = true }
+        bytes += variable.utf8
+        bytes.append(0)
+    }
+
+    private mutating func append(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
+        starts.append(UInt32(truncatingIfNeeded: bytes.count))
+        var hasNUL = false
+        bytes.append(addingCapacity: name.count + value.count + 2) { output in
+            unsafe output.withUnsafeMutableBufferPointer { room, count in
+                let sign = unsafe room.initialize(fromContentsOf: name)
+                unsafe room.initializeElement(at: sign, to: UInt8(ascii: "="))
+                let end = unsafe room[(sign + 1)...].initialize(fromContentsOf: value)
+                if let start = room.baseAddress { hasNUL = unsafe memchr(start, 0, end) != nil }
+                unsafe room.initializeElement(at: end, to: 0)
+                count = end + 1
+            }
+        }
+        if hasNUL { isBroken = true }
     }
 
     package static func += (block: inout EnvironmentBlock, more: EnvironmentBlock) {
@@ -40,22 +54,6 @@ package struct EnvironmentBlock: Hashable, Sendable {
     package mutating func reserve(_ more: Int, bytes moreBytes: Int) {
         starts.reserveCapacity(count + more)
         bytes.reserveCapacity(bytes.count + moreBytes)
-    }
-
-    private mutating func begin() {
-        starts.append(UInt32(truncatingIfNeeded: bytes.count))
-    }
-
-    private mutating func append(bytesOf text: String) {
-        var text = text
-        text.withUTF8 { text in
-            if let start = text.baseAddress, unsafe memchr(start, 0, text.count) != nil { isBroken = true }
-            unsafe bytes.append(contentsOf: text)
-        }
-    }
-
-    private mutating func end() {
-        bytes.append(0)
     }
 }
 

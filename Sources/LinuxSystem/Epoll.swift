@@ -58,15 +58,10 @@ package struct Epoll: ~Copyable {
     /// - Parameter timeout: Rounded up to a millisecond; nil waits for ever.
     /// - Returns: How many events `event(_:)` now answers.
     package mutating func wait(timeout: Duration?) throws(Errno) -> Int {
-        let milliseconds: Int32
-        if let timeout {
-            let (seconds, attoseconds) = timeout.components
-            let rounded = seconds * 1000 + (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
-            milliseconds = Int32(clamping: max(0, rounded))
-        } else {
-            milliseconds = -1
+        let milliseconds = timeout.map { time in
+            time <= .zero ? 0 : Int32(min((time / .milliseconds(1)).rounded(.up), Double(Int32.max)))
         }
-        let count = unsafe epoll_wait(descriptor.rawValue, &ready, Int32(ready.count), milliseconds)
+        let count = unsafe epoll_wait(descriptor.rawValue, &ready, Int32(ready.count), milliseconds ?? -1)
         if count >= 0 { return Int(count) }
         let error = Errno(rawValue: errno)
         if error == .interrupted { return 0 }

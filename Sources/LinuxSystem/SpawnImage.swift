@@ -30,7 +30,7 @@ package struct SpawnImage {
 
 extension SpawnImage {
     /// RLIMIT_NOFILE, unless the plan has said another.
-    package mutating func limitOpenFiles(to pair: ResourceLimits.Pair) {
+    mutating func limitOpenFiles(to pair: ResourceLimits.Pair) {
         let number = ResourceLimits.openFilesNumber
         guard !limits.contains(where: { $0.resource == number }) else { return }
         limits.append(baton_spawn_limit(resource: number, soft: pair.soft, hard: pair.hard))

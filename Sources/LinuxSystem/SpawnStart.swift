@@ -4,22 +4,38 @@ internal import CLinux
 package final class SpawnTemplate {
     /// Of descriptors it may have files: what a permit lets through (`SpawnPermit`).
     package let plan: SpawnPlan
-    /// The plan without descriptors as an image, and the bytes that it was read from; from the first start on.
-    private(set) lazy var laidOut: (image: SpawnImage, bytes: [UInt8])? = layOut()
+    /// From the first start on; nil in it: the plan cannot be an image.
+    private var layout: Layout??
 
     package init(_ plan: SpawnPlan) {
         self.plan = plan
     }
 
-    private func layOut() -> (image: SpawnImage, bytes: [UInt8])? {
-        var plan = plan
-        plan.descriptors = []
-        plan.announcesListenPID = false
-        var bytes: [UInt8] = []
-        guard (try? plan.encode(into: &bytes)) != nil,
-            let image = SpawnImage(decoding: bytes, from: 0, to: bytes.count)
-        else { return nil }
-        return (image, bytes)
+    /// The plan without descriptors as an image, and the bytes that it was read from.
+    fileprivate final class Layout {
+        let image: SpawnImage
+        let bytes: [UInt8]
+
+        init?(_ plan: SpawnPlan, _ openFiles: ResourceLimits.Pair) {
+            var plan = plan
+            plan.descriptors = []
+            plan.announcesListenPID = false
+            var bytes: [UInt8] = []
+            guard (try? plan.encode(into: &bytes)) != nil,
+                var image = SpawnImage(decoding: bytes, from: 0, to: bytes.count)
+            else { return nil }
+            image.limitOpenFiles(to: openFiles)
+            self.image = image
+            self.bytes = bytes
+        }
+    }
+
+    /// - Parameter openFiles: Of this process: always the same.
+    fileprivate func layout(_ openFiles: ResourceLimits.Pair) -> Layout? {
+        if let layout { return layout }
+        let made = Layout(plan, openFiles)
+        layout = .some(made)
+        return made
     }
 }
 
@@ -59,14 +75,15 @@ package struct SpawnStart {
 
     /// The image of the plan, as long as it has no files, made in `bytes`, which keep their room from one to the next.
     ///
+    /// - Parameter openFiles: RLIMIT_NOFILE of what the plan sets none for; always the same in one process.
     /// - Returns: Nil for what cannot be an image: `SpawnPlan.encode` says why.
-    package func image(in bytes: inout [UInt8]) -> SpawnImage? {
+    package func image(in bytes: inout [UInt8], openFiles: ResourceLimits.Pair) -> SpawnImage? {
         bytes.removeAll(keepingCapacity: true)
-        guard let (fixed, words) = template.laidOut, !environment.isBroken,
+        guard let layout = template.layout(openFiles), !environment.isBroken,
             descriptors.count <= SpawnLimit.mostDescriptors
         else { return nil }
-        var image = fixed
-        bytes += words
+        var image = layout.image
+        bytes += layout.bytes
         image.plan.descriptor_count = UInt32(descriptors.count)
         image.descriptors.reserveCapacity(descriptors.count)
         for descriptor in descriptors {

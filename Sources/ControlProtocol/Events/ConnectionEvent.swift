@@ -16,9 +16,11 @@ package enum ConnectionEvent: Hashable, Sendable {
     case routed(to: String)
     /// Its handler wanted to give it on, and holds it still. `to`: empty for another handler of its own service.
     case notPassed(to: String, RefusalReason)
-    /// Its handler has finished it, or Baton itself. `duration`: since it was accepted; nil when it is not to be told.
-    /// `why`: what ended it, where it was not the end of both ways.
-    case ended(duration: Duration?, traffic: Traffic? = nil, why: String? = nil, handler: HandlerReference? = nil)
+    /// Baton itself has finished it. `duration`: since it was accepted; nil when it is not to be told. `why`: what ended
+    /// it, where it was not the end of both ways.
+    case ended(duration: Duration?, traffic: Traffic? = nil, why: String? = nil)
+    /// Its handler has. It has a name of its own here alone, so that what is said most often is short.
+    case finished(by: HandlerReference, duration: Duration?)
     case cut(why: String, handler: HandlerReference? = nil, duration: Duration? = nil)
     case abandoned(deliveries: Int, duration: Duration? = nil)
     case lost(why: String)
@@ -35,7 +37,7 @@ package enum ConnectionEvent: Hashable, Sendable {
         case .requeued: .requeued
         case .routed: .routed
         case .notPassed: .notPassed
-        case .ended: .ended
+        case .ended, .finished: .ended
         case .cut: .cut
         case .abandoned: .abandoned
         case .lost: .lost
@@ -46,7 +48,7 @@ package enum ConnectionEvent: Hashable, Sendable {
     package var level: EventLevel {
         switch self {
         case .accepted, .handedOff, .acknowledged, .routed: .debug
-        case .dropped, .requeued, .ended: .info
+        case .dropped, .requeued, .ended, .finished: .info
         case .refused, .refusedAgain, .notPassed: .notice
         case .nacked, .cut: .warning
         case .abandoned, .lost: .error
@@ -90,14 +92,16 @@ package enum ConnectionEvent: Hashable, Sendable {
             return EventDetails(
                 "not passed to \(target): \(reason.explanation)", reason: reason.rawValue,
                 more: ["to": .string(service)])
-        case .ended(let duration, let traffic, let why, let handler):
-            let server = handler.map { ", served by \($0)" } ?? ""
+        case .finished(let handler, let duration):
+            let time = duration.map { " after \($0.brief)" } ?? ""
+            return EventDetails(
+                "ended\(time), served by \(handler)", pid: handler.pid, duration: duration, more: handler.members)
+        case .ended(let duration, let traffic, let why):
             let moved = traffic.map { ", \($0.received) bytes from the client, \($0.sent) to it" } ?? ""
             let words = why.map { ": \($0.printable())" } ?? ""
             let time = duration.map { " after \($0.brief)" } ?? ""
             return EventDetails(
-                "ended\(time)\(server)\(moved)\(words)", reason: why, pid: handler?.pid, duration: duration,
-                more: (handler?.members ?? [:]) + (traffic?.members ?? [:]))
+                "ended\(time)\(moved)\(words)", reason: why, duration: duration, more: traffic?.members ?? [:])
         case .cut(let why, let handler, let duration):
             let time = duration.map { " after \($0.brief)" } ?? ""
             let server = handler.map { "; it was with \($0)" } ?? ""

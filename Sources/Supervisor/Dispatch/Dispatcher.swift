@@ -156,7 +156,7 @@ final class Dispatcher {
     var way: Way { router.way(handoff?.availability) }
 
     /// Carries out a decision for an admitted connection, which is told the banner first. Not for `refuse`.
-    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
+    func dispatch(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin, _ way: Way) {
         guard let banner else { return carryOut(connection, origin, way) }
         var told = origin
         told.isTouched = true
@@ -173,7 +173,7 @@ final class Dispatcher {
         changed()
     }
 
-    func carryOut(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ way: Way) {
+    func carryOut(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin, _ way: Way) {
         switch way {
         case .spawn:
             if let metrics { metrics.dispatch(connection, origin) } else { exec?.dispatch(connection, origin) }
@@ -193,7 +193,7 @@ final class Dispatcher {
     var instanceCount: Int { ownInstanceCount + retiredCount }
 
     var ownInstanceCount: Int {
-        (exec?.count ?? 0) + (waits + formerWaits).reduce(0) { $0 + $1.count } + insideCount
+        (exec?.count ?? 0) + waits.reduce(0) { $0 + $1.count } + formerWaits.reduce(0) { $0 + $1.count } + insideCount
     }
 
     /// Connections that no process serves.

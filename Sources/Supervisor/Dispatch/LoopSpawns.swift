@@ -83,9 +83,8 @@ final class LoopSpawns: SilentSource {
         guard !slots.isFull, !isRetired, Self.takes(start), descriptors.count == passing.count,
             // Another child, on its way, may hold a copy of the connection for a moment, and its close would wait.
             !descriptors.prefix(1).contains(where: Socket.mayBlockInClose),
-            var image = start.image(in: &bytes)
+            var image = start.image(in: &bytes, openFiles: openFiles)
         else { return false }
-        image.limitOpenFiles(to: openFiles)
         // Not before: while a program takes over, it still handles signals.
         if lastNumber == 0 { slots.dispositions = .ofThisProcess() }
         lastNumber += 1

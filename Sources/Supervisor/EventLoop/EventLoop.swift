@@ -35,6 +35,8 @@ final class EventLoop {
     private var nextRegistration: UInt64 = 1
     private var timers = TimerQueue()
     private var deferred: [() -> Void] = []
+    /// Those that are being done; both keep their memory.
+    private var underWay: [() -> Void] = []
     private var asked: (() -> Bool)?
     private var stopped = false
     /// There while it has something to come.
@@ -158,6 +160,14 @@ final class EventLoop {
         return count
     }
 
+    /// What they defer themselves is for the next round.
+    private func doDeferred() {
+        guard !deferred.isEmpty else { return }
+        swap(&deferred, &underWay)
+        for action in underWay { action() }
+        underWay.removeAll(keepingCapacity: true)
+    }
+
     private func turn() throws(Errno) {
         let timeout: Duration? = deferred.isEmpty ? timers.next.map { max(.zero, $0 - Clock.now()) } : .zero
         let before = now
@@ -170,9 +180,7 @@ final class EventLoop {
         if let silent, silent.isAlone { silent.wait() }
         tell(count, first: false)
         while let action = timers.expired(at: now) { action() }
-        let work = deferred
-        deferred.removeAll(keepingCapacity: true)
-        for action in work { action() }
+        doDeferred()
         if deferred.isEmpty, let ask = asked, ask() { asked = nil }
     }
 }

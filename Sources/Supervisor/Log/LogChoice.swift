@@ -59,7 +59,7 @@ struct LogChoice {
         switch event.kind {
         case .connection(.accepted): way == .inside ? .start : nil
         case .connection(.handedOff): .start
-        case .connection(.ended): .exit
+        case .connection(.ended), .connection(.finished): .exit
         case .connection(.refused), .connection(.refusedAgain), .connection(.dropped): .refuse
         // The processes of persistent handlers come and go for reasons of their own.
         case .process(.spawned): way == .process || event.connection != nil ? .start : nil
@@ -73,11 +73,13 @@ struct LogChoice {
         switch kind {
         case .process(.exited(let pid, let end, let duration)):
             kind = .process(.exited(pid: pid, end, duration: lines.contains(.duration) ? duration : nil))
-        case .connection(.ended(let duration, let traffic, let why, let handler)):
+        case .connection(.ended(let duration, let traffic, let why)):
             kind = .connection(
                 .ended(
                     duration: lines.contains(.duration) ? duration : nil,
-                    traffic: lines.contains(.traffic) ? traffic : nil, why: why, handler: handler))
+                    traffic: lines.contains(.traffic) ? traffic : nil, why: why))
+        case .connection(.finished(let handler, let duration)):
+            kind = .connection(.finished(by: handler, duration: lines.contains(.duration) ? duration : nil))
         default: break
         }
     }

@@ -81,7 +81,7 @@ extension Handler {
     /// Those that it has had since before this program began.
     func enterAgain() {
         guard let line else { return }
-        for (id, baton) in batons { enter(baton, id, in: line.roster) }
+        for (id, baton) in batons.all { enter(baton, id, in: line.roster) }
     }
 
     private func enter(_ baton: Baton, _ id: UInt64, in roster: Roster) {

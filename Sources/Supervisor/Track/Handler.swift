@@ -53,7 +53,7 @@ final class Handler {
 
     /// Which batons are with it, and `batons` what they are, by the same ids. One that is being passed on outlives it.
     var ledger = BatonLedger()
-    var batons: [UInt64: Baton] = [:]
+    var batons = BatonTable()
     var traits: HandlerTraits = []
     var ownCapacity = 0
     var served = 0
@@ -150,9 +150,9 @@ final class Handler {
     }
 
     /// The launcher has started it as `pid`.
-    func spawned(as pid: Int32, settings: ProcessSettings, ended: @escaping () -> Void) {
+    func spawned(as pid: Int32, limits: InstanceLimits, ended: @escaping () -> Void) {
         self.pid = pid
-        instance = Instance(pid: pid, service: record.name, settings: settings, origin: nil, runtime: runtime) {
+        instance = Instance(pid: pid, service: record.name, limits: limits, origin: nil, runtime: runtime) {
             [self] in exited($0, $1, ended)
         }
         enroll()
@@ -174,8 +174,8 @@ final class Handler {
     }
 
     /// Follows its process, which has run before this program did.
-    func follow(_ saved: SavedInstance, settings: ProcessSettings, ended: @escaping () -> Void) {
-        instance = Instance(saved, service: record.name, settings: settings, origin: nil, runtime: runtime) {
+    func follow(_ saved: SavedInstance, limits: InstanceLimits, ended: @escaping () -> Void) {
+        instance = Instance(saved, service: record.name, limits: limits, origin: nil, runtime: runtime) {
             [self] in exited($0, $1, ended)
         }
     }

@@ -14,7 +14,7 @@ extension Handler {
     var isPassing: Bool { ledger.isPassing }
 
     func list(in census: inout ConnectionCensus) {
-        for (id, baton) in batons {
+        for (id, baton) in batons.all {
             census.add(baton.origin, ledger.awaitsAcknowledgement(of: id) ? .sent : .held, handler: self)
         }
     }
@@ -59,7 +59,7 @@ extension Handler {
             id: next, connection: baton.origin.number, service: record.name, listener: baton.origin.listener,
             drained: baton.origin.drained, proxyHeader: baton.origin.statedHeader, wasSentBefore: baton.wasSentBefore)
         enter(baton, next)
-        let outcome = channel.send(.baton(message), passing: descriptor)
+        let outcome = channel.send(message, passing: descriptor)
         wasSent(baton, next, outcome)
         switch outcome {
         case .sent: break
@@ -71,7 +71,7 @@ extension Handler {
         guard outcome == .sent else { return outcome }
         record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton)
         if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
-        batons[ledger.sent()] = baton
+        batons.append(baton, id: ledger.sent())
         baton.wasSentBefore = true
         if baton.isSuspect { suspect = (next, runtime.loop.now) }
         idleSince = nil
@@ -80,7 +80,10 @@ extension Handler {
 
     /// They are with it no more.
     func takeOut(_ ids: [UInt64]) -> [Baton] {
-        ids.compactMap { batons.removeValue(forKey: $0) }
+        var taken: [Baton] = []
+        taken.reserveCapacity(ids.count)
+        for id in ids { if let baton = batons.remove(id) { taken.append(baton) } }
+        return taken
     }
 
     /// Connections have left it.

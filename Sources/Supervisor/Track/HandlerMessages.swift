@@ -103,7 +103,7 @@ extension Handler {
         rests()
         rested()
         lastProgress = runtime.loop.now
-        guard let baton = batons.removeValue(forKey: id) else { return }
+        guard let baton = batons.remove(id) else { return }
         leave(baton)
         owner.handler(self, returned: baton, why: why)
     }

@@ -54,7 +54,7 @@ extension Handler {
     /// Somebody else has it: the handler closes its copy, and its place is free.
     func answerTaken(_ id: UInt64) {
         ledger.passed(id)
-        if let baton = batons.removeValue(forKey: id) { leave(baton) }
+        if let baton = batons.remove(id) { leave(baton) }
         channel?.post(.passed(id: id, .taken))
         rested()
         // The connection goes on first.
@@ -67,7 +67,7 @@ extension Handler {
     func answerRefused(_ id: UInt64, _ reason: RefusalReason) -> Baton? {
         let baton = batons[id]
         guard state != .gone else {
-            batons[id] = nil
+            batons.remove(id)
             if let baton { leave(baton) }
             return baton
         }
@@ -76,7 +76,7 @@ extension Handler {
         if ledger.kept(id) {
             note(baton, isPassed: false)
         } else {
-            batons[id] = nil
+            batons.remove(id)
             leave(baton)
             owner.handler(self, ended: [baton])
         }

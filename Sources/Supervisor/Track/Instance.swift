@@ -3,6 +3,20 @@ internal import Glibc
 internal import LinuxSystem
 internal import ServiceTable
 
+/// When a process is asked to end, and how: of its service's settings, what concerns one that runs.
+struct InstanceLimits {
+    var runtime: Duration?
+    var stopSignal: Int32
+    /// From `stopSignal` to SIGKILL.
+    var stopGrace: Duration
+
+    init(_ settings: ProcessSettings) {
+        runtime = settings.runtimeLimit
+        stopSignal = settings.stopSignal
+        stopGrace = settings.stopGrace
+    }
+}
+
 /// One process of a handler, from its spawn to its exit: how it is asked to end, and made to.
 final class Instance {
     let pid: Int32
@@ -10,7 +24,7 @@ final class Instance {
     let origin: ConnectionOrigin?
     let started: Timestamp
     private let service: String
-    private var settings: ProcessSettings
+    private var limits: InstanceLimits
     private let runtime: Runtime
     private let since: Duration
     private var timer: TimerID?
@@ -21,22 +35,22 @@ final class Instance {
 
     /// Follows `pid`, a new child of this process. `ended` is called once, when it is collected.
     convenience init(
-        pid: Int32, service: String, settings: ProcessSettings, origin: ConnectionOrigin?, runtime: Runtime,
+        pid: Int32, service: String, limits: InstanceLimits, origin: ConnectionOrigin?, runtime: Runtime,
         ended: @escaping (Instance, ExitStatus) -> Void
     ) {
         let now = runtime.moment
-        let begun = SavedInstance(pid: pid, started: .now, since: now, due: settings.runtimeLimit.map { now + $0 })
-        self.init(begun, service: service, settings: settings, origin: origin, runtime: runtime, ended: ended)
+        let begun = SavedInstance(pid: pid, started: .now, since: now, due: limits.runtime.map { now + $0 })
+        self.init(begun, service: service, limits: limits, origin: origin, runtime: runtime, ended: ended)
     }
 
     /// Follows one that may have run for long, under a program whose place this one has taken.
     init(
-        _ saved: SavedInstance, service: String, settings: ProcessSettings, origin: ConnectionOrigin?, runtime: Runtime,
+        _ saved: SavedInstance, service: String, limits: InstanceLimits, origin: ConnectionOrigin?, runtime: Runtime,
         ended: @escaping (Instance, ExitStatus) -> Void
     ) {
         pid = saved.pid
         self.service = service
-        self.settings = settings
+        self.limits = limits
         self.origin = origin
         self.runtime = runtime
         started = saved.started
@@ -92,16 +106,16 @@ final class Instance {
 
     /// How it is asked to end, and made to, from now on.
     func update(stopSignal: Int32, stopGrace: Duration) {
-        (settings.stopSignal, settings.stopGrace) = (stopSignal, stopGrace)
+        (limits.stopSignal, limits.stopGrace) = (stopSignal, stopGrace)
     }
 
     /// Sends the stop signal to the process group, and SIGKILL when the grace is over.
     func terminate(why: String) {
         guard !terminated else { return }
         terminated = true
-        signal(settings.stopSignal, why: why)
+        signal(limits.stopSignal, why: why)
         if let timer { runtime.loop.cancel(timer) }
-        timer = runtime.loop.schedule(after: settings.stopGrace) { [weak self] in
+        timer = runtime.loop.schedule(after: limits.stopGrace) { [weak self] in
             self?.kill(why: Self.graceIsOver)
         }
     }

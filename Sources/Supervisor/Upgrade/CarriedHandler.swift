@@ -82,8 +82,8 @@ extension Handler {
     private func takeAgain(_ saved: SavedHandler, _ books: Intake) {
         ledger = BatonLedger(saved.ledger.content)
         let byNumber = Dictionary((saved.unacknowledged + saved.held).map { ($0.origin.number, $0) }) { $1 }
-        for (id, number) in saved.ledger.waiting + saved.ledger.taken {
-            batons[id] = byNumber[number].map { Baton($0, books) }
+        for (id, number) in (saved.ledger.waiting + saved.ledger.taken).sorted(by: { $0.id < $1.id }) {
+            if let baton = byNumber[number] { batons.append(Baton(baton, books), id: id) }
             if number == saved.suspect { suspect = (id, saved.suspectSent) }
         }
     }

@@ -23,10 +23,10 @@ final class Baton {
     /// What had moved on the stream at the first dispatch. Nil where the kernel keeps no count.
     private var traffic: StreamTraffic?
 
-    init(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+    init(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin) {
         self.connection = connection
-        self.origin = origin
         isBegun = !origin.drained.isEmpty
+        self.origin = origin
     }
 
     /// A handler has it now, and its drained bytes with it.

@@ -41,7 +41,7 @@ extension HandoffDispatch: HandlerOwner {
 
     private func end(_ baton: Baton, with handler: Handler) {
         record.report(
-            .ended(duration: runtime.loop.now - baton.origin.accepted, handler: handler.reference), baton)
+            .finished(by: handler.reference, duration: runtime.loop.now - baton.origin.accepted), baton)
         close(baton)
     }
 

@@ -54,7 +54,7 @@ struct HandlerStart {
                 record.report(.handler(.starting(id: handler.id, pid: Int(pid))))
                 // Only now: what it says is heard when it is known who it is.
                 adopt(ours, for: handler)
-                handler.spawned(as: pid, settings: processSettings) { program.finishedWriting(pid) }
+                handler.spawned(as: pid, limits: limits) { program.finishedWriting(pid) }
                 answer(handler, nil)
             case .failed(_, let stage, let error):
                 answer(handler, Failure(stage: stage.description, error: "\(error)"))
@@ -73,13 +73,13 @@ struct HandlerStart {
 
     /// The same for one that was started by the program before.
     func follow(_ handler: Handler, _ instance: SavedInstance) {
-        handler.follow(instance, settings: processSettings) { program.finishedWriting(instance.pid) }
+        handler.follow(instance, limits: limits) { program.finishedWriting(instance.pid) }
     }
 
-    private var processSettings: ProcessSettings {
-        var process = program.service.process
-        process.stopGrace = settings.stopGrace
-        return process
+    private var limits: InstanceLimits {
+        var limits = program.limits
+        limits.stopGrace = settings.stopGrace
+        return limits
     }
 
     /// The limit of a handler that runs was made for another capacity: what it could not open it would have to give

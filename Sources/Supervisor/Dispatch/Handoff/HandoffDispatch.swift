@@ -85,7 +85,7 @@ final class HandoffDispatch {
     // MARK: Connections
 
     /// Takes a connection that was routed here.
-    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
+    func dispatch(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin) {
         record.connections.queued += 1
         queue.append(Baton(connection, origin), at: runtime.loop.now)
         pump()
@@ -95,7 +95,7 @@ final class HandoffDispatch {
     /// Sends what can be sent, in order, and sees to it that somebody comes for the rest.
     func pump() {
         if let successor { for baton in queue.removeAll(at: runtime.loop.now) { successor(baton) } }
-        while let (place, handler) = nextDelivery() {
+        while !queue.isEmpty, let (place, handler) = nextDelivery() {
             guard let baton = queue.take(place, at: runtime.loop.now) else { break }
             let outcome = handler.deliver(baton)
             guard outcome != .sent else { continue }

@@ -68,7 +68,7 @@ final class ExecDispatch {
             if let bridge { start(bridge, connection, origin) }
             if let descriptor = connection.take() { runtime.close(descriptor) }
             let instance = Instance(
-                pid: pid, service: record.name, settings: program.service.process, origin: origin, runtime: runtime
+                pid: pid, service: record.name, limits: program.limits, origin: origin, runtime: runtime
             ) { [self] instance, status in
                 record.ended(instance, status)
                 ended(pid)
@@ -120,7 +120,7 @@ final class ExecDispatch {
         for process in saved.running {
             let pid = process.instance.pid
             let instance = Instance(
-                process.instance, service: record.name, settings: program.service.process,
+                process.instance, service: record.name, limits: program.limits,
                 origin: ConnectionOrigin(process.origin, books), runtime: runtime
             ) { [self] _, _ in ended(pid) }
             instance.enroll()

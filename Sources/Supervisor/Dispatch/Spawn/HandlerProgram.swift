@@ -47,6 +47,9 @@ final class HandlerProgram {
     /// What all starts have in common: what a guarded launcher is to let through.
     var template: SpawnPlan { prepare().start.plan }
 
+    /// Of each process that is started.
+    var limits: InstanceLimits { prepare().limits }
+
     /// A start, and the descriptors that go with it.
     struct Start {
         var spawn: SpawnStart
@@ -88,15 +91,10 @@ final class HandlerProgram {
     }
 
     private func logTarget(passing: inout [DescriptorBox]) -> SpawnPlan.DescriptorSource {
-        switch service.process.standardError {
-        case .connection: return .passed(0)
-        case .null: return .null
-        case .path(let path): return .file(path)
-        case .log:
-            // Without a descriptor for the log, the handler still runs.
-            guard let end = try? standardError?.writingEnd() else { return .null }
-            passing.append(end)
-            return .passed(passing.count - 1)
-        }
+        if let errors = prepare().errors { return errors }
+        // Without a descriptor for the log, the handler still runs.
+        guard let end = try? standardError?.writingEnd() else { return .null }
+        passing.append(end)
+        return .passed(passing.count - 1)
     }
 }

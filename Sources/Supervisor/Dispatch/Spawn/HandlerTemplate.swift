@@ -8,6 +8,10 @@ final class HandlerTemplate {
     let environment: HandlerEnvironment
     /// Of descriptors it has the file for standard error, if there is one; of the environment what is in every start's.
     let start: SpawnTemplate
+    // What each start asks for: the service's settings are many, and copied as a whole.
+    let limits: InstanceLimits
+    /// Where it writes its errors; nil: to the log.
+    let errors: SpawnPlan.DescriptorSource?
 
     /// - Parameters:
     ///   - openFiles: Its limit, unless the table says another.
@@ -16,6 +20,13 @@ final class HandlerTemplate {
         service: Service, program: Program, inherited: [String: String], openFiles: ResourceLimits.Pair? = nil,
         permit: UInt32 = 0
     ) {
+        errors =
+            switch service.process.standardError {
+            case .connection: .passed(0)
+            case .null: .null
+            case .path(let path): .file(path)
+            case .log: nil
+            }
         var plan = SpawnPlan(path: program.path, arguments: program.arguments, descriptors: [])
         Self.apply(service.process, to: &plan)
         let number = ResourceLimits.openFilesNumber
@@ -23,11 +34,12 @@ final class HandlerTemplate {
             plan.resourceLimits.append(
                 SpawnPlan.ResourceLimit(resource: number, soft: openFiles.soft, hard: openFiles.hard))
         }
-        if case .path(let path) = service.process.standardError { plan.descriptors = [.file(path)] }
+        if let errors, case .file = errors { plan.descriptors = [errors] }
         environment = HandlerEnvironment(service: service, inherited: inherited)
         plan.environment = environment.shared
         plan.permit = permit
         start = SpawnTemplate(plan)
+        limits = InstanceLimits(service.process)
     }
 
     private static func apply(_ settings: ProcessSettings, to plan: inout SpawnPlan) {

@@ -120,7 +120,7 @@ final class WaitDispatch {
 
     private func follow(_ process: SavedInstance) {
         let instance = Instance(
-            process, service: record.name, settings: program.service.process, origin: nil, runtime: runtime
+            process, service: record.name, limits: program.limits, origin: nil, runtime: runtime
         ) { [self] in ended($0, $1) }
         instance.enroll(endpoint: listeners.first?.endpoint)
         self.instance = instance

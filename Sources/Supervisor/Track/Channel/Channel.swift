@@ -23,7 +23,7 @@ final class Channel: EventSource {
     var takesDescriptors: Bool
     /// What met a full socket, in order; of a stream, first the rest of a message that went out in part.
     var unsent: Deque<[UInt8]> = []
-    private var encoded: [UInt8] = []
+    private var encoder = BatonEncoder()
     var waitsForRoom = false
     var retry: TimerID?
     /// The handler is let go: it is sent nothing more, and what it says are its last words.
@@ -160,11 +160,11 @@ extension Channel {
     }
 
     /// Sends a baton, or says why it is still the caller's.
-    func send(_ baton: SupervisorMessage, passing descriptor: FileDescriptor) -> SendOutcome {
+    func send(_ baton: SupervisorMessage.Baton, passing descriptor: FileDescriptor) -> SendOutcome {
         guard !ended else { return .broken }
         guard unsent.isEmpty else { return .full }
-        guard (try? MessageCoder.encode(baton, into: &encoded)) != nil else { return .broken }
-        let outcome = write(encoded, passing: descriptor)
+        guard (try? encoder.encode(baton)) != nil else { return .broken }
+        let outcome = write(encoder.bytes, passing: descriptor)
         if outcome == .full { wait() }
         return outcome
     }
