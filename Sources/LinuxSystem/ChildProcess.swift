@@ -30,6 +30,12 @@ extension ExitStatus: CustomStringConvertible {
 
 /// Our own children. A child keeps its pid until it is reaped, so signals to it are race-free.
 package enum ChildProcess {
+    /// Lets children that have ended be collected, whatever this process was started with: of one that ignores SIGCHLD they
+    /// leave nothing, and it is not told of them (sigaction(2)). To be called first of all.
+    package static func keepEnded() {
+        baton_signals_reset(1 << UInt64(SIGCHLD - 1))
+    }
+
     /// Collects one child that has ended; nil when none has (or there is none at all). The kernel looks at all that run,
     /// one after the other.
     ///

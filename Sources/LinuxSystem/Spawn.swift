@@ -10,7 +10,12 @@ package enum Spawn {
 
     /// Whether a child can leave the table of descriptors that it shares with us without harm: not before Linux 5.9, and not
     /// before August 2024 (CVE-2024-45025). Tried with two processes.
-    package static func canLeaveSharedTable() -> Bool { baton_shared_table_can_be_left() != 0 }
+    ///
+    /// - Returns: Nil when there are none to be had.
+    package static func canLeaveSharedTable() -> Bool? {
+        let answer = baton_shared_table_can_be_left()
+        return answer < 0 ? nil : answer != 0
+    }
 
     /// - Parameters:
     ///   - passing: What the plan's `.passed` descriptors stand for; the caller keeps its own.

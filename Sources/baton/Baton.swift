@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ControlProtocol
+internal import LinuxSystem
 
 @main
 struct Baton: ParsableCommand {
@@ -16,6 +17,11 @@ struct Baton: ParsableCommand {
             Metrics.self,
             Reload.self, Pause.self, Resume.self, Restart.self, Upgrade.self, Pass.self, Stop.self, HandlerTest.self,
         ])
+
+    static func main() {
+        ChildProcess.keepEnded()
+        main(nil)
+    }
 
     func run() throws {
         // Swift reads the arguments from /proc/self/cmdline; without it, even `baton run` would be no command.

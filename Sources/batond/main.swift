@@ -1,3 +1,5 @@
 internal import Glibc
+internal import LinuxSystem
 
+ChildProcess.keepEnded()
 exit(Arguments.run(CommandLine.arguments))

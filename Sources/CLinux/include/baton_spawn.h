@@ -101,8 +101,8 @@ void baton_spawn(const struct baton_spawn_plan *plan, char *bytes,
  * BATON_STAGE_EXEC, and no error. */
 struct baton_spawn_slot;
 int baton_spawn_runs_beside(void); /* whether the caller does not wait */
-/* Whether the kernel does right by BATON_SPAWN_SHARES_DESCRIPTORS: tried in two processes, which takes some 0.2 ms. Not where
- * the caller may have less than twice the numbers open, nor where 0 is not. */
+/* Whether the kernel does right by BATON_SPAWN_SHARES_DESCRIPTORS: tried in two processes, which takes some 0.2 ms; -1 when
+ * there are none to be had. Not where the caller may have less than twice the numbers open. */
 int baton_shared_table_can_be_left(void);
 struct baton_spawn_slot *baton_spawn_slot_create(void); /* NULL and errno */
 /* `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. */

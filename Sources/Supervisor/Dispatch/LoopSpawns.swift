@@ -50,8 +50,13 @@ final class LoopSpawns: SilentSource {
     /// - Parameter openFiles: RLIMIT_NOFILE.
     /// - Returns: Nil where launchers are to start everything: they are few, or taken, or the kernel cannot.
     static func reserve(_ openFiles: ResourceLimits.Pair) -> ReservedDescriptors? {
-        guard openFiles.soft >= leastOpenFiles, Spawn.runsBeside, Spawn.canLeaveSharedTable() else { return nil }
-        return try? ReservedDescriptors(children: most)
+        guard openFiles.soft >= leastOpenFiles, Spawn.runsBeside else { return nil }
+        for _ in 0..<3 {
+            if let can = Spawn.canLeaveSharedTable() { return can ? try? ReservedDescriptors(children: most) : nil }
+            // Short of processes or memory, perhaps for a moment.
+            Clock.pause(.milliseconds(10))
+        }
+        return nil
     }
 
     /// - Parameters:
@@ -125,7 +130,10 @@ final class LoopSpawns: SilentSource {
         // Those are dead that were to find something there.
         rest()
         for (job, report) in left {
-            settle(job, .failed(pid: report?.pid, stage: report?.stage ?? .clone, error: .canceled))
+            // It may have come to run while others were told.
+            let outcome = report.flatMap { $0.isUnderWay ? nil : $0.outcome }
+            settle(
+                job, outcome ?? .failed(pid: report?.pid, stage: report?.stage ?? .clone, error: .canceled))
         }
     }
 
@@ -156,7 +164,7 @@ final class LoopSpawns: SilentSource {
             let reply = finished.removeFirst()
             guard let place = jobs.firstIndex(where: { $0.number == reply.number }) else { continue }
             let job = jobs.remove(at: place)
-            settle(job, job.killed == nil ? reply.outcome : reply.outcome.timedOut)
+            settle(job, reply.outcome)
         }
         if jobs.isEmpty { rest() }
     }
@@ -168,6 +176,7 @@ final class LoopSpawns: SilentSource {
     }
 
     private func settle(_ job: Job, _ outcome: SpawnOutcome) {
+        let outcome = job.killed == nil ? outcome : outcome.timedOut
         switch outcome {
         case .running(let pid): instances.forget(pid, collectedUpTo: job.mark)
         // Nobody else wants to know how it ended.
@@ -199,8 +208,7 @@ final class LoopSpawns: SilentSource {
                 let report = slots.snapshot(ofJob: number), report.isUnderWay
             else { continue }
             if job.killed == nil {
-                jobs[index].killed = loop.runningTime
-                kill(job)
+                if kill(job)?.isUnderWay == true { jobs[index].killed = loop.runningTime }
             } else {
                 jobs.remove(at: index)
                 slots.giveUp(job: number)
@@ -210,8 +218,9 @@ final class LoopSpawns: SilentSource {
         if jobs.isEmpty { rest() }
     }
 
-    /// - Returns: How far it had come; nil when it is not on its way.
-    @discardableResult
+    /// If it is on its way still.
+    ///
+    /// - Returns: How far it had come; nil when nothing is known of it.
     private func kill(_ job: Job) -> SpawnReportPage.Snapshot? {
         guard let report = slots.snapshot(ofJob: job.number) else { return nil }
         if report.isUnderWay, let pid = report.pid { ChildProcess.signal(pid, SIGKILL) }

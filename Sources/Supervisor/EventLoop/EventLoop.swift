@@ -35,7 +35,7 @@ final class EventLoop {
     private var nextRegistration: UInt64 = 1
     private var timers = TimerQueue()
     private var deferred: [() -> Void] = []
-    /// Those that are being done; both keep their memory.
+    /// Those that are being done. Both keep their memory, but for more than what is usual in a round.
     private var underWay: [() -> Void] = []
     private var asked: (() -> Bool)?
     private var stopped = false
@@ -52,6 +52,8 @@ final class EventLoop {
 
     /// Of the number of a registration whose turn is first.
     private static let isFirst: UInt64 = 1 << 63
+    /// Actions that are deferred in one round.
+    private static let usual = 256
     /// A wake-up later than this was a stopped process, not a busy one.
     private static let longestDelay = Duration.milliseconds(500)
 
@@ -165,7 +167,7 @@ final class EventLoop {
         guard !deferred.isEmpty else { return }
         swap(&deferred, &underWay)
         for action in underWay { action() }
-        underWay.removeAll(keepingCapacity: true)
+        underWay.removeAll(keepingCapacity: underWay.count <= Self.usual)
     }
 
     private func turn() throws(Errno) {

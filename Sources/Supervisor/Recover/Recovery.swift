@@ -205,6 +205,8 @@ struct Recovery {
         guard HandlerTraits.known.isSuperset(of: traits), Handler.fits(traits, settings),
             let machine = HandlerMachine.Content(inRoster: entry.life), machine.state != .gone
         else { return nil }
+        // One that has yet to say what it is holds nothing.
+        guard machine.state != .starting || entry.sent == 0 else { return nil }
         // One that had not been welcomed yet comes again. Nobody would follow a child where none is started any more.
         guard entry.isSupervised ? settings.program != nil : machine.state != .starting else { return nil }
         let isRunning = entry.isSupervised && isOurs(entry.pid, entry.began)

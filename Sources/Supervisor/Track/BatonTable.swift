@@ -24,6 +24,7 @@ struct BatonTable {
 
     /// - Parameter id: Higher than all that have come before.
     mutating func append(_ baton: Baton, id: UInt64) {
+        assert(places.last.map { $0.id < id } ?? true)
         places.append(Place(id: id, baton: baton))
         count += 1
     }

@@ -4,6 +4,19 @@ import Testing
 
 /// An idle supervisor does nothing.
 @Suite struct IdleTests {
+    /// Returns when nothing has been done for a while: whatever follows readiness is over. How often each has slept by then.
+    private func rest(of processes: [ProcessView]) -> [Int?] {
+        var before = processes.map(\.sleeps)
+        let isOver = eventually {
+            idleInterval(seconds: 0.2)
+            let now = processes.map(\.sleeps)
+            defer { before = now }
+            return now == before
+        }
+        #expect(isOver)
+        return before
+    }
+
     @Test("an idle supervisor wakes up for nothing")
     func noWakeups() throws {
         let table = """
@@ -14,15 +27,7 @@ import Testing
             """
         try withSupervisor(table) { supervisor in
             let processes = [supervisor.view] + supervisor.view.descendants
-            // Whatever follows readiness is over when nothing has been done for a while.
-            var before = processes.map(\.sleeps)
-            #expect(
-                eventually {
-                    idleInterval(seconds: 0.2)
-                    let now = processes.map(\.sleeps)
-                    defer { before = now }
-                    return now == before
-                })
+            let before = rest(of: processes)
             let time = processes.map(\.processorSeconds)
             idleInterval(seconds: 3)
             #expect(processes.map(\.sleeps) == before, "each system call that waits would have counted")
@@ -36,7 +41,10 @@ import Testing
             let kinds = ["exec: [/bin/cat]", "handoff: {exec: [/bin/cat]}", "internal: echo"]
             let lines = (0..<services).map { "  s\($0): {listen: \"127.0.0.1:0\", \(kinds[$0 % 3])}\n" }
             var count = 0
-            try withSupervisor("services:\n" + lines.joined()) { count = $0.view.descriptors.count }
+            try withSupervisor("services:\n" + lines.joined()) { supervisor in
+                _ = rest(of: [supervisor.view])
+                count = supervisor.view.descriptors.count
+            }
             return count
         }
         #expect(try count(33) - count(3) == 30)

@@ -11,7 +11,7 @@ import Testing
 
     @Test("what runs as we do needs no launcher: it starts while both of them are stopped, and the rest waits for them")
     func withoutLaunchers() throws {
-        guard Spawn.canLeaveSharedTable() else { return }
+        guard Spawn.canLeaveSharedTable() == true else { return }
         let directory = try TemporaryDirectory()
         let table = """
             services:
@@ -78,6 +78,30 @@ import Testing
         for launcher in launchers { kill(launcher.pid, SIGCONT) }
         #expect(try client.receive(exactly: 1) == [UInt8(ascii: "x")])
         client.close()
+        try supervisor.stop()
+    }
+
+    @Test("regression: who starts it may ignore SIGCHLD", arguments: ["nobody", ""])
+    func childrenIgnored(user: String) throws {
+        guard user.isEmpty || geteuid() == 0 else { return }
+        let directory = try TemporaryDirectory()
+        let program = try directory.write(
+            "baton", "#!/bin/sh\ntrap '' CHLD\nexec \(Repository.product("baton")) \"$@\"\n")
+        chmod(program, 0o755)
+        let table = """
+            \(user.isEmpty ? "" : "supervisor_user: \(user)")
+            services:
+              own: {listen: "127.0.0.1:0", exec: [/bin/cat]}
+              launched: {listen: "127.0.0.1:0", exec: [/bin/cat], stderr: \(directory.path("errors"))}
+            """
+        let supervisor = try RunningSupervisor(table, in: directory, program: program)
+        for service in ["own", "launched"] {
+            let client = try TestSocket.tcp(port: supervisor.port(service))
+            try client.send("x")
+            #expect(try client.receive(exactly: 1) == [UInt8(ascii: "x")])
+            client.close()
+            try supervisor.waitForService(service, "ended") { $0.connections.ended == 1 }
+        }
         try supervisor.stop()
     }
 

@@ -113,11 +113,13 @@ import Testing
         content.handlers = [
             handler(10, number: 1), handler(20, number: 2), handler(21, number: 2), handler(22, number: 0),
             handler(23, number: .max), handler(24, number: 3), handler(25, number: 4), handler(99, number: 5),
-            handler(26, number: 6),
+            handler(26, number: 6), handler(27, number: 7),
         ]
         content.handlers[5].acknowledged = 11
         content.handlers[6].life = RosterHandler.Life(state: 77, flags: 0)
         content.handlers[8].traits = 0x8000
+        // It has been sent connections before it said what it is.
+        content.handlers[9].life = HandlerMachine.Content(state: .starting, everRegistered: false).inRoster
         content.connections = [
             connection(2, id: 1, number: 20), connection(2, id: 1, number: 21), connection(2, id: 2, number: 20),
             connection(2, id: 3, number: 4), connection(2, id: 11, number: 22), connection(2, id: 0, number: 23),

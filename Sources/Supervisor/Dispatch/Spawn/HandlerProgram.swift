@@ -48,7 +48,7 @@ final class HandlerProgram {
     var template: SpawnPlan { prepare().start.plan }
 
     /// Of each process that is started.
-    var limits: InstanceLimits { prepare().limits }
+    var limits: InstanceLimits { prepared?.limits ?? InstanceLimits(service.process) }
 
     /// A start, and the descriptors that go with it.
     struct Start {
