@@ -87,7 +87,8 @@ import Testing
         try bench.loop.run { bench.outcomes.count == 4 }
         #expect(bench.outcomes.map(\.job).sorted() == [0, 1, 2, 3])
         for (_, outcome) in bench.outcomes {
-            guard case .failed(let pid?, .exec, let error) = outcome else { throw TestFailure("\(outcome)") }
+            // On a busy machine not all of them come as far as their exec.
+            guard case .failed(let pid?, _, let error) = outcome else { throw TestFailure("\(outcome)") }
             #expect(error == .timedOut || error == .canceled)
             #expect(waitpid(pid, nil, 0) == pid)
         }

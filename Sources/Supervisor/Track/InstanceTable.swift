@@ -30,6 +30,8 @@ final class InstanceTable {
     var oldestSpawn: () -> UInt64? = { nil }
     /// Children that nobody waits for are not collected: whose they are will turn out.
     var leavesStrangers = false
+    /// Collects any child that has ended.
+    var reapAny: () -> (pid: Int32, status: ExitStatus)? = { ChildProcess.reap() }
     /// Signals a child that has not been collected.
     var signal: (_ pid: Int32, _ signal: Int32) -> Void = { ChildProcess.signal($0, $1) }
 
@@ -108,7 +110,7 @@ final class InstanceTable {
     /// Collects every child that has ended; strangers (orphans of ours, when we are pid 1) as well.
     func reapAll() {
         forgetStrangers()
-        while !leavesStrangers, let (pid, status) = ChildProcess.reap() { collect(pid, status) }
+        while !leavesStrangers, let (pid, status) = reapAny() { collect(pid, status) }
         guard leavesStrangers else { return }
         for pid in Array(watchers.keys) {
             if let exit = ChildProcess.reap(pid) { collect(exit.pid, exit.status) }

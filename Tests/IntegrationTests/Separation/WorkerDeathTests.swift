@@ -72,6 +72,8 @@ import Testing
             let cat = try TestSocket.tcp(port: supervisor.port("cat"))
             try cat.send("a")
             #expect(try cat.receive(exactly: 1) == [97])
+            // It answers before the worker has entered it.
+            try supervisor.waitForService("cat", "has entered it") { $0.connections.spawned == 1 }
             let process = try supervisor.onlyHandler()
             let worker = supervisor.view
             try worker.stop()

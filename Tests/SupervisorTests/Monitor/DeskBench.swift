@@ -33,6 +33,8 @@ final class DeskBench {
         table = try Self.table(directory)
         loop = try EventLoop()
         instances = InstanceTable(loop: loop)
+        // Of this process's children most are other tests'.
+        instances.reapAny = { nil }
         let files = RuntimeFilesBox(try RuntimeFiles(RuntimeDirectory(path: directory.path("run"))))
         guard let sockets = try files.openSockets() else { throw TestFailure("the runtime directory is gone") }
         self.sockets = sockets
