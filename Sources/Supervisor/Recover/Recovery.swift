@@ -203,8 +203,10 @@ struct Recovery {
     ) -> SavedHandler? {
         let traits = HandlerTraits(rawValue: entry.traits)
         guard HandlerTraits.known.isSuperset(of: traits), Handler.fits(traits, settings),
-            let machine = HandlerMachine.Content(inRoster: entry.life), machine.state != .gone
+            var machine = HandlerMachine.Content(inRoster: entry.life)
         else { return nil }
+        // What it had is there as long as nobody has been told what became of it.
+        if machine.state == .gone { machine.state = .ending }
         // One that has yet to say what it is holds nothing.
         guard machine.state != .starting || entry.sent == 0 else { return nil }
         // One that had not been welcomed yet comes again. Nobody would follow a child where none is started any more.

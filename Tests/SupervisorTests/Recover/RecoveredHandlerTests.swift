@@ -147,6 +147,17 @@ import Testing
         try bench.run { bench.handlers.isEmpty }
     }
 
+    @Test("regression: what it had is cut when it was just known to be gone, and nobody had been told")
+    func gone() throws {
+        let first = try start()
+        var content = try first.bench.content
+        content.handlers[0].life = HandlerMachine.Content(state: .gone, everRegistered: true).inRoster
+        first.channel.close()
+        let next = try first.bench.successor(content: content)
+        try next.run { next.handlers.isEmpty }
+        #expect(next.counters.cut == 3 && next.counters.isBalanced && next.counters.lost == 0)
+    }
+
     @Test("one that was just being read or sent to finishes what it has, and gets no more")
     func unsure() throws {
         let first = try start()
