@@ -23,7 +23,7 @@ static int leave(void *nothing)
     _exit(left == 0 && next == KEPT ? GOOD : BAD);
 }
 
-/* Of one that died, say by what it called: that is not to be done again. */
+/* One that died, of a filter of system calls say, has answered as well. */
 static int exit_status(int pid)
 {
     int status = 0;

@@ -242,6 +242,14 @@ package final class RunningSupervisor {
     }
 }
 
+/// A program that does something in a shell, and then is `baton`.
+package func batonProgram(after command: String, in directory: TemporaryDirectory) throws -> String {
+    let program = try directory.write(
+        "baton", "#!/bin/sh\n\(command)\nexec \(Repository.product("baton")) \"$@\"\n")
+    chmod(program, 0o755)
+    return program
+}
+
 /// Runs a scenario against a supervisor of its own; afterwards no descriptor and no child may have leaked, nothing may
 /// be counted as lost, and the supervisor must stop with status 0, everything it started with it.
 package func withSupervisor(

@@ -65,9 +65,7 @@ import Testing
     @Test("regression: with few descriptors none is kept for the programs to be: it starts, and launchers start them")
     func fewDescriptors() throws {
         let directory = try TemporaryDirectory()
-        let program = try directory.write(
-            "baton", "#!/bin/sh\nulimit -n 40\nexec \(Repository.product("baton")) \"$@\"\n")
-        chmod(program, 0o755)
+        let program = try batonProgram(after: "ulimit -n 40", in: directory)
         let table = "services: {own: {listen: \"127.0.0.1:0\", exec: [/bin/cat]}}"
         let supervisor = try RunningSupervisor(table, in: directory, program: program)
         let launchers = launchers(of: supervisor)
@@ -85,9 +83,7 @@ import Testing
     func childrenIgnored(user: String) throws {
         guard user.isEmpty || geteuid() == 0 else { return }
         let directory = try TemporaryDirectory()
-        let program = try directory.write(
-            "baton", "#!/bin/sh\ntrap '' CHLD\nexec \(Repository.product("baton")) \"$@\"\n")
-        chmod(program, 0o755)
+        let program = try batonProgram(after: "trap '' CHLD", in: directory)
         let table = """
             \(user.isEmpty ? "" : "supervisor_user: \(user)")
             services:

@@ -187,9 +187,7 @@ import Testing
     @Test("regression: more listeners than the soft limit of descriptors")
     func manyListeners() throws {
         let directory = try TemporaryDirectory()
-        let program = try directory.write(
-            "baton", "#!/bin/sh\nulimit -Sn 64\nexec \(Repository.product("baton")) \"$@\"\n")
-        chmod(program, 0o755)
+        let program = try batonProgram(after: "ulimit -Sn 64", in: directory)
         let services = (0..<100).map { "  s\($0): {listen: \"127.0.0.1:0\", internal: echo}\n" }.joined()
         let supervisor = try RunningSupervisor(
             "supervisor_user: nobody\nservices:\n" + services, in: directory, program: program)
