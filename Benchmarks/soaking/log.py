@@ -25,7 +25,7 @@ class Log:
     def __init__(self, files, peers):
         self.events = collections.defaultdict(list)
         # (source or None, reason) → how many more than were told one by one
-        self.repeats = collections.defaultdict(int)
+        self.repeats = []
         # Pid → when the supervisor sent it a signal, and why
         self.signalled = collections.defaultdict(list)
         # When the log went on, and how many lines had been dropped.
@@ -56,7 +56,7 @@ class Log:
         elif kind == 'signalled':
             self.signalled[event['pid']].append((seconds(event['time']), event['reason']))
         elif kind == 'refused_again':
-            self.repeats[event.get('source'), event['reason']] += event['count']
+            self.repeats.append([seconds(event['time']), event.get('source'), event['reason'], event['count']])
         elif kind == 'log_dropped':
             self.dropped.append([seconds(event['time']), event['lines']])
             self.notable['lines that were dropped'] += event['lines']

@@ -8,6 +8,8 @@ from soaking.workers import Deaths
 MOST_OPEN = 150
 # So long the log waits, with all that may delay it.
 DISK_FULL = 20
+# So long after a refusal that was only counted it is told, with all that may delay it.
+INTERVAL = 80
 REFUSED = ('refused', 'cut', 'abandoned')
 # What accepts nothing but what connects to its own listeners.
 EXACT = ['exec', 'small', 'memory', 'limited', 'relay', 'front', 'mux', 'script', 'echo-relay', 'daytime', 'time',
@@ -79,14 +81,16 @@ class Verdict:
         if client.outcome != 'unanswered' or client.peer is None:
             return False
         source = client.peer.split(':')[0]
-        for key in self.log.repeats:
-            if key[0] in (source, None) and self.log.repeats[key] > 0:
-                self.log.repeats[key] -= 1
-                return self.note(client, f'refused {key[1]}')
+        # First: those are many, and what they explain must not use up what explains another.
         for drop in self.log.dropped:
             if client.begin - EARLIEST <= drop[0] <= client.end + DISK_FULL and drop[1] > 0:
                 drop[1] -= 1
                 return self.note(client, 'said in a line that was dropped')
+        for repeat in self.log.repeats:
+            time, whose, reason, left = repeat
+            if whose in (source, None) and left > 0 and client.begin - EARLIEST <= time <= client.end + INTERVAL:
+                repeat[3] -= 1
+                return self.note(client, f'refused {reason}')
         return False
 
     def note(self, client, why):
