@@ -60,6 +60,13 @@ static char **fill(char **vector, char *bytes, const uint32_t *strings, uint32_t
     return vector + count + 1;
 }
 
+/* The same of strings that lie one behind the other. */
+static void fill_more(char **vector, char *bytes, uint32_t count)
+{
+    for (; count > 0; count--, bytes += strlen(bytes) + 1) *vector++ = bytes;
+    *vector = NULL;
+}
+
 /* The kernel clears is_under_way when the child leaves this memory: at its exec, or with its end. */
 static int start(struct child *child, char *stack, int flags)
 {
@@ -162,7 +169,8 @@ static int make_room(struct baton_spawn_slot *slot, size_t size)
 void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report *report,
                        struct baton_spawn_report *shown, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
-                       const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors)
+                       const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors,
+                       struct baton_spawn_more more)
 {
     struct child *child = &slot->child;
     child->report = report;
@@ -172,7 +180,7 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report 
     size_t limit_bytes = plan->limit_count * sizeof *limits;
     size_t group_bytes = plan->group_count * sizeof *groups, processor_bytes = plan->processor_words * sizeof *processors;
     /* Each of the six parts may have a gap behind it. */
-    if (!make_room(slot, length + vectors + descriptor_bytes + limit_bytes + group_bytes + processor_bytes + 6 * 16)) {
+    if (!make_room(slot, length + more.length + vectors + descriptor_bytes + limit_bytes + group_bytes + processor_bytes + 6 * 16)) {
         begin(child, plan->job);
         return fail(child, ENOMEM);
     }
@@ -180,13 +188,17 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report 
     char *place = slot->memory;
     child->plan = &slot->plan;
     child->bytes = put(&place, bytes, length);
+    if (more.length > 0) memcpy(child->bytes + length, more.bytes, more.length);
+    place = child->bytes + (length + more.length + 15) / 16 * 16;
     child->descriptors = put(&place, descriptors, descriptor_bytes);
     child->limits = put(&place, limits, limit_bytes);
     child->groups = put(&place, groups, group_bytes);
     child->processors = put(&place, processors, processor_bytes);
     child->arguments = (char **)(void *)place;
     child->environment = fill(child->arguments, child->bytes, strings, plan->argument_count);
-    fill(child->environment, child->bytes, strings + plan->argument_count, plan->environment_count);
+    uint32_t known = plan->environment_count - more.count;
+    fill(child->environment, child->bytes, strings + plan->argument_count, known);
+    fill_more(child->environment + known, child->bytes + length, more.count);
     child->cgroup = -1;
     spawn(child, slot->stack, beside(plan));
 }

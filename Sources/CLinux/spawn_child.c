@@ -33,15 +33,6 @@ static long check(const struct child *child, long answer)
 #define CLOSE_RANGE_UNSHARE 2
 #endif
 
-/* First of all, for until then it is the parent's table: what it costs does not grow with what the parent has open, and what
- * the parent closes is closed. */
-static void leave_shared_table(const struct child *child)
-{
-    if (!(child->plan->flags & BATON_SPAWN_SHARES_DESCRIPTORS)) return;
-    enter(child, BATON_STAGE_DESCRIPTORS);
-    check(child, raw_call3(SYS_close_range, BATON_KEPT_NUMBERS, ~0u, CLOSE_RANGE_UNSHARE));
-}
-
 /* Opened with the rights of the supervisor, for whoever may write to the directory as well: not through a link of either
  * kind to what is not his. */
 static long open_to_append(const char *path)
@@ -85,6 +76,15 @@ static void lay_out_descriptors(const struct child *child)
             check(child, raw_call3(SYS_dup3, wanted[i].source, i, 0));
     }
     check(child, raw_call3(SYS_close_range, count, ~0u, 0));
+}
+
+/* First of all, and before it is slowed down: until then it is the parent's table, and then a copy of its low numbers. What it
+ * costs does not grow with what the parent has open, and what the parent closes is closed. */
+static void leave_shared_table(const struct child *child)
+{
+    enter(child, BATON_STAGE_DESCRIPTORS);
+    check(child, raw_call3(SYS_close_range, BATON_KEPT_NUMBERS, ~0u, CLOSE_RANGE_UNSHARE));
+    lay_out_descriptors(child);
 }
 
 static void set_limits(const struct child *child)
@@ -177,16 +177,19 @@ int baton_run_child(void *argument)
     const struct baton_spawn_plan *plan = child->plan;
     /* The kernel has written it before the child runs (CLONE_PARENT_SETTID). */
     __atomic_store_n(&child->shown->pid, child->report->pid, __ATOMIC_RELEASE);
-    leave_shared_table(child);
+    int shares_descriptors = (plan->flags & BATON_SPAWN_SHARES_DESCRIPTORS) != 0;
+    if (shares_descriptors) leave_shared_table(child);
     /* No handler runs in memory that is not ours alone: until the exec every signal is blocked, or the parent has none. */
     baton_signals_reset(plan->reset_signals);
     enter(child, BATON_STAGE_SETSID);
     check(child, raw_call1(SYS_setsid, 0));
     set_schedule(child);
-    enter(child, BATON_STAGE_STDERR);
-    open_files(child);
-    enter(child, BATON_STAGE_DESCRIPTORS);
-    lay_out_descriptors(child);
+    if (!shares_descriptors) {
+        enter(child, BATON_STAGE_STDERR);
+        open_files(child);
+        enter(child, BATON_STAGE_DESCRIPTORS);
+        lay_out_descriptors(child);
+    }
     enter(child, BATON_STAGE_RLIMITS);
     set_limits(child);
     set_place(child);

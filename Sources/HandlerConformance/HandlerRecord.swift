@@ -82,7 +82,8 @@ struct HandlerRecord {
         switch message {
         case .register, .status: break
         case .acknowledge(let id):
-            _ = try ledger.acknowledge(upTo: id)
+            try ledger.acknowledge(upTo: id)
+            while ledger.nextAcknowledged() != nil {}
             acknowledged = max(acknowledged, id)
         case .done(let ids):
             _ = try ledger.done(ids)

@@ -87,17 +87,19 @@ package struct BatonLedger: Sendable {
         return nextID
     }
 
-    /// ACK: answers those that are the handler's from now on, in the order of sending. One that
-    /// goes back is ignored. With `sendsNoDone` they are over with this.
-    package mutating func acknowledge(upTo id: UInt64) throws(ProtocolError) -> [UInt64] {
+    /// ACK: `nextAcknowledged` tells whose it was, and has to be asked to the end before anything else is done. One that goes
+    /// back is ignored.
+    package mutating func acknowledge(upTo id: UInt64) throws(ProtocolError) {
         guard id <= lastSent else { throw .notSent(.acknowledge, id: id) }
-        guard id > acknowledged else { return [] }
-        acknowledged = id
-        let end = waiting.firstIndex { $0 > id } ?? waiting.endIndex
-        let ids = Array(waiting[..<end])
-        waiting.removeSubrange(..<end)
-        if sendsDone { taken.formUnion(ids) }
-        return ids
+        acknowledged = max(acknowledged, id)
+    }
+
+    /// The next that is the handler's from now on, in the order of sending. With `sendsNoDone` it is over with this.
+    package mutating func nextAcknowledged() -> UInt64? {
+        guard let id = waiting.first, id <= acknowledged else { return nil }
+        waiting.removeFirst()
+        if sendsDone { taken.insert(id) }
+        return id
     }
 
     /// NACK: it comes back.

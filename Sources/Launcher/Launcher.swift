@@ -106,7 +106,7 @@ package struct Launcher: ~Copyable {
 
     /// Tells what is done.
     private mutating func answer() throws(Errno) {
-        replies += slots.finished()
+        while let reply = slots.nextFinished() { replies.append(reply) }
         guard !replies.isEmpty else { return }
         try DescriptorPassing.send(LaunchReply.encode(replies), on: channel.borrowed, blocking: true)
         replies.removeAll(keepingCapacity: true)

@@ -4,31 +4,45 @@ internal import Glibc
 ///
 /// To add to a copy costs one allocation, however many it holds.
 package struct EnvironmentBlock: Hashable, Sendable {
-    /// Where in the bytes each begins.
-    private(set) var starts: [UInt32] = []
     private(set) var bytes: [UInt8] = []
+    package private(set) var count = 0
     /// Something in it holds a NUL, which no environment can.
     private(set) var isBroken = false
 
     package init() {}
-
-    package var count: Int { starts.count }
 
     package mutating func append(_ name: String, _ value: String) {
         var (name, value) = (name, value)
         name.withUTF8 { name in value.withUTF8 { value in unsafe append(name, value) } }
     }
 
+    package mutating func append(_ name: StaticString, _ value: String) {
+        var value = value
+        value.withUTF8 { value in unsafe append(name.bytes, value) }
+    }
+
+    package mutating func append(_ name: StaticString, _ value: UInt64) {
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var (start, rest) = (digits.count, value)
+            repeat {
+                start -= 1
+                unsafe digits[start] = UInt8(ascii: "0") + UInt8(rest % 10)
+                rest /= 10
+            } while rest > 0
+            unsafe append(name.bytes, UnsafeBufferPointer(rebasing: digits[start...]))
+        }
+    }
+
     /// - Parameter variable: `NAME=value`.
     package mutating func append(_ variable: String) {
-        starts.append(UInt32(truncatingIfNeeded: bytes.count))
+        count += 1
         if variable.utf8.contains(0) { isBroken = true }
         bytes += variable.utf8
         bytes.append(0)
     }
 
     private mutating func append(_ name: UnsafeBufferPointer<UInt8>, _ value: UnsafeBufferPointer<UInt8>) {
-        starts.append(UInt32(truncatingIfNeeded: bytes.count))
+        count += 1
         var hasNUL = false
         bytes.append(addingCapacity: name.count + value.count + 2) { output in
             unsafe output.withUnsafeMutableBufferPointer { room, count in
@@ -44,16 +58,14 @@ package struct EnvironmentBlock: Hashable, Sendable {
     }
 
     package static func += (block: inout EnvironmentBlock, more: EnvironmentBlock) {
-        let start = UInt32(block.bytes.count)
-        block.starts += more.starts.map { start + $0 }
+        block.count += more.count
         block.bytes += more.bytes
         block.isBroken = block.isBroken || more.isBroken
     }
 
-    /// Makes room for so many more, of so many bytes in all.
-    package mutating func reserve(_ more: Int, bytes moreBytes: Int) {
-        starts.reserveCapacity(count + more)
-        bytes.reserveCapacity(bytes.count + moreBytes)
+    /// Makes room for so many more bytes.
+    package mutating func reserve(_ more: Int) {
+        bytes.reserveCapacity(bytes.count + more)
     }
 }
 
@@ -64,5 +76,11 @@ extension EnvironmentBlock: ExpressibleByArrayLiteral {
 
     package init(_ variables: [String]) {
         for variable in variables { append(variable) }
+    }
+}
+
+extension StaticString {
+    fileprivate var bytes: UnsafeBufferPointer<UInt8> {
+        unsafe UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
     }
 }

@@ -59,7 +59,7 @@ package struct Epoll: ~Copyable {
     /// - Returns: How many events `event(_:)` now answers.
     package mutating func wait(timeout: Duration?) throws(Errno) -> Int {
         let milliseconds = timeout.map { time in
-            time <= .zero ? 0 : Int32(min((time / .milliseconds(1)).rounded(.up), Double(Int32.max)))
+            time <= .zero ? 0 : Int32(clamping: (time.attoseconds + Self.millisecond - 1) / Self.millisecond)
         }
         let count = unsafe epoll_wait(descriptor.rawValue, &ready, Int32(ready.count), milliseconds ?? -1)
         if count >= 0 { return Int(count) }
@@ -67,6 +67,9 @@ package struct Epoll: ~Copyable {
         if error == .interrupted { return 0 }
         throw error
     }
+
+    /// In attoseconds.
+    private static let millisecond: Int128 = 1_000_000_000_000_000
 
     /// An event of the last batch.
     package func event(_ index: Int) -> (token: UInt64, interest: Interest) {

@@ -1,6 +1,6 @@
 package import SystemPackage
 
-/// The steps of a spawn in their order; the numbers are those of `baton_spawn_stage` in CLinux.
+/// The steps of a spawn in their order (a child that begins with our table has its `descriptors` first); the numbers are those of `baton_spawn_stage` in CLinux.
 package enum SpawnStage: UInt32, CaseIterable, Sendable {
     /// Before the clone: the plan, and the descriptors that come with it.
     case prepare

@@ -74,6 +74,10 @@ package final class SpawnReportPage {
         }
     }
 
+    func isUnderWay(_ index: Int) -> Bool {
+        unsafe baton_spawn_is_under_way(place(index)) != 0
+    }
+
     package func snapshot(_ index: Int = 0) -> Snapshot {
         let report = unsafe baton_report_read(place(index))
         return Snapshot(

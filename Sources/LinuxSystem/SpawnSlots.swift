@@ -68,18 +68,8 @@ package struct SpawnSlots: ~Copyable {
     package mutating func begin(
         _ image: inout SpawnImage, in bytes: [UInt8], count: Int, passing descriptors: [FileDescriptor], job: UInt64
     ) -> Bool {
-        guard let place = (0..<page.count).first(where: { !underWay.contains($0) && !lost.contains($0) }) else {
-            return false
-        }
-        var sources = descriptors
-        if let reserved {
-            guard let there = reserved.put(descriptors, forChild: place) else { return false }
-            sources = there
-        }
-        guard image.find(sources) else {
-            reserved?.clear(ofChild: place)
-            return false
-        }
+        assert(reserved == nil)
+        guard image.find(descriptors), let place = freePlace else { return false }
         image.plan.job = job
         image.plan.reset_signals = dispositions.notDefault
         image.plan.flags |= flags
@@ -87,10 +77,68 @@ package struct SpawnSlots: ~Copyable {
             unsafe baton_spawn_begin(
                 slots[place], page.place(place), shown.place(place), &image.plan,
                 bytes.baseAddress?.assumingMemoryBound(to: CChar.self), count,
-                image.strings, image.descriptors, image.limits, image.groups, image.processors)
+                image.strings, image.descriptors, image.limits, image.groups, image.processors, baton_spawn_more())
         }
         underWay.append(place)
         return true
+    }
+
+    /// The same for a start that is not laid out yet, and has no files: most of it is the same each time.
+    ///
+    /// - Parameter openFiles: RLIMIT_NOFILE of what the plan sets none for; always the same in one process.
+    package mutating func begin(
+        _ start: SpawnStart, openFiles: ResourceLimits.Pair, passing boxes: [DescriptorBox], job: UInt64
+    ) -> Bool {
+        guard let layout = start.template.layout(openFiles), let place = freePlace else { return false }
+        var plan = layout.image.plan
+        plan.job = job
+        let isBegun = unsafe withUnsafeTemporaryAllocation(of: Int32.self, capacity: boxes.count) { numbers in
+            unsafe withUnsafeTemporaryAllocation(
+                of: baton_spawn_descriptor.self, capacity: start.descriptors.count
+            ) { wanted in
+                guard unsafe find(boxes, forChild: place, numbers), unsafe start.find(numbers, wanted),
+                    let more = start.more(&plan, behind: layout.bytes.count)
+                else { return false }
+                unsafe begin(place, &plan, layout, wanted, more)
+                return true
+            }
+        }
+        if isBegun { underWay.append(place) } else { reserved?.clear(ofChild: place) }
+        return isBegun
+    }
+
+    /// Where the child finds what is passed.
+    private func find(
+        _ boxes: [DescriptorBox], forChild place: Int, _ numbers: UnsafeMutableBufferPointer<Int32>
+    ) -> Bool {
+        for index in boxes.indices {
+            guard let descriptor = boxes[index].borrowed,
+                let there = reserved == nil ? descriptor : reserved?.put(descriptor, forChild: place)
+            else { return false }
+            unsafe numbers.initializeElement(at: index, to: there.rawValue)
+        }
+        return true
+    }
+
+    private func begin(
+        _ place: Int, _ plan: inout baton_spawn_plan, _ layout: SpawnTemplate.Layout,
+        _ descriptors: UnsafeMutableBufferPointer<baton_spawn_descriptor>, _ more: EnvironmentBlock
+    ) {
+        plan.reset_signals = dispositions.notDefault
+        plan.flags |= flags
+        unsafe more.bytes.withUnsafeBytes { bytes in
+            unsafe baton_spawn_begin(
+                slots[place], page.place(place), shown.place(place), &plan, layout.bytes, layout.bytes.count,
+                layout.image.strings, descriptors.baseAddress, layout.image.limits, layout.image.groups,
+                layout.image.processors,
+                baton_spawn_more(
+                    bytes: bytes.baseAddress?.assumingMemoryBound(to: CChar.self), length: bytes.count,
+                    count: UInt32(more.count)))
+        }
+    }
+
+    private var freePlace: Int? {
+        (0..<page.count).first { !underWay.contains($0) && !lost.contains($0) }
     }
 
     /// How far the spawn of a job that is under way has come.
@@ -118,20 +166,16 @@ package struct SpawnSlots: ~Copyable {
     /// How many of them have been waited for in vain: they hang, or take long.
     package var slowCount: Int { slow.count }
 
-    /// Those that have executed their program or ended since it was last asked, the oldest first.
-    package mutating func finished() -> [LaunchReply] {
+    /// One that has executed its program or ended, and has not been told of; the oldest first.
+    package mutating func nextFinished() -> LaunchReply? {
         if !lost.isEmpty { lost.removeAll { [page] in !page.snapshot($0).isUnderWay } }
-        var replies: [LaunchReply] = []
-        underWay.removeAll { place in
-            let now = page.snapshot(place)
-            guard !now.isUnderWay else { return false }
-            reserved?.clear(ofChild: place)
-            unsafe baton_spawn_show_end(shown.place(place))
-            slow.remove(place)
-            replies.append(LaunchReply(number: now.job, outcome: now.outcome))
-            return true
-        }
-        return replies
+        guard let index = underWay.firstIndex(where: { !page.isUnderWay($0) }) else { return nil }
+        let place = underWay.remove(at: index)
+        let now = page.snapshot(place)
+        reserved?.clear(ofChild: place)
+        unsafe baton_spawn_show_end(shown.place(place))
+        if !slow.isEmpty { slow.remove(place) }
+        return LaunchReply(number: now.job, outcome: now.outcome)
     }
 
     /// Waits until one that is likely to finish is no longer under way, for a while at most.
@@ -139,8 +183,9 @@ package struct SpawnSlots: ~Copyable {
     /// - Returns: False when all that are under way have been waited for already: they hang, or take long.
     package mutating func wait() -> Bool {
         guard let place = underWay.first(where: { !slow.contains($0) }) else { return false }
+        guard page.isUnderWay(place) else { return true }
         unsafe baton_spawn_wait(page.place(place), Self.patience)
-        if page.snapshot(place).isUnderWay { slow.insert(place) }
+        if page.isUnderWay(place) { slow.insert(place) }
         return true
     }
 

@@ -12,7 +12,7 @@ package final class SpawnTemplate {
     }
 
     /// The plan without descriptors as an image, and the bytes that it was read from.
-    fileprivate final class Layout {
+    final class Layout {
         let image: SpawnImage
         let bytes: [UInt8]
 
@@ -31,7 +31,7 @@ package final class SpawnTemplate {
     }
 
     /// - Parameter openFiles: Of this process: always the same.
-    fileprivate func layout(_ openFiles: ResourceLimits.Pair) -> Layout? {
+    func layout(_ openFiles: ResourceLimits.Pair) -> Layout? {
         if let layout { return layout }
         let made = Layout(plan, openFiles)
         layout = .some(made)
@@ -73,46 +73,44 @@ package struct SpawnStart {
         return plan
     }
 
-    /// The image of the plan, as long as it has no files, made in `bytes`, which keep their room from one to the next.
+    /// Where the child finds its descriptors.
     ///
-    /// - Parameter openFiles: RLIMIT_NOFILE of what the plan sets none for; always the same in one process.
-    /// - Returns: Nil for what cannot be an image: `SpawnPlan.encode` says why.
-    package func image(in bytes: inout [UInt8], openFiles: ResourceLimits.Pair) -> SpawnImage? {
-        bytes.removeAll(keepingCapacity: true)
-        guard let layout = template.layout(openFiles), !environment.isBroken,
-            descriptors.count <= SpawnLimit.mostDescriptors
-        else { return nil }
-        var image = layout.image
-        bytes += layout.bytes
-        image.plan.descriptor_count = UInt32(descriptors.count)
-        image.descriptors.reserveCapacity(descriptors.count)
-        for descriptor in descriptors {
+    /// - Parameter passed: What `.passed` ones stand for.
+    /// - Returns: False when one is a file, or none.
+    func find(
+        _ passed: UnsafeMutableBufferPointer<Int32>, _ wanted: UnsafeMutableBufferPointer<baton_spawn_descriptor>
+    ) -> Bool {
+        guard descriptors.count <= SpawnLimit.mostDescriptors else { return false }
+        for (place, descriptor) in descriptors.enumerated() {
+            let source: Int32
             switch descriptor {
-            case .passed(let index): image.descriptors.append(baton_spawn_descriptor(source: Int32(index), file: 0))
-            case .null: image.descriptors.append(baton_spawn_descriptor(source: BATON_SOURCE_NULL, file: 0))
-            case .file: return nil
+            case .passed(let index) where passed.indices.contains(index): source = unsafe passed[index]
+            case .null: source = BATON_SOURCE_NULL
+            case .passed, .file: return false
             }
+            unsafe wanted.initializeElement(at: place, to: baton_spawn_descriptor(source: source, file: 0))
         }
-        image.append(environment, to: &bytes)
-        if announcesListenPID { image.announceListenPID(in: &bytes) }
-        return bytes.count <= SpawnLimit.mostBytes ? image : nil
+        return true
     }
-}
 
-extension SpawnImage {
-    fileprivate mutating func append(_ environment: EnvironmentBlock, to bytes: inout [UInt8]) {
-        let start = UInt32(bytes.count)
-        strings.reserveCapacity(strings.count + environment.count + 1)
-        for offset in environment.starts { strings.append(start + offset) }
+    /// What stands behind the template's environment, and is counted in `plan` from now on.
+    ///
+    /// - Parameter end: Of the template's bytes.
+    /// - Returns: Nil for what cannot be an environment: `SpawnPlan.encode` says why.
+    func more(_ plan: inout baton_spawn_plan, behind end: Int) -> EnvironmentBlock? {
+        let announced =
+            announcesListenPID ? SpawnImage.listenPIDName.utf8.count + SpawnImage.listenPIDRoom.utf8.count + 1 : 0
+        guard !environment.isBroken, end + environment.bytes.count + announced <= SpawnLimit.mostBytes else {
+            return nil
+        }
+        plan.descriptor_count = UInt32(descriptors.count)
         plan.environment_count += UInt32(environment.count)
-        bytes += environment.bytes
-    }
-
-    fileprivate mutating func announceListenPID(in bytes: inout [UInt8]) {
-        var variable = EnvironmentBlock()
-        variable.append(Self.listenPIDName + Self.listenPIDRoom)
-        append(variable, to: &bytes)
+        guard announcesListenPID else { return environment }
+        var more = environment
+        more.append(SpawnImage.listenPIDName + SpawnImage.listenPIDRoom)
+        plan.environment_count += 1
         plan.flags |= BATON_SPAWN_LISTEN_PID
-        plan.listen_pid = UInt32(bytes.count - Self.listenPIDRoom.utf8.count - 1)
+        plan.listen_pid = UInt32(end + more.bytes.count - SpawnImage.listenPIDRoom.utf8.count - 1)
+        return more
     }
 }

@@ -23,7 +23,6 @@ final class ActiveService {
     var waysAreStopped = false
     private var reopening: TimerID?
     private var waitsForOthers = false
-    private var looksAgain = false
     private var endTimer: TimerID?
     /// Told when the last of it is over after `stop`.
     var stopped: () -> Void = {}
@@ -39,7 +38,6 @@ final class ActiveService {
             definition, refuser: refuser, record: record, runtime: runtime, standardError: saved?.ways.standardError)
         intake = Intake(definition, dispatcher: dispatcher, refuser: refuser, record: record, runtime: runtime)
         dispatcher.changed = { [weak self] in self?.roomMayHaveChanged() }
-        intake.changed = { [weak self] in self?.roomMayHaveChanged() }
     }
 
     /// A listener for `definition`, not bound yet.
@@ -61,14 +59,10 @@ final class ActiveService {
         if definition.handoff?.start == .eager { dispatcher.handoff?.supply.wake() }
     }
 
-    /// However much ends or leaves in one round, it is looked at once.
+    /// Where nobody waits for room there is nothing to be done: who finds none tells.
     func roomMayHaveChanged() {
-        guard !looksAgain else { return }
-        looksAgain = true
-        runtime.loop.afterThisRound { [self] in
-            looksAgain = false
-            roomChanged()
-        }
+        let waits = reopening != nil || waitsForOthers || listeners.contains { $0.holds.contains(.noRoom) }
+        if waits || isStopping { roomChanged() }
     }
 
     func roomChanged() {

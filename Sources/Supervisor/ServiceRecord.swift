@@ -13,6 +13,8 @@ final class ServiceRecord {
     /// By reason; rendered for those who ask only.
     private var refusals: [RefusalReason: Refusal] = [:]
     private let events: EventLog
+    /// What was reported of the last that was accepted.
+    private var acceptedOn: (listener: String, content: EventContent)?
     /// When a drop was last reported, by reason.
     private var reportedDrops: [DropReason: Duration] = [:]
 
@@ -22,16 +24,31 @@ final class ServiceRecord {
     }
 
     func report(_ kind: consuming Event.Kind, _ origin: ConnectionOrigin? = nil) {
-        events.report(kind, service: name, connection: origin?.number, peer: origin?.peer)
+        events.report(content(kind), connection: origin?.number, peer: origin?.peer)
     }
 
     func report(_ event: consuming ConnectionEvent, _ origin: ConnectionOrigin) {
-        events.report(.connection(event), service: name, connection: origin.number, peer: origin.peer)
+        events.report(content(.connection(event)), connection: origin.number, peer: origin.peer)
     }
 
-    /// The same; whoever passes an origin on copies all of it.
     func report(_ event: consuming ConnectionEvent, _ baton: Baton) {
-        events.report(.connection(event), service: name, connection: baton.origin.number, peer: baton.origin.peer)
+        report(content(.connection(event)), baton)
+    }
+
+    /// What was made before; whoever passes an origin on copies all of it.
+    func report(_ content: EventContent, _ baton: Baton, lasting duration: Duration? = nil) {
+        events.report(content, connection: baton.origin.number, peer: baton.origin.peer, lasting: duration)
+    }
+
+    /// To be reported of many connections, perhaps.
+    func content(_ kind: consuming Event.Kind) -> EventContent { EventContent(kind, of: name) }
+
+    func reportAccepted(_ origin: ConnectionOrigin) {
+        if acceptedOn?.listener != origin.listener {
+            acceptedOn = (origin.listener, content(.connection(.accepted(listener: origin.listener))))
+        }
+        guard let content = acceptedOn?.content else { return }
+        events.report(content, connection: origin.number, peer: origin.peer)
     }
 
     /// Each dropped datagram counts. A flood of them is reported once a second, or it would flood the log as well.

@@ -152,13 +152,15 @@ package final class Supervisor {
 
     func settleLimits() throws(RuntimeFiles.Failure) {
         settleLevel()
+        raiseOpenFiles()
+        runtime.launchers.own?.takeLowDescriptors()
+        runtime.shortage.renew()
         let plan = logPlan(of: table)
         do {
             try runtime.events.go(on: plan, opening: runtime.opensLog)
         } catch {
             throw RuntimeFiles.Failure(message: "log.to \(plan.name): \(error)")
         }
-        raiseOpenFiles()
         runtime.occupancy.limit = table.limits.instances
     }
 
@@ -174,7 +176,7 @@ package final class Supervisor {
     func raiseOpenFiles() {
         let original = runtime.originalOpenFiles
         let wanted = min(table.limits.openFiles ?? original.hard, original.hard)
-        if wanted < LoopSpawns.leastOpenFiles { runtime.launchers.startEverything() }
+        if wanted < LoopSpawns.leastOpenFiles { runtime.launchers.own?.retire() }
         do {
             try ResourceLimits.setOpenFiles(ResourceLimits.Pair(soft: wanted, hard: original.hard))
         } catch {
@@ -243,11 +245,15 @@ package final class Supervisor {
         runtime.notifier?.ready()
         runtime.privileges.ready()
         Readiness.announce(descriptor: options.readyDescriptor)
-        loop.afterThisRound {
-            CurrentProcess.letMemoryGo()
-            CurrentProcess.letCodeGo()
-        }
+        loop.afterThisRound { [self] in comeToRest() }
         reloader.open()
+    }
+
+    /// Lets go of what the beginning has needed.
+    func comeToRest() {
+        runtime.launchers.own?.settle()
+        CurrentProcess.letMemoryGo()
+        CurrentProcess.letCodeGo()
     }
 
     /// Another process decides, with fewer rights, and this one keeps them: nothing has been opened yet.

@@ -20,23 +20,23 @@ import Testing
     @Test("An ACK is cumulative and hands over in the order of sending")
     func acknowledge() throws {
         var ledger = ledger(sent: 4)
-        #expect(try ledger.acknowledge(upTo: 3) == [1, 2, 3])
+        #expect(try ledger.acknowledged(upTo: 3) == [1, 2, 3])
         #expect(ledger.unacknowledgedCount == 1 && ledger.heldCount == 3 && ledger.count == 4)
-        #expect(try ledger.acknowledge(upTo: 4) == [4])
+        #expect(try ledger.acknowledged(upTo: 4) == [4])
     }
 
     @Test("An ACK that goes back or says the same again is ignored")
     func staleAcknowledge() throws {
         var ledger = ledger(sent: 3)
-        _ = try ledger.acknowledge(upTo: 2)
-        for id: UInt64 in [0, 1, 2] { #expect(try ledger.acknowledge(upTo: id) == []) }
+        _ = try ledger.acknowledged(upTo: 2)
+        for id: UInt64 in [0, 1, 2] { #expect(try ledger.acknowledged(upTo: id) == []) }
         #expect(ledger.unacknowledgedCount == 1 && ledger.heldCount == 2)
     }
 
     @Test("ACK, DONE and NACK of what was not sent are errors and change nothing", arguments: [4, 5, .max] as [UInt64])
     func notSent(id: UInt64) {
         var ledger = ledger(sent: 3)
-        #expect(throws: ProtocolError.notSent(.acknowledge, id: id)) { try ledger.acknowledge(upTo: id) }
+        #expect(throws: ProtocolError.notSent(.acknowledge, id: id)) { try ledger.acknowledged(upTo: id) }
         #expect(throws: ProtocolError.notSent(.done, id: id)) { try ledger.done([1, id]) }
         #expect(throws: ProtocolError.notSent(.negative, id: id)) { try ledger.negative(id) }
         #expect(ledger.gone().unacknowledged == [1, 2, 3])
@@ -53,14 +53,14 @@ import Testing
     func negative() throws {
         var ledger = ledger(sent: 4)
         try ledger.negative(2)
-        #expect(try ledger.acknowledge(upTo: 3) == [1, 3])
+        #expect(try ledger.acknowledged(upTo: 3) == [1, 3])
         #expect(ledger.gone().unacknowledged == [4])
     }
 
     @Test("NACK of an acknowledged, done or already returned baton is an error")
     func lateNegative() throws {
         var ledger = ledger(sent: 4)
-        _ = try ledger.acknowledge(upTo: 1)
+        _ = try ledger.acknowledged(upTo: 1)
         _ = try ledger.done([3])
         try ledger.negative(4)
         for id: UInt64 in [1, 3, 4] {
@@ -72,16 +72,16 @@ import Testing
     @Test("DONE ends what is held, and acknowledges what is not, itself alone")
     func done() throws {
         var ledger = ledger(sent: 4)
-        _ = try ledger.acknowledge(upTo: 1)
+        _ = try ledger.acknowledged(upTo: 1)
         #expect(try ledger.done([3, 1]) == [3])
         #expect(ledger.unacknowledgedCount == 2 && ledger.heldCount == 0)
-        #expect(try ledger.acknowledge(upTo: 4) == [2, 4])
+        #expect(try ledger.acknowledged(upTo: 4) == [2, 4])
     }
 
     @Test("DONE of what is done, or was returned, is an error that changes nothing")
     func doneTwice() throws {
         var ledger = ledger(sent: 4)
-        _ = try ledger.acknowledge(upTo: 2)
+        _ = try ledger.acknowledged(upTo: 2)
         try ledger.negative(3)
         _ = try ledger.done([1])
         for ids: [UInt64] in [[1], [3], [2, 1], [2, 2], [4, 2, 4], [2, 4, 9]] {
@@ -95,7 +95,7 @@ import Testing
     @Test("Without DONE (trait 2) a connection counts only until ACK")
     func withoutDone() throws {
         var ledger = ledger(sent: 3, traits: .sendsNoDone)
-        #expect(try ledger.acknowledge(upTo: 2) == [1, 2])
+        #expect(try ledger.acknowledged(upTo: 2) == [1, 2])
         #expect(ledger.count == 1)
         #expect(throws: ProtocolError.alreadyDone(id: 1)) { try ledger.done([1]) }
         let remains = ledger.gone()
@@ -105,7 +105,7 @@ import Testing
     @Test("When the handler is gone, everything is accounted for in order, once")
     func gone() throws {
         var ledger = ledger(sent: 9)
-        _ = try ledger.acknowledge(upTo: 4)
+        _ = try ledger.acknowledged(upTo: 4)
         _ = try ledger.done([2, 6])
         let remains = ledger.gone()
         #expect(remains.held == [1, 3, 4])
@@ -124,7 +124,7 @@ import Testing
                 let id = random.next() % (ledger.nextID + 2)
                 switch random.next() % 4 {
                 case 0: out.insert(ledger.sent())
-                case 1: for id in (try? ledger.acknowledge(upTo: id)) ?? [] { #expect(out.contains(id)) }
+                case 1: for id in (try? ledger.acknowledged(upTo: id)) ?? [] { #expect(out.contains(id)) }
                 case 2: if (try? ledger.negative(id)) != nil { #expect(out.remove(id) != nil) }
                 default:
                     let ids = [id, random.next() % (id + 1)]
@@ -152,7 +152,7 @@ struct PassingLedgerTests {
     @Test("what is being passed can be neither ended nor passed again, and counts until it is answered")
     func passing() throws {
         var ledger = ledger()
-        _ = try ledger.acknowledge(upTo: 1)
+        _ = try ledger.acknowledged(upTo: 1)
         #expect(try ledger.pass(1) == .held)
         #expect(ledger.count == 2)
         #expect(throws: ProtocolError.notHeld(id: 1)) { try ledger.pass(1) }
@@ -190,10 +190,19 @@ struct PassingLedgerTests {
     @Test("a handler without DONE may pass what its ACK has ended for us")
     func withoutDone() throws {
         var ledger = ledger(.sendsNoDone)
-        _ = try ledger.acknowledge(upTo: 1)
+        _ = try ledger.acknowledged(upTo: 1)
         #expect(try ledger.pass(1) == .nowhere)
         #expect(try ledger.pass(2) == .unacknowledged)
         let isHeld = ledger.kept(2)
         #expect(!isHeld && ledger.count == 0)
+    }
+}
+
+extension BatonLedger {
+    fileprivate mutating func acknowledged(upTo id: UInt64) throws(ProtocolError) -> [UInt64] {
+        try acknowledge(upTo: id)
+        var ids: [UInt64] = []
+        while let id = nextAcknowledged() { ids.append(id) }
+        return ids
     }
 }

@@ -17,8 +17,10 @@ import Testing
             accepted: bench.runtime.loop.now)
     }
 
-    private func banner(_ text: [UInt8], timeout: Duration = .seconds(20)) throws -> Banner {
-        try #require(Banner(text, record: bench.record, runtime: bench.runtime, timeout: timeout))
+    private func banner(
+        _ text: [UInt8], timeout: Duration = .seconds(20), changed: @escaping () -> Void = {}
+    ) throws -> Banner {
+        try #require(Banner(text, record: bench.record, runtime: bench.runtime, timeout: timeout, changed: changed))
     }
 
     /// A pair whose sending end has no room for the text.
@@ -79,6 +81,22 @@ import Testing
         try bench.run { banner.count == 0 }
         #expect(bench.record.connections.queued == 0 && bench.record.connections.ended == 1)
         #expect(connection.borrowed == nil && client.borrowed != nil)
+    }
+
+    @Test("regression: that its client counts no longer is told, whatever has become of it", arguments: [true, false])
+    func toldThatItIsOver(reads: Bool) throws {
+        let pair = try narrowPair()
+        var told = 0
+        let banner = try banner(text, timeout: reads ? .seconds(20) : .milliseconds(20)) { told += 1 }
+        let connection = DescriptorBox(pair.theirs)
+        banner.send(on: connection, origin()) { _ in #expect(told == 0) }
+        #expect(told == 0)
+        let ours = DescriptorBox(pair.ours)
+        var client: BenchClient?
+        if reads, let end = ours.take() { client = try BenchClient(end, loop: bench.runtime.loop) }
+        try bench.run { banner.count == 0 }
+        #expect(told == 1)
+        client?.close()
     }
 
     @Test("a client that is gone is the business of what serves the connection")

@@ -57,6 +57,7 @@ import Testing
             of: table, inherited: runtime.environment, openFiles: runtime.originalOpenFiles)
         { numbers[key] = try book.add(plan) }
         #expect(Set(numbers.values).count == 5)
+        #expect(Set(Self.said.map(\.description)) == SpawnPermit.variables.filter { !$0.hasPrefix("LISTEN") })
         try #require(runtime.privileges as? OwnPrivileges).permits = numbers
         var permits = Permits(try book.readOnly())
         for key in numbers.keys {
@@ -67,9 +68,7 @@ import Testing
             let beside = DescriptorBox(file)
             for (layout, names) in [(HandlerProgram.Layout.standardInput, nil), (.numbered, ["a", "b"])] {
                 var start = program.start(layout, sockets: sockets, announcing: names) { environment in
-                    for name in SpawnPermit.variables.sorted() where !name.hasPrefix("LISTEN") {
-                        environment.set(name, "value of \(name)")
-                    }
+                    for name in Self.said { environment.set(name, "value of \(name)") }
                 }
                 start.add(beside)
                 #expect(start.spawn.plan.permit == numbers[key])
@@ -85,6 +84,13 @@ import Testing
             }
         }
     }
+
+    /// What may be said of a start, but for the descriptors that are announced.
+    private static let said: [StaticString] = [
+        "BATON_LISTENER", "BATON_CONNECTION", "BATON_CHANNEL", "BATON_PROTOCOL", "PROTO", "TCPLOCALIP", "TCPLOCALPORT",
+        "TCPREMOTEIP", "TCPREMOTEPORT", "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "IPCREMOTEEUID", "IPCREMOTEEGID",
+        "IPCREMOTEPATH", "IPCLOCALPATH", "NOTIFY_SOCKET", "WATCHDOG_USEC",
+    ]
 
     private static func program(
         _ key: ProgramKey, _ table: ServiceTable, _ runtime: Runtime

@@ -17,6 +17,38 @@ import Testing
         os._exit(0)
         """
 
+    @Test(
+        "the loop starts nothing while something is open whose close may wait: a child of ours would close a copy of it"
+    )
+    func whileClosing() throws {
+        let loop = try EventLoop()
+        let instances = InstanceTable(loop: loop)
+        let openFiles = ResourceLimits.Pair(soft: 1024, hard: 1024)
+        let own = try LoopSpawns(loop: loop, instances: instances, reserved: nil, openFiles: openFiles)
+        let pool = try LauncherPool(
+            loop: loop, instances: instances,
+            plan: SpawnPlan(path: "/bin/sleep", arguments: ["sleep", "1000"], descriptors: []), own: own,
+            settings: LauncherPool.Settings(launchers: 1))
+        let file = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        pool.close(OwnedDescriptor(adopting: file))
+        let program = SpawnPlan(path: "/bin/true", arguments: ["true"], descriptors: [.null, .null, .null])
+        pool.spawn(program, passing: []) { _ in Issue.record("this launcher answers nothing") }
+        #expect(own.oldestMark == nil)
+        // Who closes it is collected.
+        var isBegun = false
+        var outcome: SpawnOutcome?
+        try loop.run {
+            instances.reapAll()
+            guard !pool.isClosing, !isBegun else { return outcome != nil }
+            isBegun = true
+            pool.spawn(program, passing: []) { outcome = $0 }
+            return false
+        }
+        guard case .running(let pid) = outcome else { throw TestFailure("\(String(describing: outcome))") }
+        waitpid(pid, nil, 0)
+        pool.stop()
+    }
+
     @Test("regression: a launcher's last answer counts though it died with jobs unread: none is done twice")
     func lastAnswer() throws {
         let directory = try TemporaryDirectory()

@@ -55,6 +55,28 @@ import Testing
         }
     }
 
+    @Test("regression: what starts alone is told of at a time behind that at which it was begun")
+    func takesTime() throws {
+        final class Beginner: EventSource {
+            var begin: () -> Void = {}
+            func ready(_ interest: Epoll.Interest) { begin() }
+        }
+        let bench = try Bench()
+        let pair = try Socket.pair(.stream)
+        let beginner = Beginner()
+        let registration = try bench.loop.watch(pair.ours.borrowed, for: .writable, beginner, first: true)
+        var (began, told) = (Duration.zero, Duration.zero)
+        beginner.begin = {
+            bench.loop.forget(registration)
+            began = bench.loop.now
+            bench.begin(1, "/bin/true", ["true"])
+        }
+        bench.whenTold = { told = bench.loop.now }
+        try bench.loop.run { !bench.outcomes.isEmpty }
+        #expect(told > began)
+        try bench.killAll()
+    }
+
     @Test("regression: who is told of the first and stops them all leaves the others that run as running")
     func stopsWithinLook() throws {
         let bench = try Bench()

@@ -105,11 +105,18 @@ int baton_spawn_runs_beside(void); /* whether the caller does not wait */
  * there are none to be had. Not where the caller may have less than twice the numbers open. */
 int baton_shared_table_can_be_left(void);
 struct baton_spawn_slot *baton_spawn_slot_create(void); /* NULL and errno */
-/* `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. */
+/* Strings of the environment behind those of the plan's own, each with its NUL, one behind the other. */
+struct baton_spawn_more {
+    const char *bytes;
+    size_t length;
+    uint32_t count;
+};
+/* The plan counts `more`, and `strings` does not have it; places in `bytes` may lie behind `length`, in what `more` has. `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. */
 void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report *report,
                        struct baton_spawn_report *shown, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,
-                       const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors);
+                       const struct baton_spawn_limit *limits, const uint32_t *groups, const uint32_t *processors,
+                       struct baton_spawn_more more);
 /* What the kernel says of the end it says to `report` alone. */
 void baton_spawn_show_end(struct baton_spawn_report *shown);
 int baton_spawn_is_under_way(const struct baton_spawn_report *report);

@@ -66,6 +66,8 @@ package enum EventLevel: String, Hashable, Sendable, CaseIterable, Comparable {
     }
 
     package static func < (left: EventLevel, right: EventLevel) -> Bool { left.rank < right.rank }
+    /// As `<` would have it; that one by itself is a look-up and a call, with each event.
+    package static func >= (left: EventLevel, right: EventLevel) -> Bool { left.rank >= right.rank }
 }
 
 /// An event, taken apart for its renderings.

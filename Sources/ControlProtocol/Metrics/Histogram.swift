@@ -14,7 +14,10 @@ package struct Histogram: Hashable, Sendable {
     /// By bucket; empty until something is counted.
     package private(set) var counts: [Int] = []
     /// Of all that was counted.
-    package private(set) var sum = Duration.zero
+    package var sum: Duration { Duration(attoseconds: total) }
+    // Looked at with each connection: as numbers they are compared in place.
+    private var total: Int128 = 0
+    private static let limits = bounds.map(\.attoseconds)
 
     package init() {}
 
@@ -31,15 +34,16 @@ package struct Histogram: Hashable, Sendable {
         for (bound, count) in buckets {
             add(count, to: bound.flatMap { bound in Self.bounds.firstIndex { bound <= $0 } } ?? Self.bounds.count)
         }
-        self.sum = sum
+        total = sum.attoseconds
     }
 
     package var count: Int { counts.reduce(0, +) }
     package var isEmpty: Bool { counts.isEmpty }
 
     package mutating func record(_ time: Duration) {
-        add(1, to: Self.bounds.firstIndex { time <= $0 } ?? Self.bounds.count)
-        sum += time
+        let time = time.attoseconds
+        add(1, to: Self.limits.firstIndex { time <= $0 } ?? Self.limits.count)
+        total &+= time
     }
 
     private mutating func add(_ count: Int, to bucket: Int) {
@@ -55,7 +59,7 @@ package struct Histogram: Hashable, Sendable {
         for (bucket, (now, before)) in zip(counts, earlier.counts).enumerated() where now > before {
             difference.add(now - before, to: bucket)
         }
-        difference.sum = sum - earlier.sum
+        difference.total = total - earlier.total
         return difference
     }
 

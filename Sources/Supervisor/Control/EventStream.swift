@@ -41,7 +41,7 @@ struct EventStream {
             switch ring.next(after: &cursor, before: end ?? .max) {
             case .event(let event):
                 looks += 1
-                guard filter.admits(event.kind, of: event.service) else { continue }
+                guard filter.admits(event) else { continue }
                 batch.bytes += event.event.json.line
             case .gap(let missed, let time):
                 batch.bytes += EventMark.gap(missed: missed, next: time).json.line

@@ -3,12 +3,25 @@ internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
 
-/// What all the ways of a service tell when there may be room again. They hold it, and it whoever is to know: with
-/// each connection that is cheaper than to hold the dispatcher weakly.
+/// What all the ways of a service tell when there may be room again. However much ends or leaves in one round, it is looked
+/// at once.
 final class RoomNotice {
+    private let loop: EventLoop
+    private var isDue = false
     var told: () -> Void = {}
 
-    func give() { told() }
+    init(_ loop: EventLoop) {
+        self.loop = loop
+    }
+
+    func give() {
+        guard !isDue else { return }
+        isDue = true
+        loop.afterThisRound { [self] in
+            isDue = false
+            told()
+        }
+    }
 }
 
 /// All the ways that connections of one service can take, and what is on them.
@@ -35,8 +48,8 @@ final class Dispatcher {
     var banner: Banner?
     /// Those of before a reload, which finish what they have: it counts here, too.
     var retired: [Dispatcher] = []
-    private let room = RoomNotice()
-    /// Told when something ended or left, so that there may be room again.
+    let room: RoomNotice
+    /// Told after a round in which something ended or left, so that there may be room again.
     var changed: () -> Void {
         get { room.told }
         set { room.told = newValue }
@@ -51,7 +64,8 @@ final class Dispatcher {
         router = Router(definition.dispatch, waits: definition.wait)
         self.record = record
         self.runtime = runtime
-        banner = Banner(definition.banner, record: record, runtime: runtime)
+        room = RoomNotice(runtime.loop)
+        banner = Banner(definition.banner, record: record, runtime: runtime, changed: room.give)
         let startsProcesses =
             switch definition.dispatch {
             case .exec, .handoff: true
@@ -150,6 +164,8 @@ final class Dispatcher {
         formerWaits = (formerWaits + before).filter { $0.count > 0 }
     }
 
+    func roomMayHaveChanged() { room.give() }
+
     // MARK: Connections
 
     /// Which way the next connection goes.
@@ -170,7 +186,6 @@ final class Dispatcher {
     func goOn(_ connection: DescriptorBox, _ origin: ConnectionOrigin) {
         if case .refuse(let reason) = way { return refuser.refuse(connection, origin, reason) }
         carryOut(connection, origin, way)
-        changed()
     }
 
     func carryOut(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin, _ way: Way) {

@@ -31,7 +31,7 @@ extension Dispatcher {
         if let banner {
             banner.text = text
         } else {
-            banner = Banner(text, record: record, runtime: runtime)
+            banner = Banner(text, record: record, runtime: runtime, changed: room.give)
         }
     }
 
@@ -50,7 +50,7 @@ extension Dispatcher {
         for dispatcher in retired {
             dispatcher.changed = { [weak self] in
                 self?.forgetFinished()
-                self?.changed()
+                self?.roomMayHaveChanged()
             }
             // A `wait` handler takes no connection that is accepted already: handlers of before finish them all.
             if definition.wait { dispatcher.retire() } else { dispatcher.retire { [self] in take($0) } }
@@ -69,8 +69,7 @@ extension Dispatcher {
     /// Not now: whoever tells of an end has not come to its own.
     private func forgetFinished() {
         guard retired.contains(where: \.isFinished) else { return }
-        runtime.loop.afterThisRound { [weak self] in
-            guard let self else { return }
+        runtime.loop.afterThisRound { [self] in
             for dispatcher in retired where dispatcher.isFinished { dispatcher.standardError?.retire() }
             retired.removeAll(where: \.isFinished)
         }

@@ -18,6 +18,8 @@ final class FileClosers {
     }
 
     var count: Int { files.count }
+    /// Some are not closed yet, and may never be.
+    var isBusy: Bool { children > 0 || !files.isEmpty }
 
     func close(_ file: DescriptorBox) {
         files.append(file)

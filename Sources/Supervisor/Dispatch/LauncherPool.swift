@@ -16,7 +16,8 @@ final class LauncherPool {
     private let loop: EventLoop
     private let instances: InstanceTable
     /// What this process starts itself.
-    private let own: LoopSpawns?
+    /// What this process starts itself.
+    let own: LoopSpawns?
     /// What a launcher is started with; nil: launchers are started by launchers.
     private let plan: SpawnPlan?
     private let settings: Settings
@@ -134,18 +135,13 @@ final class LauncherPool {
 
     /// The same of a program that is started often.
     func spawn(_ start: SpawnStart, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {
-        if !stopped, waiting.isEmpty, let own, own.begin(start, passing: passing, done: done) { return }
+        if !stopped, waiting.isEmpty, !isClosing, let own, own.begin(start, passing: passing, done: done) { return }
         let mark = instances.collected
         submit(
             LaunchRequest(.spawn(start.plan), passing: passing, mark: mark) { [instances] outcome in
                 if case .running(let pid) = outcome { instances.forget(pid, collectedUpTo: mark) }
                 done(outcome)
             })
-    }
-
-    /// From now on launchers start all that this process started itself, and it keeps no descriptors for that.
-    func startEverything() {
-        own?.retire()
     }
 
     /// Closes a descriptor whose close may wait, and does not wait for it.
@@ -157,6 +153,9 @@ final class LauncherPool {
         sockets.append(box)
         closeSockets()
     }
+
+    /// Something is open whose close may wait: who leaves our table closes a copy of it, perhaps, and would wait as well.
+    var isClosing: Bool { closes > 0 || !sockets.isEmpty || files.isBusy }
 
     /// So many wait to be closed that no more should be taken from those who bring them.
     var isBurdened: Bool { sockets.count + files.count >= settings.burden }

@@ -21,8 +21,9 @@ final class LoopSpawns: SilentSource {
     /// Those that have been found to be done, and are to be told of.
     private var finished: [LaunchReply] = []
     private var lastNumber: UInt64 = 0
-    private var bytes: [UInt8] = []
     private var overdue: TimerID?
+    /// Of the last that was begun: then this one is likely to be, too, and it is waited for at once.
+    private var wasAlone = false
     /// One was waited for in vain: until then the loop does not wait for any.
     private var waitsFrom = Duration.zero
 
@@ -31,6 +32,8 @@ final class LoopSpawns: SilentSource {
 
     /// Of fewer descriptors none is kept for what the loop starts itself.
     static let leastOpenFiles: UInt64 = 256
+    /// Of fewer all may be needed at the start.
+    private static let plentyOfFiles: UInt64 = 1024
     /// For so long the loop waits for none after it has done so in vain, which took 5 ms.
     private static let rest = Duration.seconds(1)
 
@@ -83,23 +86,20 @@ final class LoopSpawns: SilentSource {
     ///
     /// - Parameter done: Called once, in a later round of the loop, if it was begun. `passing` is kept until then.
     func begin(_ start: SpawnStart, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) -> Bool {
-        let descriptors = passing.compactMap(\.borrowed)
-        if slots.isFull { finished += slots.finished() }
-        guard !slots.isFull, !isRetired, Self.takes(start), descriptors.count == passing.count,
-            // Another child, on its way, may hold a copy of the connection for a moment, and its close would wait.
-            !descriptors.prefix(1).contains(where: Socket.mayBlockInClose),
-            var image = start.image(in: &bytes, openFiles: openFiles)
-        else { return false }
+        if slots.isFull { while let reply = slots.nextFinished() { finished.append(reply) } }
+        guard !slots.isFull, !isRetired, Self.takes(start) else { return false }
+        // Another child, on its way, may hold a copy of the connection for a moment, and its close would wait.
+        if let connection = passing.first?.borrowed, Socket.mayBlockInClose(connection) { return false }
         // Not before: while a program takes over, it still handles signals.
         if lastNumber == 0 { slots.dispositions = .ofThisProcess() }
         lastNumber += 1
-        guard slots.begin(&image, in: bytes, count: bytes.count, passing: descriptors, job: lastNumber) else {
-            return false
-        }
+        guard slots.begin(start, openFiles: openFiles, passing: passing, job: lastNumber) else { return false }
         jobs.append(
             Job(number: lastNumber, mark: instances.collected, passing: passing, begun: loop.runningTime, done: done))
         loop.silent = self
         if overdue == nil { lookForOverdue() }
+        if jobs.count == 1, isExpecting, wasAlone { wait() }
+        wasAlone = jobs.count == 1
         return true
     }
 
@@ -111,6 +111,17 @@ final class LoopSpawns: SilentSource {
         return plan.identity == nil && plan.chroot == nil && plan.capabilities == nil && plan.cgroup == nil
             && plan.oomScoreAdjust == nil
             && !start.descriptors.contains { if case .file = $0 { true } else { false } }
+    }
+
+    /// Until `settle` what is opened gets no descriptor that a child would have to leave.
+    func takeLowDescriptors() {
+        let most = (try? ResourceLimits.openFiles())?.soft ?? 0
+        if !isRetired, most >= Self.plentyOfFiles { reserved?.takeRest() }
+    }
+
+    /// From now on it is for connections.
+    func settle() {
+        reserved?.settle()
     }
 
     /// Begins no more, and gives the reserved descriptors back when those are done that are on their way.
@@ -158,15 +169,17 @@ final class LoopSpawns: SilentSource {
 
     func look() {
         guard !jobs.isEmpty else { return }
-        finished += slots.finished()
         // One at a time: who is told may stop us.
-        while !finished.isEmpty {
-            let reply = finished.removeFirst()
+        while let reply = nextFinished() {
             guard let place = jobs.firstIndex(where: { $0.number == reply.number }) else { continue }
             let job = jobs.remove(at: place)
             settle(job, reply.outcome)
         }
         if jobs.isEmpty { rest() }
+    }
+
+    private func nextFinished() -> LaunchReply? {
+        finished.isEmpty ? slots.nextFinished() : finished.removeFirst()
     }
 
     /// Nothing is on its way.

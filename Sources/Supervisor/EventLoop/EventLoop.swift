@@ -20,19 +20,13 @@ protocol SilentSource: AnyObject {
     func look()
 }
 
-/// Names a registration. Descriptor numbers are reused within one batch of events; these never are.
-struct RegistrationID: Hashable {
-    fileprivate let number: UInt64
-}
-
 /// The one loop: descriptors, timers, and what is to be done before the next wait.
 ///
 /// It holds its sources strongly from `watch` to `forget`; a source forgets its registration before it
 /// closes the descriptor.
 final class EventLoop {
     private var epoll: Epoll
-    private var registrations: [UInt64: Registration] = [:]
-    private var nextRegistration: UInt64 = 1
+    private var registrations = RegistrationTable()
     private var timers = TimerQueue()
     private var deferred: [() -> Void] = []
     /// Those that are being done. Both keep their memory, but for more than what is usual in a round.
@@ -50,18 +44,10 @@ final class EventLoop {
     /// blames others for their silence counts in this.
     private(set) var runningTime: Duration
 
-    /// Of the number of a registration whose turn is first.
-    private static let isFirst: UInt64 = 1 << 63
     /// Actions that are deferred in one round.
     private static let usual = 256
     /// A wake-up later than this was a stopped process, not a busy one.
     private static let longestDelay = Duration.milliseconds(500)
-
-    private struct Registration {
-        let source: any EventSource
-        let descriptor: FileDescriptor
-        var interest: Epoll.Interest
-    }
 
     /// - Parameter runningTime: Of the program whose place this one has taken.
     init(runningTime: Duration = .zero) throws(Errno) {
@@ -83,23 +69,21 @@ final class EventLoop {
     func watch(
         _ descriptor: FileDescriptor, for interest: Epoll.Interest, _ source: any EventSource, first: Bool = false
     ) throws(Errno) -> RegistrationID {
-        let number = nextRegistration | (first ? Self.isFirst : 0)
-        try epoll.add(descriptor, interest, token: number)
-        nextRegistration += 1
-        registrations[number] = Registration(source: source, descriptor: descriptor, interest: interest)
-        return RegistrationID(number: number)
+        try registrations.add(source, descriptor, interest, isFirst: first) { id throws(Errno) in
+            try epoll.add(descriptor, interest, token: id.number)
+        }
     }
 
     func change(_ id: RegistrationID, to interest: Epoll.Interest) {
-        guard let registration = registrations[id.number], registration.interest != interest else { return }
+        guard let registration = registrations[id], registration.interest != interest else { return }
         // A descriptor that is registered can be modified: only a lack of kernel memory stops it, and the
         // level-triggered old interest is then tried again at the next change.
         guard (try? epoll.modify(registration.descriptor, interest, token: id.number)) != nil else { return }
-        registrations[id.number]?.interest = interest
+        registrations.change(id, to: interest)
     }
 
     func forget(_ id: RegistrationID) {
-        guard let registration = registrations.removeValue(forKey: id.number) else { return }
+        guard let registration = registrations.remove(id) else { return }
         try? epoll.remove(registration.descriptor)
     }
 
@@ -149,9 +133,10 @@ final class EventLoop {
     private func tell(_ count: Int, first: Bool) {
         for index in 0..<count {
             let (token, interest) = epoll.event(index)
-            guard (token & Self.isFirst != 0) == first else { continue }
+            let id = RegistrationID(number: token)
+            guard id.isFirst == first else { continue }
             // Forgotten earlier in this batch: nobody to tell.
-            registrations[token]?.source.ready(interest)
+            registrations.source(of: id)?.ready(interest)
         }
     }
 
@@ -170,16 +155,26 @@ final class EventLoop {
         underWay.removeAll(keepingCapacity: underWay.count <= Self.usual)
     }
 
+    private func takeTime() {
+        now = Clock.now()
+        timeOfDay = nil
+    }
+
     private func turn() throws(Errno) {
         let timeout: Duration? = deferred.isEmpty ? timers.next.map { max(.zero, $0 - Clock.now()) } : .zero
         let before = now
         let count = try wait(timeout)
-        now = Clock.now()
-        timeOfDay = nil
+        takeTime()
         runningTime += min(now - before, (timeout ?? .zero) + Self.longestDelay)
         silent?.look()
         tell(count, first: true)
-        if let silent, silent.isAlone { silent.wait() }
+        if let silent, silent.isAlone {
+            silent.wait()
+            let before = now
+            takeTime()
+            runningTime += now - before
+            silent.look()
+        }
         tell(count, first: false)
         while let action = timers.expired(at: now) { action() }
         doDeferred()

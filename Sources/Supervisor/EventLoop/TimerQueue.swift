@@ -10,6 +10,8 @@ struct TimerQueue {
     private var heap: Heap<Entry> = []
     private var actions: [UInt64: (time: Duration, run: () -> Void)] = [:]
     private var nextNumber: UInt64 = 1
+    /// `next`, where it is known.
+    private var earliest: Duration??
 
     private struct Entry: Comparable {
         let time: Duration
@@ -23,6 +25,7 @@ struct TimerQueue {
     mutating func insert(at time: Duration, _ action: @escaping () -> Void) -> TimerID {
         let number = nextNumber
         nextNumber += 1
+        earliest = nil
         heap.insert(Entry(time: time, number: number))
         actions[number] = (time, action)
         return TimerID(number: number)
@@ -30,6 +33,7 @@ struct TimerQueue {
 
     mutating func remove(_ id: TimerID) {
         actions[id.number] = nil
+        earliest = nil
         if heap.count > 64, heap.count > 2 * actions.count {
             heap = Heap(heap.unordered.filter { actions[$0.number] != nil })
         }
@@ -41,11 +45,11 @@ struct TimerQueue {
     /// The earliest time at which there is something to do.
     var next: Duration? {
         mutating get {
-            while let first = heap.min {
-                if actions[first.number] != nil { return first.time }
-                heap.removeMin()
-            }
-            return nil
+            if let earliest { return earliest }
+            while let first = heap.min, actions[first.number] == nil { heap.removeMin() }
+            let time = heap.min?.time
+            earliest = .some(time)
+            return time
         }
     }
 
@@ -53,6 +57,7 @@ struct TimerQueue {
     mutating func expired(at now: Duration) -> (() -> Void)? {
         while let first = heap.min, first.time <= now {
             heap.removeMin()
+            earliest = nil
             if let action = actions.removeValue(forKey: first.number) { return action.run }
         }
         return nil

@@ -12,13 +12,19 @@ final class Banner {
     private let record: ServiceRecord
     private let runtime: Runtime
     private let timeout: Duration
+    /// Told when one was told all, or given up: it counts no longer.
+    private let changed: () -> Void
     private var waiting: [UInt64: (origin: ConnectionOrigin, rest: BannerRest)] = [:]
 
     /// Nil where there is nothing to say.
     ///
     /// - Parameter timeout: How long a client may take to make room for the rest.
-    init?(_ text: [UInt8], record: ServiceRecord, runtime: Runtime, timeout: Duration = .seconds(10)) {
+    init?(
+        _ text: [UInt8], record: ServiceRecord, runtime: Runtime, timeout: Duration = .seconds(10),
+        changed: @escaping () -> Void = {}
+    ) {
         guard !text.isEmpty else { return nil }
+        self.changed = changed
         self.timeout = timeout
         self.text = text
         self.record = record
@@ -57,6 +63,7 @@ final class Banner {
             case .sent: goOn()
             case .late: giveUp(connection, origin)
             }
+            changed()
         }
         // No kernel memory to wait with: half a banner is worse than none at all, and cannot be taken back.
         guard rest.start() else {

@@ -15,8 +15,6 @@ final class Intake {
     private var settings: AdmissionSettings { _read { yield admission.settings } }
     private var admission: Admission
     private var isStopping = false
-    /// Told when a connection that was waited for has been decided on.
-    var changed: () -> Void = {}
 
     init(
         _ definition: Service, dispatcher: Dispatcher, refuser: Refuser, record: ServiceRecord, runtime: Runtime
@@ -61,12 +59,12 @@ final class Intake {
     /// The limits of the table, whatever is to happen when they are reached.
     var limit: Gate {
         if dispatcher.way == .handOff {
-            let taken = dispatcher.heldCount + arrivals.count
-            return Gate(Room.left(of: settings.connections, taken: taken), else: .connections).and(queue)
+            let room = Room.left(of: settings.connections, taken: dispatcher.heldCount + arrivals.count)
+            return Gate(room, else: .connections).and(queue)
         }
-        let taken = dispatcher.instanceCount + arrivals.count
+        let room = Room.left(of: definition.instances, taken: dispatcher.instanceCount + arrivals.count)
         let global = max(0, runtime.occupancy.room - arrivals.count)
-        return Gate(Room.left(of: definition.instances, taken: taken), else: .instances).and(
+        return Gate(room, else: .instances).and(
             Gate(global, else: .global))
     }
 
@@ -101,7 +99,7 @@ final class Intake {
                 number: runtime.nextConnectionNumber(), peer: peer, kind: listener.endpoint.kind.originKind,
                 listener: listener.endpoint.name, accepted: runtime.loop.now))
         record.connections.accepted += 1
-        record.report(.accepted(listener: candidate.origin.listener), candidate.origin)
+        record.reportAccepted(candidate.origin)
         if settings.onLimit != .wait, case .shut(let reason, _) = limit {
             return refuse(candidate, reason, settings.onLimit.manner)
         }
@@ -130,7 +128,7 @@ final class Intake {
         ) { [self] outcome in
             record.connections.queued -= 1
             received(outcome, candidate)
-            changed()
+            dispatcher.roomMayHaveChanged()
         }
     }
 
@@ -177,7 +175,7 @@ extension Intake {
         answer(
             .admitted { [self] in
                 record.connections.accepted += 1
-                record.report(.accepted(listener: origin.listener), origin)
+                record.reportAccepted(origin)
                 dispatcher.dispatch(candidate.connection, origin, way)
             })
     }
@@ -240,7 +238,7 @@ extension Intake {
             return refuser.refuse(candidate.connection, candidate.origin, reason, manner, detail: detail)
         }
         record.connections.accepted += 1
-        record.report(.accepted(listener: candidate.origin.listener), candidate.origin)
+        record.reportAccepted(candidate.origin)
         refuser.note(candidate.origin, reason, detail: detail)
         answer(.refused(reason))
     }
@@ -255,7 +253,7 @@ extension Intake {
             guard arrivals.claim(number) else { return }
             if isOwn { record.connections.queued -= 1 }
             decide(candidate, name: name.map { .known($0) } ?? .none)
-            changed()
+            dispatcher.roomMayHaveChanged()
         }
     }
 

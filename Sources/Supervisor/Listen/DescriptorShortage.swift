@@ -22,6 +22,13 @@ final class DescriptorShortage {
         _ = fill()
     }
 
+    /// Keeps other descriptors in reserve, of those that are free now, where there are enough.
+    func renew() {
+        let former = reserve
+        reserve = []
+        if !fill() { reserve = former }
+    }
+
     /// Holds `listener` back for a while.
     ///
     /// - Returns: Whether this is news, and not the same shortage met again.

@@ -249,8 +249,9 @@ final class Listener: EventSource {
             owner?.readable(self)
             return
         }
+        guard let owner else { return }
         for _ in 0..<Self.acceptBudget {
-            guard holds.isEmpty, let descriptor, let owner else { return }
+            guard holds.isEmpty, let descriptor else { return }
             guard owner.room > 0 else { return owner.lacksRoom(self) }
             do {
                 owner.accepted(try SocketBinding.accept(descriptor, priority: priority), on: self)

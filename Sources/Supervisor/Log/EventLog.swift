@@ -16,8 +16,6 @@ final class EventLog {
     var level: EventLevel
     private var choices: [String: LogChoice] = [:]
     private(set) var ring = EventRing()
-    /// What the ring has let go last: the next event takes its place in memory.
-    private var spare: RecordedEvent?
     private var followers: [any EventFollower] = []
     private var plan = LogPlan(LogSettings(), override: nil, standardErrorIsJournal: false)
     private let sender = Event.SyslogSender(host: Machine.name, pid: Int(CurrentProcess.pid))
@@ -57,27 +55,30 @@ final class EventLog {
         choices[service] = choice
     }
 
+    func report(_ kind: consuming Event.Kind, service: String? = nil) {
+        report(EventContent(kind, of: service))
+    }
+
+    /// - Parameter duration: Of a connection that a handler has finished.
     func report(
-        _ kind: consuming Event.Kind, service: String? = nil, connection: UInt64? = nil, peer: SocketAddress? = nil
+        _ content: EventContent, connection: UInt64? = nil, peer: SocketAddress? = nil,
+        lasting duration: Duration? = nil
     ) {
         happened?()
-        let recorded: RecordedEvent
-        if isKnownUniquelyReferenced(&spare), let event = spare.take() {
-            recorded = event
-            recorded.become(time: loop.timestamp, service: service, connection: connection, peer: peer, kind: kind)
-        } else {
-            recorded = RecordedEvent(
-                time: loop.timestamp, service: service, connection: connection, peer: peer, kind: kind)
+        let time = loop.timestamp
+        if content.level >= level || !choices.isEmpty {
+            log(
+                RecordedEvent(
+                    time: time, content: content, connection: connection, peer: peer, duration: duration))
         }
-        log(recorded)
-        spare = ring.append(recorded)
+        ring.append(content, at: time, connection: connection, peer: peer, lasting: duration)
         for follower in followers { follower.eventsCame() }
     }
 
     /// Renders what is to be written, and nothing else.
     private func log(_ recorded: RecordedEvent) {
-        let choice = choices.isEmpty ? nil : recorded.service.flatMap { choices[$0] }
-        if choice == nil, recorded.level < level { return }
+        let choice = choices.isEmpty ? nil : recorded.content.service.flatMap { choices[$0] }
+        if choice == nil, recorded.content.level < level { return }
         var event = recorded.event
         if let choice {
             guard let shown = choice.shown(event) else { return }
@@ -103,7 +104,10 @@ final class EventLog {
 
     /// Keeps what the program before has told.
     func resume(_ saved: [SavedEvent]) {
-        for event in saved.compactMap(\.recorded) { ring.append(event) }
+        for event in saved {
+            guard let content = event.content else { continue }
+            ring.append(content, at: event.time, connection: event.connection, peer: event.peer)
+        }
     }
 
     // MARK: Following

@@ -1,43 +1,54 @@
 internal import ControlProtocol
-internal import DequeModule
 internal import LinuxSystem
 
-/// An event as it happened: rendered only when somebody reads it. An object, so that it is never copied.
-final class RecordedEvent {
-    private(set) var time: Timestamp
-    private(set) var service: String?
-    private(set) var connection: UInt64?
-    private(set) var peer: SocketAddress?
-    private(set) var kind: Event.Kind
-    private(set) var level: EventLevel
+/// What there is to tell, but for when and of which connection. An object: what comes with every connection is made once.
+final class EventContent: Sendable {
+    let service: String?
+    let kind: Event.Kind
+    let level: EventLevel
+    let isNotable: Bool
     /// Text from outside, in bytes.
-    private(set) var textBytes: Int
+    let textBytes: Int
 
-    init(time: Timestamp, service: String?, connection: UInt64?, peer: SocketAddress?, kind: consuming Event.Kind) {
-        self.time = time
-        self.service = service
-        self.connection = connection
-        self.peer = peer
+    init(_ kind: consuming Event.Kind, of service: String?) {
         level = kind.level
+        isNotable = level >= .notice
         textBytes = kind.textBytes
+        self.service = service
         self.kind = kind
     }
+}
 
-    /// Becomes another one: for whoever has it alone.
-    func become(
-        time: Timestamp, service: String?, connection: UInt64?, peer: SocketAddress?, kind: consuming Event.Kind
+/// An event as it happened: rendered only when somebody reads it.
+struct RecordedEvent {
+    /// Among all events.
+    fileprivate(set) var number: UInt64 = 0
+    fileprivate(set) var time: Timestamp
+    fileprivate(set) var content: EventContent
+    fileprivate(set) var connection: UInt64?
+    fileprivate(set) var peer: SocketAddress?
+    /// Of a connection that a handler has finished.
+    fileprivate(set) var duration: Duration?
+
+    /// Takes the place of another: member by member, so that nothing is copied on the way.
+    fileprivate mutating func become(
+        _ number: UInt64, _ content: EventContent, at time: Timestamp, connection: UInt64?, peer: SocketAddress?,
+        lasting duration: Duration?
     ) {
+        self.number = number
         self.time = time
-        self.service = service
+        self.content = content
         self.connection = connection
         self.peer = peer
-        level = kind.level
-        textBytes = kind.textBytes
-        self.kind = kind
+        self.duration = duration
     }
 
     var event: Event {
-        Event(time: time, service: service, connection: connection, peer: peer?.description, kind)
+        var kind = content.kind
+        if let duration, case .connection(.finished(let handler, _)) = kind {
+            kind = .connection(.finished(by: handler, duration: duration))
+        }
+        return Event(time: time, service: content.service, connection: connection, peer: peer?.description, kind)
     }
 }
 
@@ -64,15 +75,21 @@ struct EventRing {
         var text = 256 << 10
     }
 
-    /// - Returns: The last that it has let go for this one.
-    @discardableResult
-    mutating func append(_ event: RecordedEvent) -> RecordedEvent? {
-        defer { nextNumber += 1 }
-        return event.level >= .notice ? notable.append(event, nextNumber) : frequent.append(event, nextNumber)
+    mutating func append(
+        _ content: EventContent, at time: Timestamp, connection: UInt64?, peer: SocketAddress?,
+        lasting duration: Duration? = nil
+    ) {
+        let number = nextNumber
+        nextNumber += 1
+        if content.isNotable {
+            notable.append(number, content, at: time, connection: connection, peer: peer, lasting: duration)
+        } else {
+            frequent.append(number, content, at: time, connection: connection, peer: peer, lasting: duration)
+        }
     }
 
     /// What matters, the oldest first: to be carried over.
-    var notableEvents: [RecordedEvent] { notable.events }
+    var notableEvents: [RecordedEvent] { notable.kept }
 
     // MARK: Reading
 
@@ -114,56 +131,80 @@ struct EventRing {
             cursor.frequent = max(cursor.frequent, frequent.first)
             cursor.notable = max(cursor.notable, notable.first)
         }
-        let one = frequent.entry(cursor.frequent)
-        let other = notable.entry(cursor.notable)
+        let one = frequent.event(cursor.frequent)
+        let other = notable.event(cursor.notable)
         let isFrequent = (one?.number ?? .max) < (other?.number ?? .max)
-        guard let entry = isFrequent ? one : other, entry.number < limit else { return nil }
-        guard missed == 0 else { return .gap(missed: missed, next: entry.event.time) }
+        guard let event = isFrequent ? one : other, event.number < limit else { return nil }
+        guard missed == 0 else { return .gap(missed: missed, next: event.time) }
         if isFrequent { cursor.frequent += 1 } else { cursor.notable += 1 }
-        return .event(entry.event)
+        return .event(event)
     }
 }
 
 extension EventFilter {
+    func admits(_ event: RecordedEvent) -> Bool { admits(event.content.kind, of: event.content.service) }
+
     func admits(_ step: EventRing.Step) -> Bool {
         guard case .event(let event) = step else { return false }
-        return admits(event.kind, of: event.service)
+        return admits(event)
     }
 }
 
 /// The last events of one kind of importance.
 private struct Lane {
-    struct Entry {
-        let number: UInt64
-        let event: RecordedEvent
-    }
-
     private let limits: EventRing.Limits
-    private var entries: Deque<Entry> = []
+    /// By their places, which go round once there are as many as may be: then an event takes over that of the one that it
+    /// pushes out.
+    private var events: [RecordedEvent] = []
     private var text = 0
-    /// How many have been let go: the place of the first that is kept.
+    /// The place of the first that is kept.
     private(set) var first: UInt64 = 0
+    /// Behind the last.
+    private(set) var end: UInt64 = 0
 
     init(_ limits: EventRing.Limits) {
         self.limits = limits
     }
 
-    var end: UInt64 { first + UInt64(entries.count) }
-    var events: [RecordedEvent] { entries.map(\.event) }
+    var kept: [RecordedEvent] { (first..<end).map { events[index($0)] } }
 
-    mutating func append(_ event: RecordedEvent, _ number: UInt64) -> RecordedEvent? {
-        text += event.textBytes
-        entries.append(Entry(number: number, event: event))
-        var last: RecordedEvent?
-        while entries.count > 1, entries.count > limits.events || text > limits.text, let oldest = entries.popFirst() {
-            text -= oldest.event.textBytes
-            first += 1
-            last = oldest.event
+    mutating func append(
+        _ number: UInt64, _ content: EventContent, at time: Timestamp, connection: UInt64?, peer: SocketAddress?,
+        lasting duration: Duration?
+    ) {
+        if count == limits.events { letGo() }
+        let index = index(end)
+        text += content.textBytes
+        end += 1
+        if index < events.count {
+            events[index].become(number, content, at: time, connection: connection, peer: peer, lasting: duration)
+        } else {
+            events.append(
+                RecordedEvent(
+                    number: number, time: time, content: content, connection: connection, peer: peer,
+                    duration: duration))
         }
-        return last
+        while text > limits.text, count > 1 { letGo() }
     }
+
+    private mutating func letGo() {
+        let index = index(first)
+        let bytes = events[index].content.textBytes
+        if bytes > 0 {
+            text -= bytes
+            events[index].content = Self.nothing
+        }
+        first += 1
+    }
+
+    /// In the place of what would be long.
+    private static let nothing = EventContent(.connection(.lost(why: "")), of: nil)
+
+    private var count: Int { Int(end - first) }
+
+    private func index(_ place: UInt64) -> Int { Int(place % UInt64(limits.events)) }
 
     func missed(at place: UInt64) -> Int { place < first ? Int(first - place) : 0 }
 
-    func entry(_ place: UInt64) -> Entry? { place < end ? entries[Int(place - first)] : nil }
+    func event(_ place: UInt64) -> RecordedEvent? { place < end ? events[index(place)] : nil }
 }

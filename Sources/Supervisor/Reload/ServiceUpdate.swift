@@ -55,7 +55,7 @@ extension ActiveService {
     private func replaceDispatcher() {
         let former = dispatcher
         dispatcher = Dispatcher(definition, refuser: refuser, record: record, runtime: runtime)
-        dispatcher.changed = { [weak self] in self?.roomChanged() }
+        dispatcher.changed = { [weak self] in self?.roomMayHaveChanged() }
         dispatcher.succeed(former)
         (isStopping, isLeaving, waysAreStopped) = (false, false, false)
     }
@@ -74,7 +74,7 @@ extension ActiveService {
     /// The last that is heard of it.
     func sayFarewell() {
         refuser.endSummary()
-        dispatcher.standardError?.retire()
+        for each in [dispatcher] + dispatcher.retired { each.standardError?.retire() }
         record.report(.service(.stopped))
         runtime.events.choose(nil, for: record.name)
     }

@@ -4,11 +4,17 @@ internal import ServiceTable
 /// What routing knows of a service's handlers: a value, read when it is needed.
 struct HandlerAvailability: Equatable {
     /// Starts have failed so often that nobody is expected soon.
-    var isFailed: Bool
-    /// There is a handler that Baton starts.
-    var isKept: Bool
-    /// At least one handler is there, or on its way.
-    var isRegistered: Bool
+    let isFailed: Bool
+    /// A handler is there, or will be.
+    let isServed: Bool
+
+    /// - Parameters:
+    ///   - isKept: There is a handler that Baton starts.
+    ///   - isRegistered: At least one handler is there, or on its way.
+    init(isFailed: Bool, isKept: Bool, isRegistered: @autoclosure () -> Bool) {
+        self.isFailed = isFailed
+        isServed = isKept && !isFailed || isRegistered()
+    }
 }
 
 /// Which way a connection goes.
@@ -50,11 +56,9 @@ struct Router {
 
     func way(_ availability: HandlerAvailability?) -> Way {
         if let way { return way }
-        let available = availability ?? HandlerAvailability(isFailed: false, isKept: false, isRegistered: false)
-        let someoneServes = available.isRegistered || (available.isKept && !available.isFailed)
-        if someoneServes { return .handOff }
+        if let availability, availability.isServed { return .handOff }
         if hasFallback { return .spawn }
         // Without a handler of our own, one may still come and register: the queue waits for it.
-        return available.isFailed ? .refuse(.noHandler) : .handOff
+        return availability?.isFailed == true ? .refuse(.noHandler) : .handOff
     }
 }

@@ -10,8 +10,10 @@ protocol HandlerOwner: AnyObject {
     func handlerReady(_ handler: Handler)
     /// There may be room on it again.
     func handlerHasRoom(_ handler: Handler)
-    func handler(_ handler: Handler, acknowledged batons: [Baton])
-    func handler(_ handler: Handler, ended batons: [Baton])
+    func handler(_ handler: Handler, acknowledged baton: Baton)
+    func handler(_ handler: Handler, ended baton: Baton)
+    /// That was the last of those whose end it told at once: there may be room on it again.
+    func handlerRested(_ handler: Handler)
     /// The handler could not take it.
     func handler(_ handler: Handler, returned baton: Baton, why: String)
     /// It gives a connection on, and is to be answered (`answer`).
@@ -50,6 +52,8 @@ final class Handler {
     var credentials: PeerCredentials?
     var instance: Instance?
     private(set) var pid: Int32
+    /// Once it has its process.
+    private(set) lazy var events = Events(self)
 
     /// Which batons are with it, and `batons` what they are, by the same ids. One that is being passed on outlives it.
     var ledger = BatonLedger()
@@ -77,6 +81,23 @@ final class Handler {
     var statusText = ""
     var started = Timestamp.now
     var lastSign: Duration
+
+    /// What is told of the connections that it gets. An object, so that a look at one copies none of the others.
+    final class Events {
+        let sent: EventContent
+        let sentAgain: EventContent
+        let acknowledged: EventContent
+        let finished: EventContent
+
+        init(_ handler: Handler) {
+            func content(_ event: ConnectionEvent) -> EventContent { handler.record.content(.connection(event)) }
+            let (id, pid) = (handler.id, Int(handler.pid))
+            sent = content(.handedOff(handler: id, pid: pid, again: false))
+            sentAgain = content(.handedOff(handler: id, pid: pid, again: true))
+            acknowledged = content(.acknowledged(handler: id))
+            finished = content(.finished(by: handler.reference, duration: nil))
+        }
+    }
 
     /// What a handler that is gone leaves behind.
     struct Remains {
@@ -114,7 +135,7 @@ final class Handler {
             kind: kind,
             killsSilent: Self.killsSilent(kind, settings, mayKill: kind == .supervised || process != nil))
         guard let process else { return }
-        self.process = ForeignProcess(process, loop: runtime.loop) { [weak self] in self?.processEnded() }
+        self.process = ForeignProcess(process, loop: runtime.loop) { [self] in processEnded() }
     }
 
     private static func killsSilent(_ kind: HandlerMachine.Kind, _ settings: Handoff, mayKill: Bool) -> Bool {
@@ -256,6 +277,7 @@ final class Handler {
         channel?.close()
         channel = nil
         process?.close()
+        process = nil
         for timer in deadlines.values { runtime.loop.cancel(timer) }
         deadlines = [:]
         if let heartbeatTimer { runtime.loop.cancel(heartbeatTimer) }

@@ -69,7 +69,7 @@ extension Handler {
         case .short: break
         }
         guard outcome == .sent else { return outcome }
-        record.report(.handedOff(handler: id, pid: Int(pid), again: baton.wasSentBefore), baton)
+        record.report(baton.wasSentBefore ? events.sentAgain : events.sent, baton)
         if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
         batons.append(baton, id: ledger.sent())
         baton.wasSentBefore = true
@@ -87,7 +87,7 @@ extension Handler {
     }
 
     /// Connections have left it.
-    func rested() {
+    func noteRest() {
         if ledger.count == 0 { idleSince = runtime.loop.now }
     }
 }

@@ -40,11 +40,13 @@ extension Handler {
             registered(registration)
         case _ where machine.state == .starting: throw .unexpected(message.type)
         case .acknowledge(let id):
-            acknowledged(try ledger.acknowledge(upTo: id), areHeld: !traits.contains(.sendsNoDone))
+            try ledger.acknowledge(upTo: id)
+            takeAcknowledged()
             if let line { line.roster.handler(line.place, hasAcknowledged: ledger.acknowledged) }
         case .done(let ids):
-            acknowledged(try ledger.done(ids), areHeld: true)
-            ended(ids)
+            for id in try ledger.done(ids) { if let baton = batons[id] { acknowledged(baton) } }
+            for id in ids { if let baton = batons.remove(id) { ended(baton) } }
+            rested()
         case .negative(let id, let reason):
             try ledger.negative(id)
             returned(id, why: reason)
@@ -65,32 +67,38 @@ extension Handler {
         handle(.heard)
     }
 
-    /// - Parameter areHeld: Until DONE; else they are over with this.
-    private func acknowledged(_ ids: [UInt64], areHeld: Bool) {
-        guard !ids.isEmpty else { return }
-        let batons = areHeld ? ids.compactMap { self.batons[$0] } : takeOut(ids)
-        served += batons.count
+    private func takeAcknowledged() {
+        let areOver = traits.contains(.sendsNoDone)
+        var isNews = false
+        while let id = ledger.nextAcknowledged() {
+            isNews = true
+            guard let baton = areOver ? batons.remove(id) : batons[id] else { continue }
+            acknowledged(baton)
+            if areOver { ended(baton) }
+        }
+        guard isNews else { return }
+        if areOver { rested() } else { owner.handlerHasRoom(self) }
+    }
+
+    func acknowledged(_ baton: Baton) {
+        served += 1
         lastProgress = runtime.loop.now
-        owner.handler(self, acknowledged: batons)
-        if areHeld { owner.handlerHasRoom(self) } else { ended(batons) }
+        owner.handler(self, acknowledged: baton)
     }
 
-    private func ended(_ ids: [UInt64]) {
-        if !ids.isEmpty { ended(takeOut(ids)) }
+    func ended(_ baton: Baton) {
+        leave(baton)
+        owner.handler(self, ended: baton)
     }
 
-    private func ended(_ batons: [Baton]) {
-        for baton in batons { leave(baton) }
-        owner.handler(self, ended: batons)
-        rested()
-        owner.handlerHasRoom(self)
+    /// Connections have left it.
+    func rested() {
+        noteRest()
+        owner.handlerRested(self)
     }
 
     func hasRoom(at time: Duration) {
-        _ = runtime.loop.schedule(at: time) { [weak self] in
-            guard let self else { return }
-            owner.handlerHasRoom(self)
-        }
+        _ = runtime.loop.schedule(at: time) { [self] in owner.handlerHasRoom(self) }
     }
 
     /// It gets nothing for a while.
@@ -101,7 +109,7 @@ extension Handler {
 
     private func returned(_ id: UInt64, why: String) {
         rests()
-        rested()
+        noteRest()
         lastProgress = runtime.loop.now
         guard let baton = batons.remove(id) else { return }
         leave(baton)

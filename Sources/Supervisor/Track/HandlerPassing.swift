@@ -44,9 +44,7 @@ extension Handler {
     private func take(_ id: UInt64, _ from: BatonLedger.PassedFrom) -> Baton? {
         guard from != .nowhere, let baton = batons[id] else { return nil }
         if from == .unacknowledged {
-            served += 1
-            lastProgress = runtime.loop.now
-            owner.handler(self, acknowledged: [baton])
+            acknowledged(baton)
         }
         return baton
     }
@@ -56,7 +54,7 @@ extension Handler {
         ledger.passed(id)
         if let baton = batons.remove(id) { leave(baton) }
         channel?.post(.passed(id: id, .taken))
-        rested()
+        noteRest()
         // The connection goes on first.
         runtime.loop.afterThisRound { [self] in owner.handlerHasRoom(self) }
     }
@@ -77,8 +75,8 @@ extension Handler {
             note(baton, isPassed: false)
         } else {
             batons.remove(id)
-            leave(baton)
-            owner.handler(self, ended: [baton])
+            ended(baton)
+            rested()
         }
         return nil
     }

@@ -17,8 +17,7 @@ extension Handler {
     }
 
     func arm(_ deadline: HandlerMachine.Deadline, at time: Duration) {
-        deadlines[deadline] = runtime.loop.schedule(at: time) { [weak self] in
-            guard let self else { return }
+        deadlines[deadline] = runtime.loop.schedule(at: time) { [self] in
             deadlines[deadline] = nil
             handle(.deadline(deadline))
         }
@@ -36,7 +35,7 @@ extension Handler {
     func scheduleHeartbeat(after delay: Duration?) {
         if let heartbeatTimer { runtime.loop.cancel(heartbeatTimer) }
         heartbeatTimer = delay.map { delay in
-            runtime.loop.schedule(after: delay) { [weak self] in self?.lookForLife() }
+            runtime.loop.schedule(after: delay) { [self] in lookForLife() }
         }
     }
 

@@ -18,7 +18,7 @@ struct InstanceLimits {
 }
 
 /// One process of a handler, from its spawn to its exit: how it is asked to end, and made to.
-final class Instance {
+final class Instance: RollMember {
     let pid: Int32
     /// The connection it serves; nil for `wait` and persistent handlers.
     let origin: ConnectionOrigin?
@@ -32,6 +32,8 @@ final class Instance {
     private var killed = false
     private let isInherited: Bool
     private var place: Roster.Place?
+    /// Among those of its service.
+    var rollPlace = 0
 
     /// Follows `pid`, a new child of this process. `ended` is called once, when it is collected.
     convenience init(
@@ -39,7 +41,8 @@ final class Instance {
         ended: @escaping (Instance, ExitStatus) -> Void
     ) {
         let now = runtime.moment
-        let begun = SavedInstance(pid: pid, started: .now, since: now, due: limits.runtime.map { now + $0 })
+        let begun = SavedInstance(
+            pid: pid, started: runtime.loop.timestamp, since: now, due: limits.runtime.map { now + $0 })
         self.init(begun, service: service, limits: limits, origin: origin, runtime: runtime, ended: ended)
     }
 
@@ -135,6 +138,6 @@ final class Instance {
 
     private func report(_ event: ProcessEvent) {
         runtime.events.report(
-            .process(event), service: service, connection: origin?.number, peer: origin?.peer)
+            EventContent(.process(event), of: service), connection: origin?.number, peer: origin?.peer)
     }
 }

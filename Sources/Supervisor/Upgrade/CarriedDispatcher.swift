@@ -57,7 +57,9 @@ extension Dispatcher {
         if let redirect = saved.redirect { relays?.resume(redirect, books) }
         multiplexer?.resume(saved.guests, books)
         routes?.resume(saved.guests, books)
-        if !saved.banner.isEmpty, banner == nil { banner = Banner([0], record: record, runtime: runtime) }
+        if !saved.banner.isEmpty, banner == nil {
+            banner = Banner([0], record: record, runtime: runtime, changed: room.give)
+        }
         banner?.resume(saved.banner, books) { [self] in goOn($0, $1) }
     }
 

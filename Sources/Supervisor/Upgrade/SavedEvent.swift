@@ -22,22 +22,21 @@ struct SavedEvent: Saved {
 
     init(_ recorded: RecordedEvent) {
         let details = recorded.event.details
-        (time, service, connection, peer) = (recorded.time, recorded.service, recorded.connection, recorded.peer)
-        (name, level) = (recorded.kind.name.rawValue, recorded.level)
+        (time, service) = (recorded.time, recorded.content.service)
+        (connection, peer) = (recorded.connection, recorded.peer)
+        (name, level) = (recorded.content.kind.name.rawValue, recorded.content.level)
         (message, reason) = (details.message, details.reason)
         (pid, status, duration) = (details.pid, details.status, details.duration)
         more = JSON.object(details.more).line
     }
 
-    /// Nil for one that this version does not know.
-    var recorded: RecordedEvent? {
+    /// What there was to tell; nil for one that this version does not know.
+    var content: EventContent? {
         guard let name = EventName(rawValue: name) else { return nil }
         let object = (try? JSON(parsing: more, limits: .reply))?.object
         let details = EventDetails(
             message, reason: reason, pid: pid, status: status, duration: duration, more: object ?? [:])
-        return RecordedEvent(
-            time: time, service: service, connection: connection, peer: peer,
-            kind: .past(PastEvent(name: name, level: level, details: details)))
+        return EventContent(.past(PastEvent(name: name, level: level, details: details)), of: service)
     }
 
     mutating func code(with coder: inout FieldCoder) {

@@ -112,8 +112,7 @@ extension Supervisor: UpgradeTarget {
         reloader.open()
         loop.afterThisRound { [self] in
             runtime.instances.reapAll()
-            CurrentProcess.letMemoryGo()
-            CurrentProcess.letCodeGo()
+            comeToRest()
         }
     }
 

@@ -90,6 +90,29 @@ import Testing
         }
     }
 
+    @Test("what was said of one listener is not said of the next, and `env` has the last word each time")
+    func listenersInTurn() throws {
+        let table = """
+            services:
+              cat:
+                listen: [{address: "127.0.0.1:0", name: one}, {address: "127.0.0.2:0", name: two}]
+                exec: [/bin/sh, -c, 'echo $BATON_LISTENER $TCPLOCALIP $TCPLOCALPORT $TCPREMOTEPORT $REMOTE_HOST $REMOTE_ADDR']
+                env: {REMOTE_HOST: ours}
+                pass_env: [REMOTE_ADDR]
+            """
+        try withSupervisor(table, environment: ["REMOTE_ADDR": "inherited"]) { supervisor in
+            let ports = try supervisor.service("cat").listeners.map { listener in
+                try #require(listener.address.split(separator: ":").last.flatMap { UInt16($0) })
+            }
+            for turn in [0, 1, 0, 0, 1] {
+                let (name, host) = turn == 0 ? ("one", "127.0.0.1") : ("two", "127.0.0.2")
+                let client = try TestSocket.tcp(port: ports[turn], host: host)
+                let own = try client.localPort
+                #expect(try client.receiveText() == "\(name) \(host) \(ports[turn]) \(own) ours 127.0.0.1\n")
+            }
+        }
+    }
+
     @Test("style systemd: descriptor 3, LISTEN_FDS and LISTEN_PID, and /dev/null on 0")
     func systemdStyle() throws {
         let script = """

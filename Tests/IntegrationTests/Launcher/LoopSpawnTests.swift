@@ -35,6 +35,28 @@ import Testing
         }
     }
 
+    @Test("what stays open has no number that children would have to copy")
+    func lowNumbers() throws {
+        guard Spawn.canLeaveSharedTable() == true else { return }
+        var table = "services:\n  own: {listen: '127.0.0.1:0', exec: [/bin/cat]}\n"
+        for number in 0..<50 { table += "  s\(number): {listen: '127.0.0.1:0', internal: echo}\n" }
+        try withSupervisor(table) { supervisor in
+            let low = supervisor.view.descriptors.keys.filter { $0 < 64 }
+            #expect(low.count < 48, "\(low.sorted())")
+            // Those who are served for long take the low numbers: the way around that still needs no launcher.
+            let guests = try (0..<60).map { _ in try TestSocket.tcp(port: supervisor.port("s0")) }
+            try supervisor.waitForService("s0", "served") { $0.connections.active == 60 }
+            for launcher in launchers(of: supervisor) { try launcher.stop() }
+            for _ in 0..<20 {
+                let client = try TestSocket.tcp(port: supervisor.port("own"))
+                try client.send("x")
+                #expect(try client.receive(exactly: 1) == [UInt8(ascii: "x")])
+            }
+            for guest in guests { guest.close() }
+            for launcher in launchers(of: supervisor) { kill(launcher.pid, SIGCONT) }
+        }
+    }
+
     @Test("a program finds the same, whether the supervisor has started it or a launcher")
     func same() throws {
         let directory = try TemporaryDirectory()

@@ -8,14 +8,7 @@ import Testing
 @Suite struct EventRingTests {
     private static let small = EventRing.Limits(events: 4, text: 100)
 
-    private func event(
-        _ number: UInt64, _ kind: Event.Kind = .connection(.accepted(listener: "l")), of service: String = "a"
-    ) -> RecordedEvent {
-        RecordedEvent(
-            time: Timestamp(seconds: Int64(number)), service: service, connection: number,
-            peer: .ipv4(.loopback, port: 80), kind: kind)
-    }
-
+    private let accepted = Event.Kind.connection(.accepted(listener: "l"))
     private let refused = Event.Kind.connection(.refused(.source))
 
     /// What a reader finds: an event's connection, or a gap's size below 0.
@@ -34,11 +27,11 @@ import Testing
     func order() {
         var ring = EventRing()
         var cursor = ring.start
-        for number in 1...6 { ring.append(event(UInt64(number), number % 2 == 0 ? refused : event(0).kind)) }
+        for number in 1...6 { ring.tell(UInt64(number), number % 2 == 0 ? refused : accepted) }
         #expect(read(ring, from: &cursor) == [1, 2, 3, 4, 5, 6])
         #expect(read(ring, from: &cursor) == [])
         #expect(cursor == ring.end)
-        ring.append(event(7))
+        ring.tell(7)
         #expect(read(ring, from: &cursor) == [7])
     }
 
@@ -46,9 +39,9 @@ import Testing
     func gap() {
         var ring = EventRing(limits: Self.small)
         var cursor = ring.start
-        ring.append(event(1))
+        ring.tell(1)
         #expect(read(ring, from: &cursor) == [1])
-        for number in 2...10 { ring.append(event(UInt64(number))) }
+        for number in 2...10 { ring.tell(UInt64(number)) }
         var again = cursor
         guard case .gap(let missed, let next) = ring.next(after: &again) else {
             Issue.record("no gap")
@@ -62,8 +55,8 @@ import Testing
     @Test("a busy service does not push out what matters of another")
     func lanes() {
         var ring = EventRing(limits: Self.small)
-        ring.append(event(1, refused, of: "b"))
-        for number in 2...100 { ring.append(event(UInt64(number))) }
+        ring.tell(1, refused, of: "b")
+        for number in 2...100 { ring.tell(UInt64(number)) }
         var cursor = ring.start
         #expect(read(ring, from: &cursor) == [1, 97, 98, 99, 100])
     }
@@ -71,17 +64,17 @@ import Testing
     @Test("text from outside is bounded in bytes, but the last event is always kept")
     func text() {
         var ring = EventRing(limits: Self.small)
-        func line(_ number: UInt64, _ length: Int) -> RecordedEvent {
-            event(number, .process(.standardError(pid: 1, line: String(repeating: "x", count: length))))
+        func tellLine(_ number: UInt64, _ length: Int) {
+            ring.tell(number, .process(.standardError(pid: 1, line: String(repeating: "x", count: length))))
         }
-        ring.append(line(1, 60))
-        ring.append(line(2, 60))
+        tellLine(1, 60)
+        tellLine(2, 60)
         var cursor = ring.start
         #expect(read(ring, from: &cursor) == [2])
-        ring.append(line(3, 1000))
+        tellLine(3, 1000)
         cursor = ring.start
         #expect(read(ring, from: &cursor) == [3])
-        ring.append(event(4))
+        ring.tell(4)
         cursor = ring.start
         #expect(read(ring, from: &cursor) == [4])
     }
@@ -90,7 +83,7 @@ import Testing
     func last() {
         var ring = EventRing()
         for number in 1...9 {
-            ring.append(event(UInt64(number), number % 3 == 0 ? refused : event(0).kind, of: number > 3 ? "b" : "a"))
+            ring.tell(UInt64(number), number % 3 == 0 ? refused : accepted, of: number > 3 ? "b" : "a")
         }
         func last(_ count: Int, _ filter: EventFilter = EventFilter()) -> [Int] {
             var cursor = ring.cursor(last: count, of: filter)
@@ -112,9 +105,9 @@ import Testing
     @Test("who does not follow is told up to where the ring stood, then the end")
     func stream() throws {
         var ring = EventRing()
-        for number in 1...5 { ring.append(event(UInt64(number), refused)) }
+        for number in 1...5 { ring.tell(UInt64(number), refused) }
         var stream = EventStream(EventQuery(recent: 3), in: ring, limits: EventStream.Limits(lines: 2))
-        ring.append(event(6))
+        ring.tell(6)
         var names: [String] = []
         while true {
             let batch = stream.take(from: ring)
@@ -132,18 +125,28 @@ import Testing
     @Test("who follows is told what comes, by its filter; nothing but a place is kept for it")
     func following() {
         var ring = EventRing(limits: Self.small)
-        ring.append(event(1, refused))
+        ring.tell(1, refused)
         var stream = EventStream(
             EventQuery(filter: EventFilter(services: ["a"], names: [.refused]), follows: true), in: ring,
             limits: EventStream.Limits())
         #expect(!stream.hasMore(in: ring))
-        ring.append(event(2, refused, of: "b"))
-        ring.append(event(3))
-        ring.append(event(4, refused))
+        ring.tell(2, refused, of: "b")
+        ring.tell(3)
+        ring.tell(4, refused)
         #expect(stream.hasMore(in: ring))
         let text = String(decoding: stream.take(from: ring).bytes, as: UTF8.self)
         #expect(text.split(separator: "\n").count == 1)
         #expect(text.contains(#""connection":"4""#))
         #expect(!stream.hasMore(in: ring))
+    }
+}
+
+extension EventRing {
+    fileprivate mutating func tell(
+        _ number: UInt64, _ kind: Event.Kind = .connection(.accepted(listener: "l")), of service: String = "a"
+    ) {
+        append(
+            EventContent(kind, of: service), at: Timestamp(seconds: Int64(number)), connection: number,
+            peer: .ipv4(.loopback, port: 80))
     }
 }

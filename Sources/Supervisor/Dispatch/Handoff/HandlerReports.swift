@@ -14,34 +14,33 @@ extension HandoffDispatch: HandlerOwner {
         if !queue.isEmpty { pump() }
     }
 
-    func handler(_ handler: Handler, acknowledged batons: [Baton]) {
-        for baton in batons {
-            record.connections.queued -= 1
-            record.connections.active += 1
-            record.connections.handedOff += 1
-            record.timings.handoff.record(runtime.loop.now - baton.origin.accepted)
-            record.timings.queue.record(baton.waited)
-            record.report(.acknowledged(handler: handler.id), baton)
-            baton.acknowledged()
-            // On other sockets than TCP nothing would tell whether it was touched.
-            if !asked.holdsUntilDone || baton.origin.kind != .tcp { close(baton) }
-        }
+    func handler(_ handler: Handler, acknowledged baton: Baton) {
+        record.connections.queued -= 1
+        record.connections.active += 1
+        record.connections.handedOff += 1
+        record.timings.handoff.record(runtime.loop.now - baton.origin.accepted)
+        record.timings.queue.record(baton.waited)
+        record.report(handler.events.acknowledged, baton)
+        baton.acknowledged()
+        // On other sockets than TCP nothing would tell whether it was touched.
+        if !asked.holdsUntilDone || baton.origin.kind != .tcp { close(baton) }
     }
 
-    func handler(_ handler: Handler, ended batons: [Baton]) {
-        for baton in batons {
-            record.connections.active -= 1
-            record.connections.ended += 1
-            end(baton, with: handler)
-        }
+    func handler(_ handler: Handler, ended baton: Baton) {
+        record.connections.active -= 1
+        record.connections.ended += 1
+        end(baton, with: handler)
+    }
+
+    func handlerRested(_ handler: Handler) {
         dismissFinished()
         // With an empty queue nobody else looks whether `connections` lets the next one in.
         changed()
+        handlerHasRoom(handler)
     }
 
     private func end(_ baton: Baton, with handler: Handler) {
-        record.report(
-            .finished(by: handler.reference, duration: runtime.loop.now - baton.origin.accepted), baton)
+        record.report(handler.events.finished, baton, lasting: runtime.loop.now - baton.origin.accepted)
         close(baton)
     }
 

@@ -9,7 +9,8 @@ final class HandlerSupply {
     var start: HandlerStart?
     let record: ServiceRecord
     let runtime: Runtime
-    weak var owner: HandoffDispatch?
+    /// It has this supply, and outlives it.
+    unowned var owner: HandoffDispatch!
     var policy: RestartPolicy
     var pool: PoolPolicy
     var state = State.open

@@ -75,10 +75,10 @@ final class HandoffDispatch {
 
     /// What the router needs to know.
     var availability: HandlerAvailability {
-        HandlerAvailability(
-            isFailed: supply.isFailed, isKept: asked.isKept,
-            isRegistered: handlers.contains { $0.isExpected })
+        HandlerAvailability(isFailed: supply.isFailed, isKept: asked.isKept, isRegistered: isRegistered)
     }
+
+    private var isRegistered: Bool { handlers.contains { $0.isExpected } }
 
     var hasReadyHandler: Bool { handlers.contains { $0.state == .ready } }
 
@@ -157,9 +157,9 @@ final class HandoffDispatch {
 
     private func tryAgain(after delay: Duration) {
         guard retry == nil else { return }
-        retry = runtime.loop.schedule(after: delay) { [weak self] in
-            self?.retry = nil
-            self?.pump()
+        retry = runtime.loop.schedule(after: delay) { [self] in
+            retry = nil
+            pump()
         }
     }
 
@@ -168,9 +168,7 @@ final class HandoffDispatch {
     private func armQueueTimer() {
         guard queueTimer == nil, let timeout = asked.queueTimeout, let deadline = queue.nextDeadline(timeout)
         else { return }
-        queueTimer = runtime.loop.schedule(after: max(.zero, deadline - runtime.loop.now)) { [weak self] in
-            self?.expire()
-        }
+        queueTimer = runtime.loop.schedule(after: max(.zero, deadline - runtime.loop.now)) { [self] in expire() }
     }
 
     /// The first deadline may be another now.
@@ -225,7 +223,7 @@ final class HandoffDispatch {
 
     /// Only registered handlers serve beside `exec`, and the last of them goes: what waits goes the way of what comes now.
     func leaveToFallback() {
-        if fallback != nil, settings.program == nil, !isStopping, !availability.isRegistered { emptyQueue() }
+        if fallback != nil, settings.program == nil, !isStopping, !isRegistered { emptyQueue() }
     }
 
     private func emptyQueue() {
@@ -300,6 +298,7 @@ final class HandoffDispatch {
     private func drainIfDone() {
         guard isStopping, queue.isEmpty || handlers.allSatisfy({ $0.state != .ready && $0.state != .starting })
         else { return }
+        if queue.isEmpty { disarmQueueTimer() }
         for handler in handlers { handler.handle(.drainAsked) }
         dismissFinished()
     }

@@ -10,10 +10,24 @@ final class ExecDispatch {
     private let runtime: Runtime
     /// Told whenever a process ended, so that there may be room again.
     private let changed: () -> Void
-    private var starting: [UInt64: ConnectionOrigin] = [:]
-    private var running: [Int32: Instance] = [:]
+    private var starting = Roll<Start>()
+    private var running = Roll<Instance>()
     /// Between clients and processes, by connection.
     private var bridges: [UInt64: DrainedBridge] = [:]
+
+    /// A connection whose process is on its way.
+    private final class Start: RollMember {
+        let connection: DescriptorBox
+        let origin: ConnectionOrigin
+        let bridge: DrainedBridge?
+        var rollPlace = 0
+
+        init(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin, _ bridge: DrainedBridge?) {
+            self.connection = connection
+            self.origin = origin
+            self.bridge = bridge
+        }
+    }
 
     init(
         program: HandlerProgram, refuser: Refuser, record: ServiceRecord, runtime: Runtime,
@@ -28,14 +42,15 @@ final class ExecDispatch {
 
     /// Processes, running or being started: what `instances` limits.
     var count: Int { starting.count + running.count }
-    var instances: [Instance] { Array(running.values) }
+    var instances: [Instance] { running.members }
     /// Connections that need the supervisor still.
     var bridgeCount: Int { bridges.count }
 
     /// Starts a handler for `connection`, which counts as active from now on.
     ///
     /// - Parameter file: What it is given as its last descriptor.
-    func dispatch(_ connection: DescriptorBox, _ origin: ConnectionOrigin, beside file: DescriptorBox? = nil) {
+    func dispatch(_ connection: DescriptorBox, _ origin: consuming ConnectionOrigin, beside file: DescriptorBox? = nil)
+    {
         guard let socket = connection.borrowed else { return }
         var bridge: DrainedBridge?
         do {
@@ -44,59 +59,59 @@ final class ExecDispatch {
             return refuser.refuse(connection, origin, .global, detail: "socketpair: \(error)")
         }
         record.connections.active += 1
-        starting[origin.number] = origin
+        let begun = Start(connection, origin, bridge)
+        starting.add(begun)
         let systemd = program.service.style == .systemd
         var start = program.start(
             systemd ? .numbered : .standardInput, sockets: [bridge?.theirs ?? connection],
             announcing: systemd ? ["connection"] : nil
-        ) { $0.describe(origin, socket: socket) }
+        ) { $0.describe(begun.origin, socket: socket) }
         if let file { start.add(file) }
         runtime.launchers.spawn(start.spawn, passing: start.passing) { [self] outcome in
-            starting[origin.number] = nil
-            settle(outcome, connection, origin, bridge)
+            starting.remove(begun)
+            settle(outcome, begun)
         }
     }
 
-    private func settle(
-        _ outcome: SpawnOutcome, _ connection: DescriptorBox, _ origin: ConnectionOrigin, _ bridge: DrainedBridge?
-    ) {
+    private func settle(_ outcome: SpawnOutcome, _ begun: Start) {
         switch outcome {
         case .running(let pid):
             record.connections.spawned += 1
-            record.timings.spawn.record(runtime.loop.now - origin.accepted)
-            record.lastFailure = nil
-            if let bridge { start(bridge, connection, origin) }
-            if let descriptor = connection.take() { runtime.close(descriptor) }
+            record.timings.spawn.record(runtime.loop.now - begun.origin.accepted)
+            if record.lastFailure != nil { record.lastFailure = nil }
+            if let bridge = begun.bridge { start(bridge, begun) }
+            if let descriptor = begun.connection.take() { runtime.close(descriptor) }
             let instance = Instance(
-                pid: pid, service: record.name, limits: program.limits, origin: origin, runtime: runtime
+                pid: pid, service: record.name, limits: program.limits, origin: begun.origin, runtime: runtime
             ) { [self] instance, status in
                 record.ended(instance, status)
-                ended(pid)
+                ended(instance)
             }
             instance.enroll()
-            running[pid] = instance
+            running.add(instance)
             // Whoever is killed now has entered it, and the next one tells of its end.
-            record.report(.process(.spawned(pid: Int(pid))), origin)
+            record.report(.process(.spawned(pid: Int(pid))), begun.origin)
         case .failed(_, let stage, let error):
             record.connections.active -= 1
             record.failed(stage: stage.description, error: "\(error)")
-            record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")), origin)
-            refuser.refuse(connection, origin, .spawn)
+            record.report(.process(.spawnFailed(stage: stage.description, error: "\(error)")), begun.origin)
+            refuser.refuse(begun.connection, begun.origin, .spawn)
             changed()
         }
     }
 
-    private func start(_ bridge: DrainedBridge, _ connection: DescriptorBox, _ origin: ConnectionOrigin) {
-        bridges[origin.number] = bridge
-        bridge.start(connection, origin) { [self] in
-            bridges[origin.number] = nil
+    private func start(_ bridge: DrainedBridge, _ begun: Start) {
+        let number = begun.origin.number
+        bridges[number] = bridge
+        bridge.start(begun.connection, begun.origin) { [self] in
+            bridges[number] = nil
             changed()
         }
     }
 
     func list(in census: inout ConnectionCensus) {
-        for origin in starting.values { census.add(origin, .starting) }
-        for instance in running.values {
+        for start in starting.members { census.add(start.origin, .starting) }
+        for instance in running.members {
             if let origin = instance.origin { census.add(origin, .running, pid: instance.pid) }
         }
     }
@@ -110,7 +125,7 @@ final class ExecDispatch {
 
     var saved: SavedExec {
         SavedExec(
-            running: running.values.compactMap { instance in
+            running: running.members.compactMap { instance in
                 instance.origin.map { SavedExec.Process(instance: instance.saved, origin: $0.saved) }
             }, bridges: bridges.values.compactMap(\.saved))
     }
@@ -118,13 +133,12 @@ final class ExecDispatch {
     /// Goes on with processes that run already. Their connections are counted.
     func resume(_ saved: SavedExec, _ books: Intake) {
         for process in saved.running {
-            let pid = process.instance.pid
             let instance = Instance(
                 process.instance, service: record.name, limits: program.limits,
                 origin: ConnectionOrigin(process.origin, books), runtime: runtime
-            ) { [self] _, _ in ended(pid) }
+            ) { [self] instance, _ in ended(instance) }
             instance.enroll()
-            running[pid] = instance
+            running.add(instance)
         }
         for bridge in saved.bridges {
             let number = bridge.origin.number
@@ -135,11 +149,11 @@ final class ExecDispatch {
         }
     }
 
-    private func ended(_ pid: Int32) {
-        running[pid] = nil
+    private func ended(_ instance: Instance) {
+        running.remove(instance)
         record.connections.active -= 1
         record.connections.ended += 1
-        program.finishedWriting(pid)
+        program.finishedWriting(instance.pid)
         changed()
     }
 }

@@ -2,22 +2,20 @@ internal import LinuxSystem
 internal import ServiceTable
 internal import SystemPackage
 
-/// The environment of a handler: every convention's names, and nothing of the supervisor's own that
+/// The environment of a service's handlers: every convention's names, and nothing of the supervisor's own that
 /// `pass_env` does not name.
-struct HandlerEnvironment {
+final class HandlerEnvironment {
     /// What all handlers of the service share.
-    private(set) var shared = EnvironmentBlock()
-    private var said = EnvironmentBlock()
+    let shared: EnvironmentBlock
     /// Of the names that are said of a start, those in the table's own `env`, which has the last word.
-    private let own: Set<String>
+    fileprivate let own: Set<String>
     /// Of the names that may be said of a start, those that `pass_env` has: inherited where nothing is said.
-    private var inherited: [String: String] = [:]
+    private let inherited: [String: String]
+    /// What was said last of where a connection came to: of the next one it is mostly the same.
+    fileprivate var lastPlace: StartEnvironment.Place?
 
     private static let defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    /// What is said of one start is about so much.
-    private static let room = (variables: 12, bytes: 320)
 
-    /// What all handlers of a service share.
     init(service: Service, inherited: [String: String]) {
         var all = SharedEnvironment()
         all.set("PATH", Self.defaultPath)
@@ -33,40 +31,73 @@ struct HandlerEnvironment {
         all.set("BATON_SERVICE", service.name)
         all.set("SERVICE_NAME", service.name)
         for variable in service.process.environment { all.set(variable.name, variable.value) }
-        let own = Set(service.process.environment.lazy.map(\.name).filter(Self.names.contains))
-        self.own = own
+        let names = SpawnPermit.variables
+        own = Set(service.process.environment.lazy.map(\.name).filter(names.contains))
+        var (ofAll, ofSome) = (EnvironmentBlock(), [String: String]())
         for (name, value) in all.variables {
-            if Self.names.contains(name), !own.contains(name) {
-                self.inherited[name] = value
+            if names.contains(name), !own.contains(name) {
+                ofSome[name] = value
             } else {
-                shared.append(name, value)
+                ofAll.append(name, value)
             }
+        }
+        (shared, self.inherited) = (ofAll, ofSome)
+    }
+
+    func beginStart() -> StartEnvironment { StartEnvironment(self, inherited) }
+}
+
+/// What is said of one start, behind what all of a service share.
+struct StartEnvironment {
+    private let service: HandlerEnvironment
+    private var said: Said
+
+    /// What is about so much, in bytes.
+    private static let room = 320
+
+    fileprivate struct Said {
+        var variables = EnvironmentBlock()
+        /// Of what is inherited, what has not been said.
+        var inherited: [String: String]
+    }
+
+    /// What is said of where a connection came to. An object, so that it is not copied to be compared.
+    fileprivate final class Place {
+        let listener: String
+        let local: SocketAddress
+        let said: Said
+
+        init(_ listener: String, _ local: SocketAddress, _ said: Said) {
+            (self.listener, self.local, self.said) = (listener, local, said)
         }
     }
 
-    /// For one start.
-    func copy() -> HandlerEnvironment {
-        var copy = self
-        copy.said.reserve(Self.room.variables, bytes: Self.room.bytes)
-        return copy
+    fileprivate init(_ service: HandlerEnvironment, _ inherited: [String: String]) {
+        self.service = service
+        said = Said(inherited: inherited)
     }
 
-    /// Says `name`, one of `names`, of one start; each once.
-    mutating func set(_ name: String, _ value: String) {
-        assert(Self.names.contains(name))
-        if !own.isEmpty, own.contains(name) { return }
-        if !inherited.isEmpty { inherited[name] = nil }
-        said.append(name, value)
+    /// Says `name`, one of `SpawnPermit.variables`; each once.
+    mutating func set(_ name: StaticString, _ value: String) {
+        if mayBeSaid(name) { said.variables.append(name, value) }
     }
 
-    /// What is said of this start, behind what all of them share.
-    consuming func ofThisStart() -> EnvironmentBlock {
-        for (name, value) in inherited { said.append(name, value) }
-        return said
+    mutating func set(_ name: StaticString, _ value: UInt64) {
+        if mayBeSaid(name) { said.variables.append(name, value) }
     }
 
-    /// What may be said of a start.
-    private static let names = SpawnPermit.variables
+    private mutating func mayBeSaid(_ name: StaticString) -> Bool {
+        assert(SpawnPermit.variables.contains(name.description))
+        if !service.own.isEmpty, service.own.contains(name.description) { return false }
+        if !said.inherited.isEmpty { said.inherited[name.description] = nil }
+        return true
+    }
+
+    /// All of it.
+    consuming func variables() -> EnvironmentBlock {
+        for (name, value) in said.inherited { said.variables.append(name, value) }
+        return said.variables
+    }
 }
 
 /// Later settings of a name win.
@@ -82,30 +113,43 @@ private struct SharedEnvironment {
     }
 }
 
-extension HandlerEnvironment {
-    /// One accepted connection.
+extension StartEnvironment {
+    /// One accepted connection; the first that is said.
     mutating func describe(_ origin: ConnectionOrigin, socket: FileDescriptor) {
-        set("BATON_LISTENER", origin.listener)
-        set("BATON_CONNECTION", String(origin.number))
         let local = origin.local(socket)
+        if origin.kind == .tcp {
+            describePlace(origin.listener, local)
+        } else {
+            set("BATON_LISTENER", origin.listener)
+        }
+        set("BATON_CONNECTION", origin.number)
         switch origin.kind {
-        case .tcp: describeTCP(peer: origin.peer, local: local)
+        case .tcp: describeTCP(peer: origin.peer)
         case .unix: describeUnix(peer: origin.peer, local: local, socket: socket)
-        case .vsock: describeVsock(peer: origin.peer, local: local)
+        case .vsock: describeVsock(peer: origin.peer)
         }
     }
 
+    private mutating func describePlace(_ listener: String, _ local: SocketAddress?) {
+        if let last = service.lastPlace, last.local == local, last.listener == listener {
+            said = last.said
+        } else {
+            set("BATON_LISTENER", listener)
+            set("PROTO", "TCP")
+            describeLocal(local)
+            if let local { service.lastPlace = Place(listener, local, said) }
+        }
+        said.variables.reserve(Self.room)
+    }
+
     /// ucspi-tcp(5), systemd.exec(5), xinetd(8).
-    private mutating func describeTCP(peer: SocketAddress, local: SocketAddress?) {
-        set("PROTO", "TCP")
-        describeLocal(local)
+    private mutating func describeTCP(peer: SocketAddress) {
         if let host = peer.host, let port = peer.port {
             set("TCPREMOTEIP", host)
             set("REMOTE_ADDR", host)
             set("REMOTE_HOST", host)
-            let port = String(port)
-            set("TCPREMOTEPORT", port)
-            set("REMOTE_PORT", port)
+            set("TCPREMOTEPORT", UInt64(port))
+            set("REMOTE_PORT", UInt64(port))
         } else if peer != .unix(path: "") {
             // By the word of a PROXY header, whose sender has a Unix-domain socket.
             set("REMOTE_ADDR", peer.description)
@@ -115,15 +159,15 @@ extension HandlerEnvironment {
     private mutating func describeLocal(_ local: SocketAddress?) {
         guard let host = local?.host, let port = local?.port else { return }
         set("TCPLOCALIP", host)
-        set("TCPLOCALPORT", String(port))
+        set("TCPLOCALPORT", UInt64(port))
     }
 
     /// The names of s6-ipcserver; the credentials are those of the connect (unix(7), SO_PEERCRED).
     private mutating func describeUnix(peer: SocketAddress, local: SocketAddress?, socket: FileDescriptor) {
         set("PROTO", "IPC")
         if let credentials = try? Socket.peerCredentials(of: socket) {
-            set("IPCREMOTEEUID", "\(credentials.uid)")
-            set("IPCREMOTEEGID", "\(credentials.gid)")
+            set("IPCREMOTEEUID", UInt64(credentials.uid))
+            set("IPCREMOTEEGID", UInt64(credentials.gid))
         }
         let named = peer == .unix(path: "") ? "" : peer.description
         set("IPCREMOTEPATH", named)
@@ -131,11 +175,11 @@ extension HandlerEnvironment {
         if !named.isEmpty { set("REMOTE_ADDR", named) }
     }
 
-    private mutating func describeVsock(peer: SocketAddress, local: SocketAddress?) {
+    private mutating func describeVsock(peer: SocketAddress) {
         set("PROTO", "VSOCK")
         if case .vsock(let cid, let port) = peer {
-            set("REMOTE_ADDR", "\(cid)")
-            set("REMOTE_PORT", "\(port)")
+            set("REMOTE_ADDR", UInt64(cid))
+            set("REMOTE_PORT", UInt64(port))
         }
     }
 
@@ -155,7 +199,7 @@ extension HandlerEnvironment {
 
     /// sd_listen_fds(3); LISTEN_PID is written by the child itself.
     mutating func describeListenDescriptors(names: [String]) {
-        set("LISTEN_FDS", "\(names.count)")
+        set("LISTEN_FDS", UInt64(names.count))
         set("LISTEN_FDNAMES", names.joined(separator: ":"))
     }
 }

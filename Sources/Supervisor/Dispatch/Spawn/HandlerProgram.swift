@@ -67,16 +67,16 @@ final class HandlerProgram {
     ///   - describe: Adds what is known of this start to the environment.
     func start(
         _ layout: Layout, sockets: [DescriptorBox], announcing names: [String]? = nil,
-        describe: (inout HandlerEnvironment) -> Void
+        describe: (inout StartEnvironment) -> Void
     ) -> Start {
         let prepared = prepare()
-        var environment = prepared.environment.copy()
+        var environment = prepared.environment.beginStart()
         describe(&environment)
         if let names { environment.describeListenDescriptors(names: names) }
         var passing = sockets
         let spawn = SpawnStart(
             prepared.start, descriptors: descriptors(layout, count: sockets.count, passing: &passing),
-            environment: environment.ofThisStart(), announcesListenPID: names != nil)
+            environment: environment.variables(), announcesListenPID: names != nil)
         return Start(spawn: spawn, passing: passing)
     }
 
@@ -85,10 +85,12 @@ final class HandlerProgram {
     ) -> [SpawnPlan.DescriptorSource] {
         let log = logTarget(passing: &passing)
         switch layout {
-        case .standardInput: return [.passed(0), .passed(0), log]
+        case .standardInput: return log == .passed(1) ? Self.plain : [.passed(0), .passed(0), log]
         case .numbered: return [.null, log, log] + (0..<count).map { .passed($0) }
         }
     }
+
+    private static let plain: [SpawnPlan.DescriptorSource] = [.passed(0), .passed(0), .passed(1)]
 
     private func logTarget(passing: inout [DescriptorBox]) -> SpawnPlan.DescriptorSource {
         if let errors = prepare().errors { return errors }

@@ -83,7 +83,7 @@ final class WaitDispatch {
     }
 
     /// sd_notify(3), sd_watchdog_enabled(3). Behind a chroot the socket cannot be reached.
-    private func announceNotifySocket(in environment: inout HandlerEnvironment) {
+    private func announceNotifySocket(in environment: inout StartEnvironment) {
         guard program.service.process.chroot == nil, let socket = runtime.notifications else { return }
         environment.set("NOTIFY_SOCKET", socket.path)
         if let timeout = program.service.heartbeat {
