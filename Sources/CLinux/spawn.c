@@ -180,7 +180,8 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report 
     size_t limit_bytes = plan->limit_count * sizeof *limits;
     size_t group_bytes = plan->group_count * sizeof *groups, processor_bytes = plan->processor_words * sizeof *processors;
     /* Each of the six parts may have a gap behind it. */
-    if (!make_room(slot, length + more.length + vectors + descriptor_bytes + limit_bytes + group_bytes + processor_bytes + 6 * 16)) {
+    size_t text_bytes = length + more.length, rest_bytes = descriptor_bytes + limit_bytes + group_bytes + processor_bytes;
+    if (!make_room(slot, text_bytes + vectors + rest_bytes + 6 * 16)) {
         begin(child, plan->job);
         return fail(child, ENOMEM);
     }
@@ -189,7 +190,7 @@ void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report 
     child->plan = &slot->plan;
     child->bytes = put(&place, bytes, length);
     if (more.length > 0) memcpy(child->bytes + length, more.bytes, more.length);
-    place = child->bytes + (length + more.length + 15) / 16 * 16;
+    place = child->bytes + (text_bytes + 15) / 16 * 16;
     child->descriptors = put(&place, descriptors, descriptor_bytes);
     child->limits = put(&place, limits, limit_bytes);
     child->groups = put(&place, groups, group_bytes);

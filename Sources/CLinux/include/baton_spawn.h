@@ -111,7 +111,8 @@ struct baton_spawn_more {
     size_t length;
     uint32_t count;
 };
-/* The plan counts `more`, and `strings` does not have it; places in `bytes` may lie behind `length`, in what `more` has. `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. */
+/* The plan counts `more`, and `strings` does not have it; places in `bytes` may lie behind `length`, in what `more` has.
+ * `shown` says the same as `report` to others, who may write to it: nothing is ever read from it. */
 void baton_spawn_begin(struct baton_spawn_slot *slot, struct baton_spawn_report *report,
                        struct baton_spawn_report *shown, const struct baton_spawn_plan *plan, const char *bytes,
                        size_t length, const uint32_t *strings, const struct baton_spawn_descriptor *descriptors,

@@ -16,7 +16,6 @@ final class LauncherPool {
     private let loop: EventLoop
     private let instances: InstanceTable
     /// What this process starts itself.
-    /// What this process starts itself.
     let own: LoopSpawns?
     /// What a launcher is started with; nil: launchers are started by launchers.
     private let plan: SpawnPlan?
@@ -126,7 +125,7 @@ final class LauncherPool {
         return oldest
     }
 
-    /// Starts a process. `done` is called once, in a later round of the loop.
+    /// Starts a process. `done` is called once, and not from in here.
     ///
     /// - Parameter passing: What `.passed` stands for in the plan. Kept until `done` was called.
     func spawn(_ plan: SpawnPlan, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) {

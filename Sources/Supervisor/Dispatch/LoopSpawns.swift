@@ -84,7 +84,7 @@ final class LoopSpawns: SilentSource {
 
     /// Begins a spawn, if it is one of these and there is room.
     ///
-    /// - Parameter done: Called once, in a later round of the loop, if it was begun. `passing` is kept until then.
+    /// - Parameter done: Called once if it was begun, and not from in here. `passing` is kept until then.
     func begin(_ start: SpawnStart, passing: [DescriptorBox], done: @escaping (SpawnOutcome) -> Void) -> Bool {
         if slots.isFull { while let reply = slots.nextFinished() { finished.append(reply) } }
         guard !slots.isFull, !isRetired, Self.takes(start) else { return false }

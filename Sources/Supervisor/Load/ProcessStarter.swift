@@ -6,6 +6,6 @@ struct ProcessStarter {
     let instances: InstanceTable
     /// What it is given of the environment.
     let environment: [String: String]
-    /// Starts it, and tells in a later round of the loop what came of it.
+    /// Starts it, and tells later, not from in here, what came of it.
     let spawn: (_ plan: SpawnPlan, _ passing: [DescriptorBox], _ done: @escaping (SpawnOutcome) -> Void) -> Void
 }
