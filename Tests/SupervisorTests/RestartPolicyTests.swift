@@ -8,12 +8,13 @@ struct RestartPolicyTests {
     private func policy(
         _ policy: Handoff.Restart.Policy = .always, _ start: Handoff.Start = .onDemand, burst: Int? = 3
     ) -> RestartPolicy {
-        var settings = Handoff.Restart()
-        settings.policy = policy
-        settings.backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
-        settings.burst = burst
-        settings.interval = .seconds(60)
-        return RestartPolicy(settings, start: start)
+        var settings = Handoff()
+        settings.start = start
+        settings.restart.policy = policy
+        settings.restart.backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
+        settings.restart.burst = burst
+        settings.restart.interval = .seconds(60)
+        return RestartPolicy(Shared(settings))
     }
 
     @Test("starts that fail back off by doubling, with a quarter of jitter, up to the longest")

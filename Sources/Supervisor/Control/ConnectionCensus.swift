@@ -28,18 +28,21 @@ struct ConnectionCensus {
         return ConnectionList(connections: census.found.sorted { $0.id < $1.id }, omitted: census.omitted)
     }
 
+    /// Counts one more; what it is, is asked for only where it is shown.
     mutating func add(
-        _ origin: ConnectionOrigin, _ state: ConnectionStatus.State, handler: Handler? = nil, pid: Int32? = nil
+        _ origin: @autoclosure () -> ConnectionOrigin, _ state: @autoclosure () -> ConnectionStatus.State,
+        handler: Handler? = nil, pid: Int32? = nil
     ) {
         guard found.count < Self.most else {
             omitted += 1
             return
         }
+        let origin = origin()
         let age = now - origin.accepted
         found.append(
             ConnectionStatus(
                 id: origin.number, peer: origin.peer.description, service: service, handler: handler?.id,
                 pid: (pid ?? handler?.pid).map { Int($0) }, listener: origin.listener, accepted: time - age, age: age,
-                state: state))
+                state: state()))
     }
 }

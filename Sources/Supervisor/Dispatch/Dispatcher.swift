@@ -72,7 +72,8 @@ final class Dispatcher {
             case .internal, .redirect, .tcpmux, .route: false
             }
         standardError =
-            startsProcesses && definition.enabled ? Self.standardError(definition.name, saved, runtime) : nil
+            startsProcesses && definition.enabled
+            ? StandardErrorLog(saved, service: definition.name, runtime: runtime) : nil
         guard definition.enabled else { return }
         switch definition.dispatch {
         case .exec(let program):
@@ -81,7 +82,7 @@ final class Dispatcher {
         case .handoff(let settings):
             exec = settings.wrappedValue.fallback.map(makeExec)
             let supply = HandlerSupply(
-                settings: settings.wrappedValue, start: makeStart(settings), record: record, runtime: runtime)
+                settings: settings, start: makeStart(settings), record: record, runtime: runtime)
             handoff = HandoffDispatch(
                 settings: settings, supply: supply, fallback: exec, refuser: refuser, record: record, runtime: runtime,
                 changed: room.give)
@@ -96,16 +97,6 @@ final class Dispatcher {
             multiplexer = TCPMuxDispatch(refuser: refuser, record: record, runtime: runtime, changed: room.give)
         case .route(let route):
             routes = RouteDispatch(route, refuser: refuser, record: record, runtime: runtime, changed: room.give)
-        }
-    }
-
-    private static func standardError(
-        _ service: String, _ saved: SavedStandardError?, _ runtime: Runtime
-    ) -> StandardErrorLog? {
-        if let saved {
-            try? StandardErrorLog(saved, service: service, runtime: runtime)
-        } else {
-            StandardErrorLog(service: service, runtime: runtime)
         }
     }
 

@@ -21,14 +21,12 @@ struct RestartPolicy {
         case failed(retryAfter: Duration?)
     }
 
-    private var settings: Handoff.Restart
-    private var start: Handoff.Start
+    @Shared private var settings: Handoff
     private var failures: [Duration] = []
     private var streak = 0
 
-    init(_ settings: Handoff.Restart, start: Handoff.Start) {
-        self.settings = settings
-        self.start = start
+    init(_ settings: Shared<Handoff>) {
+        _settings = settings
     }
 
     /// To be carried over.
@@ -38,30 +36,31 @@ struct RestartPolicy {
     }
 
     /// Goes by other settings; what failed before counts.
-    mutating func update(_ settings: Handoff.Restart, start: Handoff.Start) {
-        self.settings = settings
-        self.start = start
+    mutating func update(_ settings: Shared<Handoff>) {
+        _settings = settings
     }
 
     /// - Parameter jitter: 0 up to 1; up to a quarter of the delay is added.
     mutating func ended(_ end: End, at now: Duration, jitter: Double) -> Decision {
-        if settings.policy == .never { return .failed(retryAfter: nil) }
+        let restart = settings.restart
+        if restart.policy == .never { return .failed(retryAfter: nil) }
         switch end {
         case .finished:
             streak = 0
-            return settings.policy == .always && start == .eager ? .start(after: settings.backoff.first) : .whenNeeded
+            let isMissed = restart.policy == .always && settings.start == .eager
+            return isMissed ? .start(after: restart.backoff.first) : .whenNeeded
         case .crashed:
             streak = 0
-            return .start(after: settings.backoff.first)
+            return .start(after: restart.backoff.first)
         case .failedStart:
-            failures.removeAll { $0 <= now - settings.interval }
+            failures.removeAll { $0 <= now - restart.interval }
             failures.append(now)
             streak += 1
-            if let burst = settings.burst, failures.count >= burst {
+            if let burst = restart.burst, failures.count >= burst {
                 failures.removeAll()
-                return .failed(retryAfter: settings.backoff.longest)
+                return .failed(retryAfter: restart.backoff.longest)
             }
-            let delay = settings.backoff.delay(afterFailures: streak)
+            let delay = restart.backoff.delay(afterFailures: streak)
             return .start(after: delay + delay * (jitter / 4))
         }
     }

@@ -36,12 +36,12 @@ final class HandlerSupply {
     /// Handlers that are starting at a time.
     static let mostStarting = 8
 
-    init(settings: Handoff, start: HandlerStart?, record: ServiceRecord, runtime: Runtime) {
+    init(settings: Shared<Handoff>, start: HandlerStart?, record: ServiceRecord, runtime: Runtime) {
         self.start = start
         self.record = record
         self.runtime = runtime
-        policy = RestartPolicy(settings.restart, start: settings.start)
-        pool = PoolPolicy(settings.pool, idleExit: settings.idleExit)
+        policy = RestartPolicy(settings)
+        pool = PoolPolicy(settings.wrappedValue.pool, idleExit: settings.wrappedValue.idleExit)
     }
 
     var isStarting: Bool { launching > 0 }

@@ -9,12 +9,13 @@ extension HandlerSupply {
     ///   - start: Starts them from now on; nil: none is started any more, and those that were drain.
     ///   - wakes: They are to be there before anybody asks for them.
     ///   - rolls: Others than those that run are to run.
-    func update(_ settings: Handoff, start: HandlerStart?, wakes: Bool, rolls: Bool) {
+    func update(_ shared: Shared<Handoff>, start: HandlerStart?, wakes: Bool, rolls: Bool) {
         guard !stopped, start != nil || self.start != nil else { return }
         self.start = start
-        policy.update(settings.restart, start: settings.start)
+        policy.update(shared)
         guard let start else { return end() }
         for handler in members where handler.instance != nil { start.raiseDescriptors(of: handler.pid) }
+        let settings = shared.wrappedValue
         let surplus = pool.update(settings.pool, idleExit: settings.idleExit, count: count)
         for handler in members.suffix(surplus) { handler.handle(.drainAsked) }
         if wakes { pool.wake() }

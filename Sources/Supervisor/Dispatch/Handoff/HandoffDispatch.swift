@@ -265,7 +265,7 @@ final class HandoffDispatch {
         disarmQueueTimer()
         self.fallback = fallback
         for handler in handlers { handler.update(new, stopSignal: start?.program.service.process.stopSignal) }
-        supply.update(new, start: start, wakes: wakes, rolls: rolls)
+        supply.update(shared, start: start, wakes: wakes, rolls: rolls)
         pump()
     }
 

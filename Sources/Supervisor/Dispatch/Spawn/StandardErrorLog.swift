@@ -1,175 +1,38 @@
-internal import ControlProtocol
 internal import LinuxSystem
 internal import SystemPackage
 
-/// What the handlers of one service write to their standard error, line by line into the log.
-///
-/// One stream socket serves them all, from the first of them on; SO_PASSCRED tells whose each piece is. The writing end
-/// is nonblocking, so a flood costs its writer lines and never time. Over 100 lines a second, and what is
-/// longer than 1 KiB in a line, is dropped and counted.
-final class StandardErrorLog: EventSource {
+/// What the handlers of one service write to their standard error goes line by line into the log: through a stream of the
+/// service's own, from the first of them on.
+final class StandardErrorLog {
     private let service: String
     private let runtime: Runtime
-    private var ours: OwnedDescriptor?
-    private var theirs: DescriptorBox?
+    private var stream: StandardErrorStream?
     private var isRetired = false
-    private var registration: RegistrationID?
-    private var unfinished: [Int32: [UInt8]] = [:]
-    private var second = Duration.zero
-    private var linesInSecond = 0
-    private var dropped = 0
-    private var summary: TimerID?
-    /// Under which both ends are kept, so that those who write are not killed (SIGPIPE) when the supervisor is; 0: they
-    /// are not.
-    private var kept: UInt64 = 0
-    private var place: Roster.Place?
 
-    private static let linesPerSecond = 100
-    /// Writers whose last line is not finished yet; beyond them, lines are cut where their pieces end.
-    private static let mostWriters = 256
-    /// Pieces read in one round of the loop.
-    private static let budget = 32
-
-    init(service: String, runtime: Runtime) {
+    /// - Parameter saved: The socket that handlers of the program before write to.
+    init(_ saved: SavedStandardError?, service: String, runtime: Runtime) {
         self.service = service
         self.runtime = runtime
-    }
-
-    /// Goes on with the socket that handlers of the program before write to.
-    init(_ saved: SavedStandardError, service: String, runtime: Runtime) throws(Errno) {
-        self.service = service
-        self.runtime = runtime
-        theirs = saved.theirs?.adoptBox()
-        unfinished = Dictionary(saved.lines.map { ($0.pid, $0.bytes) }) { $1 }
-        try listen(on: saved.ours.adopt())
-        kept = saved.kept
-        runtime.lastKept = max(runtime.lastKept, kept)
-        if kept != 0 { enroll() }
+        if let saved { stream = try? StandardErrorStream(saved, service: service, runtime: runtime) }
     }
 
     /// Nil where nobody has been given a writing end.
-    var saved: SavedStandardError? {
-        guard let ours = ours?.borrowed else { return nil }
-        return SavedStandardError(
-            ours: SavedDescriptor(ours), theirs: theirs?.saved,
-            lines: unfinished.map { SavedStandardError.Line(pid: $0.key, bytes: $0.value) }, kept: kept)
-    }
-
-    private func open() throws(Errno) {
-        let pair = try Socket.pair(.stream, nonblocking: true)
-        try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
-        Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
-        try listen(on: pair.ours)
-        theirs = DescriptorBox(pair.theirs)
-        keep()
-    }
-
-    private func keep() {
-        guard let keeper = runtime.keeper, let ours = ours?.borrowed, let theirs = theirs?.borrowed else { return }
-        let number = runtime.nextKeptNumber()
-        guard keeper.keep([ours, theirs], number) else { return }
-        kept = number
-        enroll()
-    }
-
-    private func enroll() {
-        var entry = RosterLog()
-        (entry.number, entry.service) = (kept, RosterName(service))
-        place = runtime.roster?.enter(entry)
-    }
-
-    /// Who still writes when the supervisor is killed writes to nobody.
-    private func giveUp() {
-        if let place = place.take() { runtime.roster?.leave(place) }
-        if kept != 0 { runtime.keeper?.giveUp(kept) }
-        kept = 0
-    }
-
-    private func listen(on socket: consuming OwnedDescriptor) throws(Errno) {
-        registration = try runtime.loop.watch(socket.borrowed, for: .readable, self)
-        ours = consume socket
-    }
+    var saved: SavedStandardError? { stream?.saved }
 
     /// The end that handlers write to, one for all of them: never to be taken out of its box. Nil after `retire`.
     func writingEnd() throws(Errno) -> DescriptorBox? {
-        if ours == nil, !isRetired { try open() }
-        return theirs
+        if stream == nil, !isRetired { stream = try StandardErrorStream(service: service, runtime: runtime) }
+        return stream?.writingEnd
+    }
+
+    /// The process `pid` has ended: what it began to write is its last line.
+    func finish(_ pid: Int32) {
+        stream?.finish(pid)
     }
 
     /// No handler is given it any more: it ends when nobody has one, of those that are being started either.
     func retire() {
         isRetired = true
-        theirs = nil
-        giveUp()
-    }
-
-    private func close() {
-        if let registration { runtime.loop.forget(registration) }
-        registration = nil
-    }
-
-    func ready(_ interest: Epoll.Interest) {
-        guard let ours = ours?.borrowed else { return }
-        for _ in 0..<Self.budget {
-            guard
-                let piece = try? DescriptorPassing.receive(
-                    into: &runtime.packets.bytes, room: DescriptorPassing.mostDescriptors, withPID: true, on: ours)
-            else { return }
-            // No line has any.
-            runtime.closeForeign(piece.descriptors)
-            guard piece.count > 0 else { return close() }
-            take(runtime.packets.bytes[..<piece.count], from: piece.pid)
-        }
-    }
-
-    private func take(_ bytes: ArraySlice<UInt8>, from pid: Int32) {
-        var rest = bytes
-        while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
-            let begun = unfinished.removeValue(forKey: pid) ?? []
-            finish(begun + rest[..<end].prefix(ProcessEvent.longestLine - begun.count), from: pid)
-            rest = rest[(end + 1)...]
-        }
-        guard !rest.isEmpty else { return }
-        var line = unfinished[pid] ?? []
-        line += rest.prefix(ProcessEvent.longestLine - line.count)
-        if unfinished.count < Self.mostWriters || unfinished[pid] != nil {
-            unfinished[pid] = line
-        } else {
-            finish(line, from: pid)
-        }
-    }
-
-    /// The process `pid` has ended: what it began to write is its last line.
-    func finish(_ pid: Int32) {
-        ready(.readable)
-        if let line = unfinished.removeValue(forKey: pid) { finish(line, from: pid) }
-    }
-
-    private func finish(_ line: [UInt8], from pid: Int32) {
-        // sshd and others end their lines as for a terminal.
-        let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line[...]
-        guard !line.isEmpty else { return }
-        if runtime.loop.now - second >= .seconds(1) {
-            second = runtime.loop.now
-            linesInSecond = 0
-        }
-        linesInSecond += 1
-        guard linesInSecond <= Self.linesPerSecond else { return drop() }
-        report(.standardError(pid: Int(pid), line: String(decoding: line, as: UTF8.self)))
-    }
-
-    private func drop() {
-        dropped += 1
-        guard summary == nil else { return }
-        summary = runtime.loop.schedule(after: .seconds(1)) { [weak self] in
-            guard let self else { return }
-            summary = nil
-            report(.standardErrorDropped(lines: dropped))
-            dropped = 0
-        }
-    }
-
-    private func report(_ event: ProcessEvent) {
-        runtime.events.report(.process(event), service: service)
+        stream?.retire()
     }
 }
