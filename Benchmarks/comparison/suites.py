@@ -51,6 +51,7 @@ def execution(suite):
     suite.add('limit: clone and exec', lambda name, _: limits.execution(name))
     suite.add('baton', lambda name, at: baton.Baton(name, baton.execution(at)))
     suite.add('baton, supervisor_user', lambda name, at: baton.Baton(name, baton.separated(baton.execution(at))))
+    suite.add('limit: in sessions of their own', lambda name, _: limits.execution(name, '-S'))
     suite.add('limit: two spawning threads', lambda name, _: limits.execution(name, '-t', 2, '-s'))
     for name, start in {**superservers.ONE_PROCESS, **superservers.ONE_SERVICE}.items():
         suite.add(name, start)

@@ -2,6 +2,7 @@
  *
  *   -t COUNT   threads that spawn
  *   -s         the child shares the table of descriptors and unshares its lowest part, instead of copying it whole
+ *   -S         each child has a session of its own, as inetd's have
  *   -l COUNT   idle listening sockets beside the one that is its descriptor LISTENER
  *   -d COUNT   other open descriptors
  *   -m COUNT   megabytes of memory, all touched
@@ -31,7 +32,7 @@
 enum { FIRST_LASTING = 64, BUDGET = 16, STACK = 16384, EVENTS = 16 };
 
 struct limit {
-    int shares_table;
+    int shares_table, own_sessions;
     int listener, children; /* `children`: a signalfd */
     int *idle; /* listeners */
     long idle_count;
@@ -57,6 +58,8 @@ static int become(void *argument)
     const struct child *child = argument;
     if (child->limit->shares_table && syscall(SYS_close_range, FIRST_LASTING, ~0u, 2 /* CLOSE_RANGE_UNSHARE */) != 0)
         _exit(127);
+    if (child->limit->own_sessions)
+        setsid();
     sigset_t none;
     sigemptyset(&none);
     for (int fd = 0; fd < 3; fd++)
@@ -181,14 +184,15 @@ int main(int count, char **arguments)
 {
     static struct limit limit;
     long threads = 1, descriptors = 0, megabytes = 0;
-    for (int option; (option = getopt(count, arguments, "+t:sl:d:m:")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "+t:sSl:d:m:")) != -1;) {
         switch (option) {
         case 't': threads = atol(optarg); break;
         case 's': limit.shares_table = 1; break;
+        case 'S': limit.own_sessions = 1; break;
         case 'l': limit.idle_count = atol(optarg); break;
         case 'd': descriptors = atol(optarg); break;
         case 'm': megabytes = atol(optarg); break;
-        default: errx(64, "usage: limit-exec [-t N] [-s] [-l N] [-d N] [-m N] LISTENER PROGRAM [ARGUMENT...]");
+        default: errx(64, "usage: limit-exec [-t N] [-sS] [-l N] [-d N] [-m N] LISTENER PROGRAM [ARGUMENT...]");
         }
     }
     if (count - optind < 2)

@@ -37,6 +37,8 @@ static int start_worker(char **arguments)
         close(ends[1]);
         return ends[0];
     }
+    /* As every handler of Baton's, and what relays connect to: else the scheduler would count it as one with us. */
+    setsid();
     char number[16];
     snprintf(number, sizeof number, "%d", ends[1]);
     setenv("BATON_CHANNEL", number, 1);

@@ -5,6 +5,7 @@ import time
 
 # One address has some 28,000 ports for its clients, and one process 20,000 descriptors or so.
 MOST_OF_ONE = 12_500
+IP_BIND_ADDRESS_NO_PORT = 24  # ip(7): the port is chosen at connect, so that one of the last minute's is no obstacle
 
 
 def stay(source, port, orders, answers):
@@ -14,6 +15,7 @@ def stay(source, port, orders, answers):
         begin = time.monotonic()
         for _ in range(count):
             client = socket.socket()
+            client.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             client.bind((source, 0))
             client.connect(('127.0.0.1', port))
             clients.append(client)

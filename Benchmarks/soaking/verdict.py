@@ -73,7 +73,7 @@ class Verdict:
         begin, end = begin - EARLIEST, end + EARLIEST
         if any(begin <= when <= end for when in self.place.killed.get(pid, ())):
             return 'its program was killed'
-        return next((f'its program was ended for a {why}' for when, why in self.log.signalled.get(pid, ())
+        return next((f'its program was ended: {why}' for when, why in self.log.signalled.get(pid, ())
                      if begin <= when <= end), None)
 
     def explain_in_number(self, client):
