@@ -98,6 +98,26 @@ ssize_t baton_send(int socket, const void *bytes, size_t length, const int *desc
 #define SCM_PIDFD 4
 #endif
 
+/* Not an open file but a place in the file system (open(2), O_PATH), of which most calls say that it is no descriptor. */
+static int is_mere_place(int descriptor)
+{
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags >= 0 && flags & O_PATH;
+}
+
+/* Keeps those that are open files, in order, and answers how many. To close the others waits for nothing. */
+static size_t drop_places(int *descriptors, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (is_mere_place(descriptors[i]))
+            close(descriptors[i]);
+        else
+            descriptors[kept++] = descriptors[i];
+    }
+    return kept;
+}
+
 ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, struct sockaddr_storage *name,
                       struct baton_received *received, int flags)
 {
@@ -131,7 +151,8 @@ ssize_t baton_receive(int socket, void *bytes, size_t length, int *descriptors, 
             size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             if (passed > room) passed = room;
             memcpy(descriptors, CMSG_DATA(header), passed * sizeof(int));
-            received->descriptors = passed;
+            received->descriptors = drop_places(descriptors, passed);
+            if (received->descriptors < passed) received->flags |= MSG_CTRUNC;
         }
     }
     return count;

@@ -12,9 +12,14 @@ enum WellKnownPort {
     private static let stream: [String: Int] = ["exec": 512, "login": 513, "shell": 514, "printer": 515, "uucp": 540]
     private static let datagram: [String: Int] = ["biff": 512, "comsat": 512, "who": 513, "talk": 517, "ntalk": 518]
 
+    /// As this machine knows it.
+    static func listed(_ name: String, isDatagram: Bool) -> UInt16? {
+        NameService.port(named: name, protocol: isDatagram ? "udp" : "tcp")
+    }
+
     /// The name, where this machine knows it; else its number, where that is well known.
     static func word(for name: String, isDatagram: Bool) -> String {
-        if NameService.port(named: name, protocol: isDatagram ? "udp" : "tcp") != nil { return name }
+        if listed(name, isDatagram: isDatagram) != nil { return name }
         let number = numbers[name] ?? (isDatagram ? datagram[name] : stream[name])
         return number.map { "\($0)" } ?? name
     }

@@ -42,7 +42,8 @@ package enum DescriptorPassing {
         package var descriptors: [DescriptorBox]
         /// The message was longer than the buffer; its rest is gone (MSG_TRUNC).
         package var dataTruncated: Bool
-        /// Descriptors were dropped: no room for them here, or the descriptor table is full (MSG_CTRUNC).
+        /// Descriptors were dropped: no room for them here, or the descriptor table is full (MSG_CTRUNC); or they were no open
+        /// files (O_PATH), for which most calls answer EBADF.
         package var descriptorsTruncated: Bool
         /// The writer's process, where it was asked for and the socket has SO_PASSCRED; else 0.
         package var pid: Int32

@@ -1,6 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
-internal import SystemPackage
 
 /// Why a command ends without success: what standard error says, and the exit code (sysexits.h).
 struct Failure: Error {
@@ -29,9 +27,9 @@ protocol BatonCommand: ParsableCommand {
 extension BatonCommand {
     func run() throws {
         do throws(Failure) {
+            StandardOutput.keepPlace()
             try execute()
-            // What was printed may be in the buffer still, and have no place where it goes.
-            if fflush(nil) != 0 { throw Failure(.failed, "standard output: \(Errno(rawValue: errno))") }
+            try StandardOutput.flush()
         } catch {
             if !error.message.isEmpty { StandardError.write("baton: \(error.message)") }
             throw ExitCode(error.code.rawValue)

@@ -10,11 +10,13 @@ struct Imported {
     let yaml: String
 
     /// - Parameter files: Names and contents; the first is imported.
-    init(_ format: SourceFormat, _ files: (name: String, text: String)..., path: String? = nil) throws {
+    init(
+        _ format: SourceFormat, _ files: (name: String, text: String)..., path: String? = nil, resolving: Bool = false
+    ) throws {
         directory = try TemporaryDirectory()
         for file in files { try directory.write(file.name, file.text) }
         report = Importers.read(
-            format, paths: [directory.path(path ?? files[0].name)], settings: ImportSettings(resolving: false))
+            format, paths: [directory.path(path ?? files[0].name)], settings: ImportSettings(resolving: resolving))
         yaml = TableText(report.table).text
     }
 

@@ -111,6 +111,16 @@ import Testing
         #expect(imported.report.outcome == .complete)
     }
 
+    @Test("arguments that openbsd-inetd cuts off are passed on, and it is said")
+    func manyArguments() throws {
+        let line = "79 stream tcp nowait a /x/f " + Array(repeating: "a", count: 19).joined(separator: " ")
+        #expect(try imported(line + " last\n").remarks == ["1 exact"])
+        let imported = try imported(line + " b last\n")
+        #expect(imported.yaml.contains("last"))
+        #expect(imported.remarks[0].hasPrefix("1 approximated"))
+        #expect(imported.remarks[0].contains("after 20"))
+    }
+
     @Test(
         "what has no equivalent is reported, and exit 1",
         arguments: [

@@ -1,3 +1,4 @@
+import Foundation
 import Importers
 import TestSupport
 import Testing
@@ -211,8 +212,63 @@ import Testing
         let datagram = try imported(
             service("socket_type = dgram;wait = yes;user = a;server = /x/y;only_from = 10.0.0.1"))
         #expect(datagram.services.contains("only_from: [10.0.0.1]"))
-        #expect(
-            try imported(service("socket_type = dgram;wait = no;user = a;server = /x/y")).report.outcome == .incomplete)
+    }
+
+    @Test("a datagram service gets the socket itself, with wait = no as well")
+    func datagramNowait() throws {
+        let imported = try imported(service("socket_type = dgram;wait = no;user = a;server = /x/y"))
+        #expect(imported.services.contains("wait: true"))
+        #expect(!imported.services.contains("enabled"))
+        #expect(imported.remarks[0].contains("approximated: a datagram socket has no connections"))
+        #expect(imported.report.outcome == .complete)
+    }
+
+    @Test(
+        "limits and banners of a wait service have nowhere to go, and it is said",
+        arguments: [
+            "instances = 5", "per_source = 2", "cps = 25 30", "leaky_bucket = 10 60 120 5", "banner = /x",
+            "banner_success = /x", "banner_fail = /x",
+        ], ["stream", "dgram"])
+    func waitLimits(attribute: String, type: String) throws {
+        let waiting = "socket_type = \(type);wait = yes;user = a;server = /x/y"
+        let imported = try imported(service(waiting + ";" + attribute))
+        #expect(imported.remarks.last?.contains("not_expressible: a wait service has one process") == true)
+        #expect(imported.remarks.dropLast().allSatisfy { $0.hasSuffix("exact") }, "\(imported.remarks)")
+        #expect(imported.report.outcome == .incomplete)
+        let defaults = "defaults\n{\n instances = 60\n cps = 50 10\n}\n"
+        let none = ";instances = 1;per_source = UNLIMITED"
+        #expect(try self.imported(defaults + service(waiting)).report.outcome == .complete)
+        #expect(try self.imported(service(waiting + none)).report.outcome == .complete)
+    }
+
+    @Test("TRAFFIC goes with redirect only; else xinetd leaves the service out")
+    func traffic() throws {
+        let program = try imported(service(Self.required + ";log_on_success = TRAFFIC"))
+        #expect(program.services.contains("enabled: false"))
+        #expect(program.remarks[0].contains("redirect only"))
+        #expect(program.report.outcome == .incomplete)
+        let redirect = try imported(
+            service("socket_type = stream;wait = no;user = a;redirect = ::1 http;log_on_success = TRAFFIC"))
+        #expect(redirect.services.contains("log_on: [start, traffic]"))
+        #expect(redirect.report.outcome == .complete)
+    }
+
+    @Test(
+        "a port that is not that of services(5) needs UNLISTED",
+        .enabled(if: (try? String(contentsOfFile: "/etc/services", encoding: .utf8))?.contains("\nfinger") == true))
+    func listedPort() throws {
+        func imported(_ attributes: String) throws -> Imported {
+            try Imported(
+                .xinetd, ("xinetd.conf", service(Self.required + ";" + attributes, name: "finger")), resolving: true)
+        }
+        let refused = try imported("port = 23423")
+        #expect(refused.services.contains("enabled: false"))
+        #expect(refused.remarks[0].contains("port is 23423, services(5) has 79"), "\(refused.remarks)")
+        for attributes in ["port = 79", "type = UNLISTED;port = 23423"] {
+            let imported = try imported(attributes)
+            #expect(!imported.services.contains("enabled"), "\(imported.yaml)")
+            #expect(imported.report.outcome == .complete)
+        }
     }
 
     @Test(

@@ -111,6 +111,30 @@ struct AdmissionTests {
         #expect(warnings("{listen: 1, exec: /bin/cat}") == 0)
     }
 
+    @Test("lists of the defaults are for the services whose sources can be on them")
+    func inheritedBySome() throws {
+        func settings(_ service: String) throws -> AdmissionSettings? {
+            let defaults = "defaults: {only_users: [root], only_groups: [root], only_from: [], no_access: [10.0.0.0/8]}"
+            return load("{\(defaults), services: {s: \(service)}}").table?.services.first?.admission
+        }
+        let tcp = try #require(try settings("{listen: 1, exec: /bin/cat}"))
+        #expect(tcp.onlyUsers == nil && tcp.onlyGroups == nil && tcp.onlyFrom == [] && tcp.noAccess.count == 1)
+        let unix = try #require(try settings("{listen: '@x', exec: /bin/cat}"))
+        #expect(unix.onlyUsers == [0] && unix.onlyGroups == [0] && unix.onlyFrom == nil && unix.noAccess.isEmpty)
+        let both = try #require(try settings("{listen: [1, '@x'], exec: /bin/cat}"))
+        #expect(both.onlyUsers == [0] && both.onlyFrom == [])
+    }
+
+    @Test("regression: users cannot be asked of a listening socket or a datagram, and that is a fault")
+    func unknownUsers() {
+        for users in ["only_users: [root]", "only_groups: []"] {
+            let wait = serviceFaults("{listen: '@x', wait: true, exec: /bin/cat, \(users)}")
+            #expect(wait.count == 1 && wait[0].contains("let the handler check"))
+            let datagrams = serviceFaults("{listen: 'unix+dgram:///x', internal: echo, \(users)}")
+            #expect(datagrams.count == 1 && datagrams[0].contains("no connection whose user"))
+        }
+    }
+
     @Test("keys that cannot mean anything where they stand")
     func misplaced() {
         func faults(_ service: String) -> [String] { serviceFaults(service).map { String($0.drop { $0 != " " }) } }

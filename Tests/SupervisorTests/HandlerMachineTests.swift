@@ -58,6 +58,13 @@ struct HandlerMachineTests {
         #expect(handler.handle(.channelHungUp) == gone(.failedStart, .exited(status)))
     }
 
+    @Test("regression: once it is collected nothing is killed by its number, whatever comes over its channel")
+    func protocolErrorAfterExit() {
+        var handler = machine(after: .registered, .exited(.exited(0)))
+        #expect(handler.handle(.protocolError) == [.endChannel, .arm(.remnant)])
+        #expect(handler.handle(.deadline(.remnant)) == gone(.crashed, .exited(0), channelOpen: true))
+    }
+
     @Test("gone takes both, the hang-up and the exit, in either order")
     func both() {
         var handler = machine(after: .registered)

@@ -29,6 +29,9 @@ struct InetdFields {
 
     static let brokenLine = "has bytes that are not UTF-8, a NUL, or more than 16 KiB"
 
+    /// What 4.4BSD's inetds pass on of `arguments` (MAXARGV).
+    static let mostArguments = 20
+
     /// Why an entry is none.
     struct Problem: Error {
         var message: String

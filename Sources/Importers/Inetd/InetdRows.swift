@@ -71,8 +71,10 @@ enum InetdRow {
 
     static let program = DirectiveRow("server program", .exact, "exec", "With stderr: connection, as in inetd.")
     static let arguments = DirectiveRow(
-        "server program arguments", .exact, "exec, argv0",
-        "All of them; 4.4BSD's inetds cut them off after 20 in silence.")
+        "server program arguments", .exact, "exec, argv0")
+    static let manyArguments = DirectiveRow(
+        "more than 20 arguments, the name included", .approximated, "exec",
+        "all of them are passed on; openbsd-inetd and its kin cut them off after 20 in silence")
     static let quotes = DirectiveRow(
         "quotes in arguments", .approximated, "exec",
         "quotes join words, as in GNU inetutils, FreeBSD and NetBSD; openbsd-inetd passes them on as they stand")
@@ -117,7 +119,7 @@ enum InetdRow {
                 [wait, otherWait, datagramNowait, rate, waitRate, children, perMinute, perAddress, waitChildren]
             ),
             ("User", [user, group, login]),
-            ("Program", [program, arguments, quotes, openQuote, internal_, auth, tcpd]),
+            ("Program", [program, arguments, manyArguments, quotes, openQuote, internal_, auth, tcpd]),
             ("Lines", [off, policy, include, continuation, carriageReturn, again, keys]),
         ])
 }

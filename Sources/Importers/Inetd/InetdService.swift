@@ -200,6 +200,7 @@ struct InetdService {
         }
         var path = fields.server
         var arguments = fields.arguments
+        if arguments.count > InetdFields.mostArguments { note(InetdRow.manyArguments) }
         if path.baseName == "tcpd", let daemon = arguments.first {
             note(InetdRow.tcpd)
             wrapped = daemon.baseName

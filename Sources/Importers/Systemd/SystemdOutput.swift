@@ -24,6 +24,12 @@ struct SystemdOutput {
         return true
     }
 
+    /// A value of `StandardInput=`.
+    static func isInput(_ value: String) -> Bool {
+        ["null", "tty", "tty-force", "tty-fail", "data", "socket", "fd"].contains(value)
+            || value.hasPrefix("fd:") || value.hasPrefix("file:/")
+    }
+
     /// Descriptors 0 and 1 are the socket.
     var takesSocket: Bool { input?.value == "socket" }
 

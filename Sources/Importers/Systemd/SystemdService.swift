@@ -10,6 +10,7 @@ struct SystemdService {
     private(set) var addresses = AddressRules()
     private(set) var startLimit = RateOfStarts()
 
+    private let accepts: Bool
     private let specifiers: UnitSpecifiers
     private var identity = SystemdIdentity()
     private var environment = SystemdEnvironment()
@@ -26,6 +27,7 @@ struct SystemdService {
     /// - Parameter accepts: It serves one connection.
     init(_ unit: UnitFile, accepts: Bool, settings: inout ImportSettings) {
         self.unit = unit
+        self.accepts = accepts
         report = UnitReport(unit)
         specifiers = UnitSpecifiers(unit: unit.name, isPerConnection: accepts, resolving: settings.resolving)
         let effective = unit.effective("Service", lists: Self.lists)
@@ -88,6 +90,15 @@ struct SystemdService {
             "NotifyAccess" where value == "none",
             "OOMPolicy" where value == "continue":
             report.set(index, .exact)
+        case "NotifyAccess":
+            report.set(index, .approximated("nothing waits for READY=1, and \(notifySocket)"))
+        case "WatchdogSec":
+            report.set(
+                index,
+                .notExpressible(
+                    accepts
+                        ? "the process of a connection has no watchdog; a handler behind handoff has heartbeat"
+                        : "write heartbeat; what it says sets WATCHDOG_USEC, and a silent handler gets KILL"))
         default: break
         }
     }
@@ -267,6 +278,12 @@ struct SystemdService {
         if let word = span.word { set("runtime_limit", .word(word), place) }
     }
 
+    private var notifySocket: String {
+        accepts
+            ? "the process of a connection has no NOTIFY_SOCKET"
+            : "what the handler's process group says to NOTIFY_SOCKET is shown by baton status"
+    }
+
     private mutating func type(_ value: String, at index: Int) {
         switch value {
         case "simple", "exec", "oneshot": break
@@ -275,8 +292,8 @@ struct SystemdService {
             report.note(
                 index,
                 .approximated(
-                    "nothing waits for READY=1, and there is no NOTIFY_SOCKET; as a handler behind handoff "
-                        + "it would be waited for"))
+                    "nothing waits for READY=1, and \(notifySocket); as a handler behind handoff it would be waited "
+                        + "for"))
         case "dbus": report.note(index, .approximated("nothing waits for a name on the bus"))
         case "forking":
             report.note(

@@ -23,7 +23,10 @@ extension SystemdRow {
             "a handler is ended by a signal (stop_signal), and nothing runs behind it")
         + rows("PIDFile GuessMainPID", .approximated, "", "the process that Baton starts is the one that it watches")
         + rows("BusName", .approximated, "", "nothing waits for a name on the bus")
-        + rows("NotifyAccess", .approximated, "", "handlers have no NOTIFY_SOCKET; Baton waits for none to be ready")
+        + rows(
+            "NotifyAccess", .approximated, "",
+            "Baton waits for none to be ready; with Accept=no it shows what the handler's process group says to "
+                + "NOTIFY_SOCKET, with Accept=yes there is none")
         + rows(
             "Restart", .approximated, "",
             "a handler starts again when the next client comes, not for its own sake; see trigger_limit")
@@ -70,5 +73,5 @@ extension SystemdRow {
             "RuntimeRandomizedExtraSec", .approximated, "runtime_limit", "runtime_limit is the same for each process")
         + rows(
             "WatchdogSec", .notExpressible, "",
-            "exec'd handlers have no watchdog; handlers behind handoff have heartbeat")
+            "with Accept=no it is heartbeat, to be written by hand; the process of a connection has no watchdog")
 }

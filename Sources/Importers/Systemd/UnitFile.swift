@@ -8,12 +8,13 @@ struct UnitFile: Sendable {
     var isMasked = false
 
     /// Assignments that count, with their index: those before an empty one of their kind are taken back by it, and
-    /// of a key that can have one value the last counts.
+    /// of a key that can have one value the last that parses counts.
     ///
     /// - Parameter lists: Keys that may stand more than once.
     func effective(_ section: String, lists: Set<String>) -> [(index: Int, assignment: UnitAssignment)] {
         var result: [(index: Int, assignment: UnitAssignment)] = []
-        for (index, assignment) in assignments.enumerated() where assignment.section == section {
+        for (index, assignment) in assignments.enumerated()
+        where assignment.section == section && !assignment.isPassedOver {
             let group = Self.group(assignment.key)
             if assignment.value.isEmpty {
                 result.removeAll { Self.group($0.assignment.key) == group }

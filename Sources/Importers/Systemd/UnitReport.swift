@@ -23,12 +23,13 @@ struct UnitReport {
 
     mutating func note(_ index: Int, _ fidelity: Fidelity) { outcomes[index] = outcomes[index].and(fidelity) }
 
-    /// Assignments of a section that were taken back or overridden have no effect, so nothing is lost with them.
+    /// Assignments of a section that were taken back or overridden have no effect, so nothing is lost with them; nor
+    /// have those that do not parse.
     mutating func settle(_ section: String, effective: [Int]) {
         let effective = Set(effective)
         for (index, assignment) in unit.assignments.enumerated()
         where assignment.section == section && !effective.contains(index) {
-            outcomes[index] = .exact
+            outcomes[index] = assignment.isPassedOver && !assignment.value.isEmpty ? .unparsedValue : .exact
         }
     }
 

@@ -201,8 +201,11 @@ private struct XinetdReader {
         let isEnabled = defaults.enabledIDs?.contains(id) ?? true && !defaults.disabledIDs.contains(id)
         let made = XinetdService(
             entry.name, values, at: entry.place, isEnabled: isEnabled, resolving: settings.resolving, banners: banners)
-        var directives =
-            [Directive("service \(entry.name)", at: entry.place, made.fidelity)] + entry.directives
+        var directives = [Directive("service \(entry.name)", at: entry.place, made.fidelity)]
+        for var directive in entry.directives {
+            if let remark = made.remarks[directive.place] { directive.fidelity = remark }
+            directives.append(directive)
+        }
         guard var draft = made.draft else {
             for directive in directives { report.note(directive) }
             return

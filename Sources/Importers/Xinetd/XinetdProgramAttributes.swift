@@ -114,8 +114,9 @@ extension XinetdAttribute {
             "Baton has one log for all services; see log, and filter it by service", count: .any, in: .both,
             isModifiable: true),
         XinetdAttribute(
-            "log_on_success", .exact, "log_on", "Process and host are always told.", count: .any, in: .both,
-            isModifiable: true
+            "log_on_success", .exact, "log_on",
+            "Process and host are always told. With TRAFFIC, and without redirect, the service is disabled, as in "
+                + "xinetd.", count: .any, in: .both, isModifiable: true
         ) { settings, attribute throws(Problem) in
             let words = try words(attribute, among: ["pid", "host", "userid", "exit", "duration", "traffic"])
             settings.onSuccess = Set(try list(settings.onSuccess.map { $0.sorted() }, words, attribute.operation))

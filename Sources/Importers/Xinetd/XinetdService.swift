@@ -6,6 +6,8 @@ struct XinetdService {
     private var service: DraftService
     /// Of the entry as a whole: what no single attribute tells.
     private(set) var fidelity = Fidelity.exact
+    /// Of attributes that are good for another service only, by where they stand.
+    private(set) var remarks: [SourcePlace: Fidelity] = [:]
     private var isLost = false
     private var isEnabled: Bool
     /// The name by which hosts.allow knows the program; nil when nobody asks.
@@ -61,6 +63,8 @@ struct XinetdService {
         settings.socketType.map { $0 == "dgram" } ?? (settings.protocolName == "udp")
     }
     private var isMux: Bool { !settings.types.isDisjoint(with: ["tcpmux", "tcpmuxplus"]) }
+    /// Its program gets the socket itself.
+    private var servesAll: Bool { waits || isDatagram && !isInternal && settings.redirect == nil }
     private var waits: Bool { settings.waits == true && !isInternal && settings.redirect == nil }
 
     // MARK: the socket
@@ -87,6 +91,11 @@ struct XinetdService {
         }
         let unlisted = settings.types.contains("unlisted")
         if settings.port == nil, unlisted { disable("port is missing") }
+        if resolving, !unlisted, let port = settings.port,
+            let listed = WellKnownPort.listed(name, isDatagram: isDatagram), listed != port
+        {
+            disable("port is \(port), services(5) has \(listed), and the type is not UNLISTED")
+        }
         let known = resolving ? WellKnownPort.word(for: name, isDatagram: isDatagram) : name
         let port = settings.port.map { "\($0)" } ?? (unlisted ? "0" : known)
         set("listen", endpoint(port: port), from: settings.port == nil ? "service" : "port")
@@ -160,7 +169,7 @@ struct XinetdService {
         if waits { set("wait", .bool(true), from: "wait") }
         if isDatagram, settings.waits == false {
             set("wait", .bool(true), from: "wait")
-            disable("a datagram service needs wait = yes")
+            fidelity = fidelity.and(InetdRow.datagramNowait.outcome)
         }
         process()
     }
@@ -216,8 +225,16 @@ struct XinetdService {
     }
 
     private mutating func limits() {
-        // One process has them all.
-        if waits || isDatagram { return }
+        if waits || isDatagram {
+            let none = DraftValue.word("unlimited")
+            if ![nil, none, .number(1)].contains(settings.instances) { leaveOut("instances") }
+            if ![nil, none].contains(settings.perSource) { leaveOut("per_source") }
+            if ![nil, none].contains(settings.rate) {
+                leaveOut("cps")
+                leaveOut("leaky_bucket")
+            }
+            return
+        }
         if let instances = settings.instances {
             if instances == .number(0) { return disable("instances = 0 refuses every connection") }
             set("instances", instances, from: "instances")
@@ -230,8 +247,18 @@ struct XinetdService {
         if let rate = settings.rate { set("rate", rate, from: "cps") }
     }
 
+    /// One process has all clients. What comes from `defaults` is for the other services.
+    private mutating func leaveOut(_ attribute: String) {
+        guard settings.given.contains(attribute), let place = settings.places[attribute], servesAll else { return }
+        remarks[place] = .notExpressible(
+            "a wait service has one process, which takes all clients itself; limit and greet them there")
+    }
+
     private mutating func say(_ banners: XinetdBanners) {
-        if waits || isDatagram { return }
+        if waits || isDatagram {
+            for attribute in ["banner", "banner_success", "banner_fail"] { leaveOut(attribute) }
+            return
+        }
         let welcome = [settings.banner, settings.bannerSuccess].compactMap(\.self)
         if welcome.count == 1 {
             set("banner", .text(welcome[0]), from: settings.banner == nil ? "banner_success" : "banner")
@@ -261,7 +288,13 @@ struct XinetdService {
         if success.contains("exit") { words.append("exit") }
         if settings.onFailure?.isEmpty == false { words.append("refuse") }
         if success.contains("duration") { words.append("duration") }
-        if success.contains("traffic"), settings.redirect != nil { words.append("traffic") }
+        if success.contains("traffic") {
+            if settings.redirect == nil {
+                disable("log_on_success has TRAFFIC, which goes with redirect only")
+            } else {
+                words.append("traffic")
+            }
+        }
         set(
             "log_on", .list(words.map { .word($0) }),
             from: settings.onSuccess == nil ? "log_on_failure" : "log_on_success")

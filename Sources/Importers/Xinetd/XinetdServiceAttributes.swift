@@ -69,13 +69,14 @@ extension XinetdAttribute {
             settings.protocolName = name
             return ["tcp", "udp"].contains(name) ? nil : .notExpressible("Baton listens on tcp and udp only")
         },
-        XinetdAttribute("wait", .exact, "wait") { settings, attribute throws(Problem) in
+        XinetdAttribute("wait", .exact, "wait", "A datagram service waits, whatever is said.") {
+            settings, attribute throws(Problem) in
             settings.waits = try yes(attribute)
             return nil
         },
         XinetdAttribute(
             "port", .exact, "listen",
-            "xinetd refuses a port other than that of services(5) unless the type is UNLISTED; Baton does not."
+            "Other than that of services(5), and without type = UNLISTED, the service is disabled, as in xinetd."
         ) { settings, attribute throws(Problem) in
             settings.port = UInt16(try number(attribute.values[0], upTo: 65535))
             return nil

@@ -26,8 +26,10 @@ struct AdmissionCheck {
             let name = draft.wait ? "wait service" : "\(kind.rawValue):// endpoint"
             place.fault("a \(name) has no PROXY header; it is for tcp connections only")
         }
-        if let place = own["only_users"] ?? own["only_groups"], let kind = first({ !$0.isUnix }) {
-            place.fault("the users of a \(kind.rawValue):// endpoint are not known; it is for Unix sockets only")
+        if let kind = first({ !$0.isUnix }) {
+            users?.fault("the users of a \(kind.rawValue):// endpoint are not known; it is for Unix sockets only")
+        } else if let kind = first(\.isDatagram) {
+            users?.fault("a \(kind.rawValue):// endpoint has no connection whose user could be asked")
         }
     }
 
@@ -36,6 +38,7 @@ struct AdmissionCheck {
     }
 
     private var lists: Cursor? { own["only_from"] ?? own["no_access"] }
+    private var users: Cursor? { own["only_users"] ?? own["only_groups"] }
 
     /// Source lists of the defaults that cannot be asked here.
     private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
@@ -51,9 +54,9 @@ struct AdmissionCheck {
     private var streams: [PlacedEndpoint] { endpoints.filter { !$0.endpoint.kind.isDatagram } }
 
     private func checkWait() {
-        if streams.contains(where: { $0.endpoint.kind == .tcp }) {
-            lists?.fault("no peer is known yet when a wait handler gets a listening socket; let the handler check")
-        }
+        let unknown = "no peer is known yet when a wait handler gets a listening socket; let the handler check"
+        if streams.contains(where: { $0.endpoint.kind == .tcp }) { lists?.fault(unknown) }
+        if streams.contains(where: \.endpoint.kind.isUnix) { users?.fault(unknown) }
         warnOfInheritedSources(streams)
         var keys = ["per_source", "on_limit", "on_source_limit", "busy_reply"]
         // The first datagram tells its source, a listening socket none.

@@ -90,13 +90,28 @@ struct ServiceReader {
         let content = Service.Content(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
             tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
-            admission: draft.admission, triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
+            admission: admission(endpoints), triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
             unresponsive: draft.unresponsive, process: process, onStop: draft.onStop, banner: draft.banner,
             logOn: draft.logOn)
         return PlacedService(
             service: Service(content), cursor: nameCursor, endpoints: endpoints,
             targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
             tcpmux: given["tcpmux"])
+    }
+
+    /// Lists of the defaults are for the services whose sources can be on them.
+    private func admission(_ endpoints: [PlacedEndpoint]) -> AdmissionSettings {
+        var admission = draft.admission
+        let kinds = endpoints.map(\.endpoint.kind)
+        if !kinds.contains(where: \.isUnix) {
+            if own["only_users"] == nil { admission.onlyUsers = nil }
+            if own["only_groups"] == nil { admission.onlyGroups = nil }
+        }
+        if !kinds.isEmpty, kinds.allSatisfy({ $0.isUnix || $0 == .vsock }) {
+            if own["only_from"] == nil { admission.onlyFrom = nil }
+            if own["no_access"] == nil { admission.noAccess = [] }
+        }
+        return admission
     }
 
     private var nameCursor: Cursor {

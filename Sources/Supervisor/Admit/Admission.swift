@@ -146,13 +146,20 @@ struct Admission {
 
     // MARK: Rules
 
+    /// What a list cannot be asked about is not on it.
     private func sourceAnswer(_ subject: AdmissionSubject) -> SourceList.Answer {
+        let isElsewhere = subject.isOffered && settings.asksUsers
         switch subject.source {
         case .ipv4, .ipv6:
+            if isElsewhere { return .refused }
             guard let address = AddressBlock(subject.source) else { return .refused }
             return list.answer(for: address, name: subject.name)
-        case .unix, .abstract: return settings.admits(subject.credentials) ? .admitted : .refused
-        case .vsock: return .admitted
+        case .unix, .abstract:
+            // On a TCP connection it is the word of a PROXY header.
+            if subject.isOffered || subject.kind == .tcp, settings.onlyFrom != nil { return .refused }
+            return settings.admits(subject.credentials) ? .admitted : .refused
+        case .vsock:
+            return isElsewhere || subject.isOffered && settings.onlyFrom != nil ? .refused : .admitted
         }
     }
 
@@ -172,10 +179,11 @@ struct Admission {
 
 extension AdmissionSettings {
     fileprivate var asksSources: Bool { perSource != nil || ratePerSource != nil }
+    fileprivate var asksUsers: Bool { onlyUsers != nil || onlyGroups != nil }
 
     /// `only_users` and `only_groups`: either will do.
     fileprivate func admits(_ credentials: PeerCredentials?) -> Bool {
-        guard onlyUsers != nil || onlyGroups != nil else { return true }
+        guard asksUsers else { return true }
         guard let credentials else { return false }
         return onlyUsers?.contains(credentials.uid) ?? false || onlyGroups?.contains(credentials.gid) ?? false
             || credentials.groups.contains { onlyGroups?.contains($0) ?? false }

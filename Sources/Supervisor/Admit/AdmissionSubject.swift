@@ -5,6 +5,8 @@ struct AdmissionSubject {
     /// By the PROXY header, if there was one.
     var source: SocketAddress
     var kind: ConnectionOrigin.Kind
+    /// It comes from another service (route, tcpmux, PASS), and so from a source that a list may not be made for.
+    var isOffered = false
     /// Of a Unix peer.
     var credentials: PeerCredentials?
     var name: SourceName

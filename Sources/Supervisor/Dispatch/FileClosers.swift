@@ -4,6 +4,8 @@ internal import LinuxSystem
 /// Closes files in children that share our table of descriptors: every close of a file may ask its file system, and wait.
 final class FileClosers {
     private let instances: InstanceTable
+    private let loop: EventLoop
+    private var retry: TimerID?
     private var children = 0
     /// For which there is no child yet.
     private var files: Deque<DescriptorBox> = []
@@ -13,8 +15,12 @@ final class FileClosers {
     /// Files that one of them closes.
     private static let filesOfChild = 64
 
-    init(_ instances: InstanceTable) {
+    /// To the next try when there can be no child.
+    private static let shortage = Duration.seconds(1)
+
+    init(_ instances: InstanceTable, loop: EventLoop) {
         self.instances = instances
+        self.loop = loop
     }
 
     var count: Int { files.count }
@@ -30,12 +36,25 @@ final class FileClosers {
         while children < Self.mostChildren, !files.isEmpty {
             let group = Array(files.prefix(Self.filesOfChild))
             files.removeFirst(group.count)
-            guard let pid = Spawn.closeInChild(group) else { continue }
+            guard let pid = Spawn.closeInChild(group) else {
+                // Never closed in here: whoever sends files may also see to it that there are no processes to be had.
+                files.prepend(contentsOf: group)
+                return closeLater()
+            }
             children += 1
             instances.trackOwn(pid) { [self] _ in
                 children -= 1
                 close()
             }
+        }
+    }
+
+    private func closeLater() {
+        guard retry == nil else { return }
+        retry = loop.schedule(after: Self.shortage) { [weak self] in
+            guard let self else { return }
+            retry = nil
+            close()
         }
     }
 }

@@ -79,7 +79,7 @@ final class LauncherPool {
         self.settings = settings
         self.signal = signal
         backoff = settings.firstBackoff
-        files = FileClosers(instances)
+        files = FileClosers(instances, loop: loop)
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
         while launchers.count < settings.launchers { try startLauncher(plan, permits: permits?.borrowed) }
     }
@@ -99,7 +99,7 @@ final class LauncherPool {
         self.settings = settings
         self.signal = signal
         backoff = settings.firstBackoff
-        files = FileClosers(instances)
+        files = FileClosers(instances, loop: loop)
         instances.oldestSpawn = { [weak self] in self?.oldestMark }
         for launcher in carried { try? add(LauncherEnds(launcher), pid: launcher.pid) }
         guard !launchers.isEmpty else { throw .noSuchProcess }

@@ -186,6 +186,7 @@ extension Intake {
         if candidate.origin.kind == .unix, let socket = candidate.connection.borrowed {
             subject.credentials = try? Socket.peerCredentials(of: socket)
         }
+        subject.isOffered = candidate.answer != nil
         return subject
     }
 
@@ -331,8 +332,9 @@ extension Intake: ConnectionTarget {
         candidate.origin.place = nil
         candidate.origin.isTouched = true
         if isStopping { return refuse(candidate, .stopping) }
-        // A bridge or a relay knows no borders between packets.
-        if !origin.drained.isEmpty, dispatcher.way != .handOff, connection.borrowed.map(Socket.keepsPackets) == true {
+        if definition.dispatch.knowsNoPackets || !origin.drained.isEmpty && dispatcher.way != .handOff,
+            connection.borrowed.map(Socket.keepsPackets) == true
+        {
             return refuse(candidate, .passed)
         }
         // There is no backlog behind another service: who would wait is refused.

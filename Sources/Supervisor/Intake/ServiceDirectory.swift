@@ -37,3 +37,14 @@ final class ServiceDirectory {
         set { entries[name] = newValue.map { Entry(target: $0) } }
     }
 }
+
+extension Dispatch {
+    /// It relays bytes or reads lines: borders between packets are lost. So they are where drained bytes are brought to a
+    /// program.
+    var knowsNoPackets: Bool {
+        switch self {
+        case .redirect, .tcpmux, .route: true
+        case .exec, .handoff, .internal: false
+        }
+    }
+}

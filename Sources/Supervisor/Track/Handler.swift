@@ -148,11 +148,24 @@ final class Handler {
         let old = settings
         settings = new
         let mayKill = machineKind == .supervised || process != nil
+        let killed = machine.killsSilent
         machine.killsSilent = Self.killsSilent(machineKind, new, mayKill: mayKill)
         channel?.takesDescriptors = !new.passTo.isEmpty
         if let stopSignal { instance?.update(stopSignal: stopSignal, stopGrace: new.stopGrace) }
         if old.heartbeat != new.heartbeat, isServing { startHeartbeat() }
+        if state == .unresponsive { updateSilent(killed: killed) }
         if !Self.fits(traits, new) { handle(.drainAsked) }
+    }
+
+    /// What is to become of one that does not answer.
+    ///
+    /// - Parameter killed: It was killed for it already.
+    private func updateSilent(killed: Bool) {
+        if machine.killsSilent {
+            if !killed { kill() }
+        } else if settings.heartbeat == nil {
+            handle(.heard)
+        }
     }
 
     var state: HandlerMachine.State { machine.state }
@@ -219,6 +232,12 @@ final class Handler {
         let actions = machine.dismiss(firmly: firmly)
         noteLife()
         perform(actions)
+    }
+
+    /// Ends the channel of a registered one, which is gone when it has closed it too, or after `stop_grace`, or now.
+    func letGo(atOnce: Bool) {
+        if state != .ending { handle(.lifelineEnded) }
+        if atOnce { handle(.deadline(.remnant)) }
     }
 
     private func perform(_ actions: [HandlerMachine.Action]) {

@@ -7,8 +7,10 @@ internal import ServiceTable
 extension Handler {
     /// Connections with it, acknowledged or not.
     var load: Int { ledger.count }
-    /// It serves in the thread that reads the channel, and is at it: it cannot answer.
-    var isServingOnChannelThread: Bool { traits.contains(.servesOnChannelThread) && ledger.count > 0 }
+    /// It serves in the thread that reads the channel, and has something to serve, or will when it reads it.
+    private var isTaken: Bool { traits.contains(.servesOnChannelThread) && ledger.count > 0 }
+    /// It is at it, by its own word, and cannot answer: what it has not acknowledged it has not read.
+    var isServingOnChannelThread: Bool { isTaken && ledger.count > ledger.unacknowledgedCount }
     var unacknowledgedCount: Int { ledger.unacknowledgedCount }
     /// It waits to hear who gets what it gives on.
     var isPassing: Bool { ledger.isPassing }
@@ -23,7 +25,7 @@ extension Handler {
     func room(for baton: Baton? = nil) -> HandlerRoom {
         let now = runtime.loop.now
         guard machine.state == .ready, ledger.count < capacity, restsUntil <= now, !channelIsBroken,
-            !isServingOnChannelThread
+            !isTaken
         else { return .none }
         let isAlone = ledger.unacknowledgedCount == 0
         let waits =

@@ -166,7 +166,9 @@ struct HandlerMachine {
             return first ? [.arm(.drain)] : []
         case (_, .protocolError):
             brokeProtocol = true
-            return end(kind == .supervised ? [.kill, .endChannel] : [.endChannel, .arm(.remnant)])
+            // Once it is collected its number, and its group's, may be another's.
+            let kills = kind == .supervised && !processEnded
+            return end(kills ? [.kill, .endChannel] : [.endChannel, .arm(.remnant)])
         case (_, .lifelineEnded):
             return end([.endChannel, .arm(.remnant)])
         case (_, .channelHungUp):

@@ -42,6 +42,7 @@ struct Import: BatonCommand {
         }
         if forInclude { print(table.placeLines, terminator: "") }
         for warning in forInclude ? report.losses : report.warnings { StandardError.write(warning) }
+        try StandardOutput.flush()
         switch report.outcome {
         case .complete: break
         case .incomplete: throw Failure(.failed)

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ControlProtocol
+internal import Glibc
 internal import HandoffProtocol
 internal import LinuxSystem
 internal import SystemPackage
@@ -28,6 +29,10 @@ struct Pass: BatonCommand {
     var service: String
 
     func execute() throws(Failure) {
+        // Before anything is opened, which would get its number.
+        guard fcntl(FileDescriptor.standardInput.rawValue, F_GETFD) != -1 else {
+            throw Failure(.failed, "there is no connection to hand over: descriptor 0 is not open")
+        }
         let answer = try RegistrationClient(supervisor.directory).pass(
             FileDescriptor.standardInput, to: service, drained: try readDrained())
         if json {

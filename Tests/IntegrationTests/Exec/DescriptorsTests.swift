@@ -56,6 +56,45 @@ import Testing
         }
     }
 
+    @Test("regression: a process that shuts its standard error down does it to itself, not to those after it")
+    func standardErrorShutDown() throws {
+        let program = """
+            import socket, sys
+            print("begun " + sys.argv[1], file=sys.stderr, flush=True)
+            socket.socket(fileno=2).shutdown(socket.SHUT_WR)
+            print("there", flush=True)
+            sys.stdin.read()
+            """
+        let directory = try TemporaryDirectory()
+        let script = try directory.write("program.py", program)
+        let table = "services: {bad: {listen: '127.0.0.1:0', exec: [/usr/bin/python3, \(script), line]}}"
+        try withSupervisor(table, in: directory) { supervisor in
+            for round in 1...3 {
+                let client = try TestSocket.tcp(port: supervisor.port("bad"))
+                #expect(try client.receiveLine() == "there")
+                #expect(eventually { supervisor.log.lines.count { $0.contains("begun line") } == round })
+            }
+        }
+    }
+
+    @Test("regression: an abstract name with NUL in it does not break the environment")
+    func abstractNameWithNUL() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("show.sock")
+        let program = """
+            import socket, sys
+            client = socket.socket(socket.AF_UNIX)
+            client.bind(b"\\0a\\0b")
+            client.connect(sys.argv[1])
+            sys.stdout.write(client.makefile().read())
+            """
+        let script = try directory.write("client.py", program)
+        try withSupervisor("services: {show: {listen: \(path), exec: [printenv, REMOTE_ADDR]}}", in: directory) { _ in
+            let output = try runProgram("/usr/bin/python3", [script, path])
+            #expect(output.standardOutput == "@a\\x00b\n")
+        }
+    }
+
     @Test("stderr: connection sends it to the client, as inetd does")
     func standardErrorToTheConnection() throws {
         let table = """

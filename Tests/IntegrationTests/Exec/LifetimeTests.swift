@@ -108,6 +108,26 @@ import Testing
         #expect(try client.receiveToEnd().isEmpty)
     }
 
+    @Test(
+        "regression: a registered handler that holds a connection does not keep the supervisor",
+        arguments: [true, false])
+    func stopWithRegistered(_ acknowledges: Bool) throws {
+        let table = """
+            limits: {stop_timeout: 50ms}
+            services: {app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, stop_grace: 50ms}}}
+            """
+        let supervisor = try RunningSupervisor(table)
+        let handler = try RegisteredHandler("app", at: supervisor)
+        let client = try TestSocket.tcp(port: supervisor.port("app"))
+        let baton = try handler.receiveBaton()
+        if acknowledges {
+            try handler.acknowledge(baton.id)
+            try supervisor.waitForService("app", "acknowledged") { $0.connections.handed_off == 1 }
+        }
+        try supervisor.stop()
+        withExtendedLifetime((handler, client, baton)) {}
+    }
+
     @Test("after stop_timeout the process group gets stop_signal and, after stop_grace, KILL")
     func stopTimeoutAndGrace() throws {
         let table = """

@@ -75,6 +75,55 @@ import Testing
     }
 
     @Test(
+        "regression: packets are not passed to what knows no borders between them", arguments: ["relay", "mux", "fork"])
+    func packets(_ target: String) throws {
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [relay, mux, fork]}}
+              relay: {redirect: "127.0.0.1:9"}
+              mux: {internal: tcpmux, listen: "127.0.0.1:0"}
+              fork: {listen: "127.0.0.1:0", route: {rules: [{match: {prefix: x}, to: relay}]}}
+            """
+        try withSupervisor(table) { supervisor in
+            let held = try HeldConnection(supervisor)
+            let (ours, theirs) = try TestSocket.pair(TestSocket.packets)
+            try held.front.pass(1 << 63, to: target, theirs)
+            #expect(try held.front.receivePassed(1 << 63) == "passed")
+            withExtendedLifetime(ours) {}
+            held.front.die()
+        }
+    }
+
+    @Test("regression: a client's stated address stays with it where the table allows PASS only after its delivery")
+    func statedAddress() throws {
+        func table(_ more: String) -> String {
+            """
+            services:
+              front: {listen: "127.0.0.1:0", proxy_protocol: {from: [127.0.0.1]}, handoff: {heartbeat: false\(more)}}
+              back: {handoff: {heartbeat: false}, only_from: [192.0.2.0/24]}
+            """
+        }
+        try withSupervisor(table("")) { supervisor in
+            let front = try RegisteredHandler("front", at: supervisor)
+            let back = try RegisteredHandler("back", at: supervisor)
+            let client = try TestSocket.tcp(port: supervisor.port("front"))
+            try client.send("PROXY TCP4 192.0.2.7 198.51.100.1 4242 80\r\n")
+            let baton = try front.receiveBaton()
+            try front.acknowledge(baton.id)
+            try supervisor.reload(table(", pass_to: [back]"))
+            try front.pass(baton.id, to: "back", baton.socket)
+            #expect(try front.receivePassed(baton.id) == nil)
+            let passed = try back.receiveBaton()
+            #expect(passed.proxyHeader == baton.proxyHeader)
+            try back.acknowledge(passed.id)
+            try back.done(passed.id)
+            try supervisor.waitForService("back", "ended") { $0.connections.ended == 1 }
+            front.die()
+            back.die()
+        }
+    }
+
+    @Test(
         "what breaks the rules of PASS is a protocol error",
         arguments: ["not sent", "done", "twice", "no descriptor", "two descriptors"])
     func protocolErrors(_ fault: String) throws {

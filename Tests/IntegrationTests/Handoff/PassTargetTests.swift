@@ -70,6 +70,38 @@ import Testing
         }
     }
 
+    @Test("regression: a handler that keeps a copy of what it gave to a relay, and makes it blocking, holds nobody up")
+    func blockingCopy() throws {
+        let target = try TestSocket.bound()
+        try target.listen()
+        let table = """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [relay]}}
+              relay: {redirect: "127.0.0.1:\(try SocketName.localPort(of: target.descriptor))"}
+              echo: {listen: "127.0.0.1:0", internal: echo}
+            """
+        try withSupervisor(table) { supervisor in
+            let held = try HeldConnection(supervisor)
+            try held.front.pass(held.baton.id, to: "relay", held.baton.socket)
+            #expect(try held.front.receivePassed(held.baton.id) == nil)
+            try held.client.send("a")
+            let relayed = try target.accept()
+            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
+            let mode = fcntl(held.baton.socket.descriptor, F_GETFL)
+            try check("fcntl") { fcntl(held.baton.socket.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
+            try held.client.send("b")
+            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
+            let other = try TestSocket.tcp(port: supervisor.port("echo"))
+            try other.setTimeout(seconds: 8)
+            try other.send("x")
+            #expect(try other.receive(exactly: 1) == [0x78])
+            held.baton.socket.close()
+            held.client.close()
+            #expect(try relayed.receiveToEnd().isEmpty)
+            held.front.die()
+        }
+    }
+
     @Test("when its client goes away, a program behind drained bytes reads the end")
     func clientLeaves() throws {
         try withSupervisor(HeldConnection.table) { supervisor in

@@ -45,6 +45,37 @@ import Testing
         }
     }
 
+    @Test("regression: one that serves in its channel's thread is silent while it has not read what it was sent")
+    func silentBeforeReading() throws {
+        let table = """
+            services: {app: {listen: "127.0.0.1:0", handoff: {heartbeat: {interval: 50ms, timeout: 50ms}}}}
+            """
+        try withSupervisor(table) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor, traits: 1)
+            let client = try TestSocket.tcp(port: supervisor.port("app"))
+            try supervisor.waitForService("app", "unresponsive") { $0.handlers.first?.state == "unresponsive" }
+            let baton = try handler.receiveBaton()
+            try handler.acknowledge(baton.id)
+            try supervisor.waitForService("app", "busy") { $0.handlers.first?.state != "unresponsive" }
+            withExtendedLifetime(client) {}
+            handler.die()
+        }
+    }
+
+    @Test("regression: a reload without heartbeat forgives one that has not answered")
+    func forgiven() throws {
+        func table(_ heartbeat: String) -> String {
+            "services: {app: {listen: '127.0.0.1:0', handoff: {heartbeat: \(heartbeat), unresponsive: wait}}}"
+        }
+        try withSupervisor(table("{interval: 50ms, timeout: 50ms}")) { supervisor in
+            let handler = try RegisteredHandler("app", at: supervisor)
+            try supervisor.waitForService("app", "unresponsive") { $0.handlers.first?.state == "unresponsive" }
+            try supervisor.reload(table("false"))
+            try supervisor.waitForService("app", "ready") { $0.handlers.first?.state == "ready" }
+            handler.die()
+        }
+    }
+
     @Test("ids rise by one from 1, and an ACK acknowledges all up to it")
     func cumulativeAcknowledgement() throws {
         try withSupervisor(Self.table) { supervisor in

@@ -111,6 +111,55 @@ import Testing
         }
     }
 
+    /// Sends a place in the file system, which is no open file: getsockopt and most other calls answer EBADF.
+    private static let mereProgram = """
+        import array, os, signal, socket, sys
+        how, path = sys.argv[1], sys.argv[2]
+        place = os.open('/', os.O_PATH)
+        def send(*_):
+            kinds = {'stream': socket.SOCK_STREAM, 'packets': socket.SOCK_SEQPACKET, 'datagram': socket.SOCK_DGRAM}
+            with socket.socket(socket.AF_UNIX, kinds[how]) as out:
+                out.connect(path)
+                try:
+                    out.sendmsg([b'STATUS=1\\n'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [place, place]))])
+                except BrokenPipeError:
+                    pass
+            print('done', flush=True)
+        signal.signal(signal.SIGUSR1, send)
+        print('there', flush=True)
+        while True:
+            signal.pause()
+        """
+
+    @Test(
+        "regression: a descriptor that is no open file (O_PATH) ends nobody, wherever a stranger sends it",
+        arguments: ways)
+    func places(_ way: Way) throws {
+        let directory = try TemporaryDirectory()
+        try withSupervisor(Self.table(directory), in: directory) { supervisor in
+            for name in ["echo.sock", "deny.sock", "wait.sock"] {
+                try check("chmod") { chmod(directory.path(name), 0o666) }
+            }
+            let path =
+                way.socket.hasPrefix("run/")
+                ? supervisor.runtimeDirectory + way.socket.dropFirst(3) : directory.path(way.socket)
+            let stranger = try Stranger(Self.mereProgram, way.how, path, uid: way.uid, group: "games")
+            let before = ProcessView(pid: supervisor.process.pid).descriptorKinds.count
+            try stranger.go()
+            if way.socket == "wait.sock" {
+                try supervisor.waitForService("wait", "eaten") { $0.connections.dropped["trigger"] == 1 }
+            }
+            let client = try TestSocket.tcp(port: supervisor.port("echo"))
+            try client.send("x")
+            #expect(try client.receive(exactly: 1) == [0x78])
+            client.close()
+            // That one's processes have a standard error of their own by now.
+            guard way.socket != "wait.sock" else { return }
+            #expect(eventually { ProcessView(pid: supervisor.process.pid).descriptorKinds.count <= before })
+            withExtendedLifetime(stranger) {}
+        }
+    }
+
     @Test("regression: nor where a handler writes them to its standard error")
     func standardError() throws {
         let directory = try TemporaryDirectory()

@@ -43,6 +43,36 @@ struct AdmissionEngineTests {
         #expect(reason(admission.decide(subject(), at: .zero)) == .perSource)
     }
 
+    @Test(
+        "regression: a source that a list is not made for is on none, by the word of a PROXY header or from another service"
+    )
+    func otherSources() {
+        func unix(_ kind: ConnectionOrigin.Kind, offered: Bool) -> AdmissionSubject {
+            var subject = subject()
+            (subject.source, subject.kind, subject.isOffered) = (.unix(path: "/a"), kind, offered)
+            return subject
+        }
+        func offered(_ source: SocketAddress, _ kind: ConnectionOrigin.Kind) -> AdmissionSubject {
+            var subject = subject()
+            (subject.source, subject.kind, subject.isOffered) = (source, kind, true)
+            return subject
+        }
+        let vsock = offered(.vsock(cid: 3, port: 1), .vsock)
+        var nobody = admission { $0.onlyFrom = [] }
+        #expect(reason(nobody.decide(unix(.tcp, offered: false), at: .zero)) == .source)
+        #expect(reason(nobody.decide(unix(.unix, offered: true), at: .zero)) == .source)
+        #expect(reason(nobody.decide(vsock, at: .zero)) == .source)
+        #expect(
+            reason(nobody.decide(unix(.unix, offered: false), at: .zero)) == nil,
+            "the defaults' list, which was warned of")
+        var users = admission { $0.onlyUsers = [1] }
+        #expect(reason(users.decide(offered(.ipv4(.any, port: 1), .tcp), at: .zero)) == .source)
+        #expect(reason(users.decide(vsock, at: .zero)) == .source)
+        var open = admission { $0.noAccess = [.block(AddressBlock(IPv4Address.any, length: 0))] }
+        #expect(reason(open.decide(unix(.tcp, offered: false), at: .zero)) == nil)
+        #expect(reason(open.decide(vsock, at: .zero)) == nil)
+    }
+
     @Test("under other settings what sources hold stays counted, and given back it is no longer")
     func otherSettings() {
         var admission = admission { $0.perSource = 3 }

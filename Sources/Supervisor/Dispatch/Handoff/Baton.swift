@@ -57,10 +57,11 @@ final class Baton {
 
     /// Before each delivery.
     ///
-    /// - Parameter mayBePassed: The handler may give it on: then it is to be known again.
+    /// - Parameter mayBePassed: The handler may give it on: then it is to be known again. So it is where we alone know whose
+    ///   it is: the table may allow it later.
     func prepare(mayBePassed: Bool) {
         guard let socket = connection.borrowed else { return }
-        if mayBePassed, self.socket == nil { self.socket = Socket.cookie(of: socket) }
+        if mayBePassed || origin.statedLocal != nil, self.socket == nil { self.socket = Socket.cookie(of: socket) }
         if wasSentBefore {
             Socket.restoreMode(socket)
         } else if origin.kind == .tcp {

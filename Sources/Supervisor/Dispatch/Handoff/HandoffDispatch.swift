@@ -308,6 +308,8 @@ final class HandoffDispatch {
         ended = true
         refuseAll(.stopping)
         for handler in handlers { handler.dismiss(firmly: firmly) }
+        // The process of a registered one is not ours to end: its channel ends, and it has `stop_grace` to close that too.
+        for handler in handlers where handler.machineKind == .registered { handler.letGo(atOnce: firmly) }
     }
 
     /// Nobody is left, in the queue or to take from it.

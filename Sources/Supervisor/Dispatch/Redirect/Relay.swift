@@ -23,10 +23,11 @@ final class Relay {
 
     /// - Parameters:
     ///   - client: nonblocking, and so is `target`.
+    ///   - isPassed: A handler has given the client on, and may have kept a copy.
     ///   - header: What the target is told before the client's first byte.
     ///   - ended: Called once, when both are closed.
     init(
-        client: RelayEnd, target: RelayEnd, header: [UInt8], runtime: Runtime, limits: RedirectLimits,
+        client: RelayEnd, isPassed: Bool, target: RelayEnd, header: [UInt8], runtime: Runtime, limits: RedirectLimits,
         ended: @escaping (Traffic, _ why: String?) -> Void
     ) {
         self.runtime = runtime
@@ -34,8 +35,9 @@ final class Relay {
         self.ended = ended
         self.client = client
         self.target = target
-        toClient = RelayBuffer(fromUnix: target.isUnix, runtime: runtime, limits: limits)
-        toTarget = RelayBuffer(holding: header, fromUnix: client.isUnix, runtime: runtime, limits: limits)
+        toClient = RelayBuffer(fromUnix: target.isUnix, mayWait: isPassed, runtime: runtime, limits: limits)
+        toTarget = RelayBuffer(
+            holding: header, fromUnix: client.isUnix, mayWait: isPassed, runtime: runtime, limits: limits)
         machine = RelayMachine(held: header.count)
         lastMove = runtime.loop.now
         runtime.pipes.enter()
@@ -51,8 +53,11 @@ final class Relay {
         self.ended = ended
         client = RelayEnd(saved.client)
         target = RelayEnd(saved.target)
-        toClient = RelayBuffer(saved.toClient, fromUnix: target.isUnix, runtime: runtime, limits: limits)
-        toTarget = RelayBuffer(saved.toTarget, fromUnix: client.isUnix, runtime: runtime, limits: limits)
+        let mayWait = saved.origin.passes > 0
+        toClient = RelayBuffer(
+            saved.toClient, fromUnix: target.isUnix, mayWait: mayWait, runtime: runtime, limits: limits)
+        toTarget = RelayBuffer(
+            saved.toTarget, fromUnix: client.isUnix, mayWait: mayWait, runtime: runtime, limits: limits)
         machine = saved.machine
         traffic = saved.traffic
         lastMove = saved.lastMove

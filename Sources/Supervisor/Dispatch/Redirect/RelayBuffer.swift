@@ -16,17 +16,22 @@ final class RelayBuffer {
     /// - Parameters:
     ///   - bytes: What is held from the beginning.
     ///   - fromUnix: The socket to read from is one of the Unix domain.
-    init(holding bytes: [UInt8] = [], fromUnix: Bool, runtime: Runtime, limits: RedirectLimits) {
+    ///   - mayWait: Somebody else has one of the sockets too and can make it blocking, and so splice(2) wait.
+    init(
+        holding bytes: [UInt8] = [], fromUnix: Bool, mayWait: Bool, runtime: Runtime, limits: RedirectLimits
+    ) {
         self.runtime = runtime
         self.limits = limits
         self.bytes = bytes
         held = bytes.count
         mayBringDescriptors = fromUnix
-        splices = !fromUnix && limits.spliceMost > 0
+        splices = !fromUnix && !mayWait && limits.spliceMost > 0
     }
 
-    convenience init(_ saved: SavedRelay.Buffer, fromUnix: Bool, runtime: Runtime, limits: RedirectLimits) {
-        self.init(holding: saved.bytes, fromUnix: fromUnix, runtime: runtime, limits: limits)
+    convenience init(
+        _ saved: SavedRelay.Buffer, fromUnix: Bool, mayWait: Bool, runtime: Runtime, limits: RedirectLimits
+    ) {
+        self.init(holding: saved.bytes, fromUnix: fromUnix, mayWait: mayWait, runtime: runtime, limits: limits)
         held = saved.held
         if saved.pipe.count == 2 {
             let output = saved.pipe[0].adopt()

@@ -152,7 +152,7 @@ extension StartEnvironment {
             set("REMOTE_PORT", UInt64(port))
         } else if peer != .unix(path: "") {
             // By the word of a PROXY header, whose sender has a Unix-domain socket.
-            set("REMOTE_ADDR", peer.description)
+            set("REMOTE_ADDR", Self.text(peer))
         }
     }
 
@@ -169,10 +169,17 @@ extension StartEnvironment {
             set("IPCREMOTEEUID", UInt64(credentials.uid))
             set("IPCREMOTEEGID", UInt64(credentials.gid))
         }
-        let named = peer == .unix(path: "") ? "" : peer.description
+        let named = peer == .unix(path: "") ? "" : Self.text(peer)
         set("IPCREMOTEPATH", named)
-        if let local { set("IPCLOCALPATH", local.description) }
+        if let local { set("IPCLOCALPATH", Self.text(local)) }
         if !named.isEmpty { set("REMOTE_ADDR", named) }
+    }
+
+    /// An abstract name may have NUL in it, an environment may not (environ(7)).
+    private static func text(_ address: SocketAddress) -> String {
+        let text = address.description
+        return text.utf8.contains(0)
+            ? text.split(separator: "\0", omittingEmptySubsequences: false).joined(separator: "\\x00") : text
     }
 
     private mutating func describeVsock(peer: SocketAddress) {

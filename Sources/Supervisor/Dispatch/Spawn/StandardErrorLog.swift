@@ -21,7 +21,7 @@ final class StandardErrorLog {
 
     /// The end that handlers write to, one for all of them: never to be taken out of its box. Nil after `retire`.
     func writingEnd() throws(Errno) -> DescriptorBox? {
-        if stream == nil, !isRetired { stream = try StandardErrorStream(service: service, runtime: runtime) }
+        if stream?.isOver ?? true, !isRetired { stream = try StandardErrorStream(service: service, runtime: runtime) }
         return stream?.writingEnd
     }
 

@@ -92,6 +92,17 @@ final class StandardErrorStream: EventSource {
         giveUp()
     }
 
+    /// Nobody can write to it any more. As long as we have the writing end ourselves one of the writers has done that for
+    /// all (shutdown(2)).
+    var isOver: Bool { registration == nil }
+
+    private func end() {
+        for (pid, line) in unfinished { finish(line, from: pid) }
+        unfinished = [:]
+        if writingEnd != nil { giveUp() }
+        close()
+    }
+
     private func close() {
         if let registration { runtime.loop.forget(registration) }
         registration = nil
@@ -106,7 +117,7 @@ final class StandardErrorStream: EventSource {
             else { return }
             // No line has any.
             runtime.closeForeign(piece.descriptors)
-            guard piece.count > 0 else { return close() }
+            guard piece.count > 0 else { return end() }
             take(runtime.packets.bytes[..<piece.count], from: piece.pid)
         }
     }
