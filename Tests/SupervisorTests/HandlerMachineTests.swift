@@ -58,6 +58,17 @@ struct HandlerMachineTests {
         #expect(handler.handle(.channelHungUp) == gone(.failedStart, .exited(status)))
     }
 
+    @Test("regression: a silent one that may not be killed is ready again when it answers")
+    func mayNotBeKilled() {
+        var handler = machine(.registered, after: .registered)
+        #expect(handler.handle(.silent) == [.kill])
+        #expect(handler.handle(.heard) == [])
+        #expect(handler.state == .unresponsive, "killed, it does not come back")
+        handler.killsSilent = false
+        #expect(handler.handle(.heard) == [])
+        #expect(handler.state == .ready)
+    }
+
     @Test("regression: once it is collected nothing is killed by its number, whatever comes over its channel")
     func protocolErrorAfterExit() {
         var handler = machine(after: .registered, .exited(.exited(0)))

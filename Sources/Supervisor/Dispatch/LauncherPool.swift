@@ -112,8 +112,9 @@ final class LauncherPool {
     /// The launchers, for the program that takes over; none is busy then.
     var saved: [SavedLauncher] { launchers.map(\.saved) }
 
-    /// Jobs are under way, so that a child may exist whose pid is not known yet.
-    var isBusy: Bool { oldestMark != nil }
+    /// Jobs are under way, so that a child may exist whose pid is not known yet; or files are being closed, for which an exec,
+    /// which closes them too, would have to wait.
+    var isBusy: Bool { oldestMark != nil || files.isBusy }
 
     /// How many exits had been collected when the oldest of them was asked for.
     private var oldestMark: UInt64? {

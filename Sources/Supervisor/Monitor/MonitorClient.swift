@@ -153,7 +153,10 @@ final class MonitorClient: Privileges {
     func signal(_ pid: Int32, _ signal: Int32) { ask(.signal(pid, signal)) }
     func signalGroup(_ pid: Int32, _ signal: Int32) { ask(.signalGroup(pid, signal)) }
 
-    func kill(_ process: ForeignProcess, registeredAs number: UInt64) { ask(.killRegistered(number)) }
+    func kill(_ process: ForeignProcess, registeredAs number: UInt64) -> Bool {
+        ask(.killRegistered(number))
+        return true
+    }
 
     /// Asks to be told of the end of a process that a worker before has started, and that lived at `moment`.
     ///

@@ -50,7 +50,7 @@ final class OwnPrivileges: Privileges {
 
     func signal(_ pid: Int32, _ signal: Int32) { ChildProcess.signal(pid, signal) }
     func signalGroup(_ pid: Int32, _ signal: Int32) { ChildProcess.signalGroup(pid, signal) }
-    func kill(_ process: ForeignProcess, registeredAs number: UInt64) { process.signal(SIGKILL) }
+    func kill(_ process: ForeignProcess, registeredAs number: UInt64) -> Bool { process.kill() }
 
     /// That is this process.
     func becomeNext() -> String? { nil }

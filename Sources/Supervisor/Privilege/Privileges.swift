@@ -48,7 +48,9 @@ protocol Privileges: AnyObject {
     func signalGroup(_ pid: Int32, _ signal: Int32)
 
     /// Kills a handler that came by itself.
-    func kill(_ process: ForeignProcess, registeredAs number: UInt64)
+    ///
+    /// - Returns: False when it may not be killed.
+    func kill(_ process: ForeignProcess, registeredAs number: UInt64) -> Bool
 
     // MARK: Carried over
 

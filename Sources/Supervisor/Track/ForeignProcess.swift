@@ -1,3 +1,4 @@
+internal import Glibc
 internal import LinuxSystem
 internal import SystemPackage
 
@@ -20,8 +21,16 @@ final class ForeignProcess: EventSource {
 
     var saved: SavedDescriptor { SavedDescriptor(process.borrowed) }
 
-    func signal(_ signal: Int32) {
-        try? process.signal(signal)
+    /// Kills it.
+    ///
+    /// - Returns: False when it is another user's, and we may not.
+    func kill() -> Bool {
+        do throws(Errno) {
+            try process.signal(SIGKILL)
+        } catch {
+            return error != .notPermitted
+        }
+        return true
     }
 
     func close() {

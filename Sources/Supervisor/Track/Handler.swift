@@ -263,7 +263,8 @@ final class Handler {
             // The handler is collected; its group may still hold the channel.
             if pid > 1 { runtime.privileges.signalGroup(pid, SIGKILL) }
         } else {
-            if let process { runtime.privileges.kill(process, registeredAs: number) }
+            // One that may not be killed is waited for, like those that are to be.
+            if let process, !runtime.privileges.kill(process, registeredAs: number) { machine.killsSilent = false }
         }
     }
 

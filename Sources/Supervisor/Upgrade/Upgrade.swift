@@ -64,7 +64,7 @@ final class Upgrade {
             runtime.events.report(.supervisor(.upgrading(to: version)))
             target.awaitUpgrade(true)
             timer = runtime.loop.schedule(after: Self.patience) { [self] in
-                giveUp("something is still being started or looked up after \(Self.patience.brief)")
+                giveUp("something is still being started, looked up or closed after \(Self.patience.brief)")
             }
             runtime.loop.askEachRound { [self] in
                 if target.isStopping {
