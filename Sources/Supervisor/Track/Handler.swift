@@ -236,7 +236,7 @@ final class Handler {
 
     /// Ends the channel of a registered one, which is gone when it has closed it too, or after `stop_grace`, or now.
     func letGo(atOnce: Bool) {
-        if state != .ending { handle(.lifelineEnded) }
+        handle(.lifelineEnded)
         if atOnce { handle(.deadline(.remnant)) }
     }
 
