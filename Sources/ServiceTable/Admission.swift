@@ -6,6 +6,9 @@ package struct AdmissionSettings: Hashable, Sendable {
     /// Empty admits nobody.
     package var onlyFrom: [Source]?
     package var noAccess: [Source] = []
+    /// `only_from`, `only_users` or `only_groups` is the service's own: sources that it is not made for are on no list.
+    /// Those of the defaults say nothing of such sources.
+    package var listsAreOwn = false
     /// Open while one of them is; empty is always.
     package var accessTimes: [AccessTime] = []
     /// The one-minute load average above which nobody is admitted, in hundredths.

@@ -20,6 +20,7 @@ extension AdmissionSettings: Coded {
         coder.list(&onlyGroups)
         coder.optional(&busyReply)
         coder.optional(&proxyProtocol)
+        coder.since(4) { $0.flag(&listsAreOwn) }
     }
 }
 

@@ -11,7 +11,7 @@ package struct LoadedTable: Hashable, Sendable {
     }
 
     /// Of the bytes. A change of the fields is a new version; the last one is read, too.
-    private static let version = 3
+    private static let version = 4
     private static let oldestVersion = 1
 
     /// The bytes for the pipe from the loader, and for the program that takes over.

@@ -169,7 +169,8 @@ package final class Supervisor {
     }
 
     private var runtimeDirectory: RuntimeDirectory {
-        if let path = options.runtimeDirectory ?? table.runtimeDirectory { return RuntimeDirectory(path: path) }
+        let named = options.runtimeDirectory ?? table.runtimeDirectory ?? runtime.environment["BATON_RUNTIME_DIRECTORY"]
+        if let named { return RuntimeDirectory(path: named) }
         return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
     }
 

@@ -111,18 +111,31 @@ struct AdmissionTests {
         #expect(warnings("{listen: 1, exec: /bin/cat}") == 0)
     }
 
-    @Test("lists of the defaults are for the services whose sources can be on them")
-    func inheritedBySome() throws {
+    @Test("regression: no list of the defaults is lost where clients come from another service")
+    func inheritedBeside() throws {
         func settings(_ service: String) throws -> AdmissionSettings? {
             let defaults = "defaults: {only_users: [root], only_groups: [root], only_from: [], no_access: [10.0.0.0/8]}"
             return load("{\(defaults), services: {s: \(service)}}").table?.services.first?.admission
         }
-        let tcp = try #require(try settings("{listen: 1, exec: /bin/cat}"))
-        #expect(tcp.onlyUsers == nil && tcp.onlyGroups == nil && tcp.onlyFrom == [] && tcp.noAccess.count == 1)
-        let unix = try #require(try settings("{listen: '@x', exec: /bin/cat}"))
-        #expect(unix.onlyUsers == [0] && unix.onlyGroups == [0] && unix.onlyFrom == nil && unix.noAccess.isEmpty)
-        let both = try #require(try settings("{listen: [1, '@x'], exec: /bin/cat}"))
-        #expect(both.onlyUsers == [0] && both.onlyFrom == [])
+        for listen in ["listen: 1, ", "listen: '@x', ", "listen: [1, '@x'], ", ""] {
+            let all = try #require(try settings("{\(listen)exec: /bin/cat}"))
+            #expect(all.onlyUsers == [0] && all.onlyGroups == [0] && all.onlyFrom == [] && all.noAccess.count == 1)
+            #expect(!all.listsAreOwn)
+        }
+        let users = try #require(try settings("{exec: /bin/cat, only_users: [daemon]}"))
+        #expect(users.onlyUsers == [1] && users.onlyFrom == nil && users.listsAreOwn)
+        let addresses = try #require(try settings("{exec: /bin/cat, only_from: ['::1']}"))
+        #expect(addresses.onlyUsers == nil && addresses.onlyGroups == nil && addresses.onlyFrom?.count == 1)
+        #expect(addresses.listsAreOwn)
+        let refusals = try #require(try settings("{exec: /bin/cat, no_access: []}"))
+        #expect(refusals.onlyUsers == [0] && refusals.onlyFrom == [] && !refusals.listsAreOwn)
+    }
+
+    @Test("max_load in hundredths, as exactly as the kernel's own figure")
+    func loadAverage() throws {
+        for (text, hundredths) in [("0.001", 0), ("0.01", 1), ("0.29", 29), ("2.5", 250), ("4", 400), ("0.019", 1)] {
+            #expect(try settings("max_load: \(text)").maxLoad == hundredths)
+        }
     }
 
     @Test("regression: users cannot be asked of a listening socket or a datagram, and that is a fault")

@@ -25,9 +25,23 @@ struct RestartPolicyTests {
         var jittered = policy(burst: nil)
         #expect(jittered.ended(.failedStart, at: .zero, jitter: 1) == .start(after: .milliseconds(125)))
         #expect(jittered.ended(.failedStart, at: .zero, jitter: 0.5) == .start(after: .milliseconds(225)))
+        let last = (0..<4).map { _ in jittered.ended(.failedStart, at: .zero, jitter: 1) }.last
+        #expect(last == .start(after: .seconds(1)), "the longest, whatever is added")
     }
 
-    @Test("burst failures in the interval: failed until the longest backoff has passed, then counted anew")
+    @Test("regression: a start that fails once more leaves the service failed")
+    func staysFailed() {
+        var limited = policy()
+        for _ in 0..<3 { _ = limited.ended(.failedStart, at: .zero, jitter: 0) }
+        for second in [1, 2, 3, 600] {
+            let decision = limited.ended(.failedStart, isFailed: true, at: .seconds(second), jitter: 1)
+            #expect(decision == .failed(retryAfter: .seconds(1)))
+        }
+        limited.succeeded()
+        #expect(limited.ended(.failedStart, at: .seconds(600), jitter: 0) == .start(after: .milliseconds(100)))
+    }
+
+    @Test("burst failures in the interval: failed until the longest backoff has passed")
     func burst() {
         var limited = policy()
         _ = limited.ended(.failedStart, at: .seconds(0), jitter: 0)

@@ -18,7 +18,7 @@ import Testing
         let origin = SavedOrigin(
             number: 1, peer: .ipv4(.loopback, port: 2), kind: .vsock, listener: "l", accepted: .seconds(3),
             statedLocal: .vsock(cid: 4, port: 5), isTouched: true, drained: [6], hasDrainedRoom: true, passes: 7,
-            deliveries: 8, place: place)
+            deliveries: 8, place: place, isShared: false)
         var connection = SavedConnection()
         (connection.descriptor, connection.origin) = (descriptor, origin)
         let baton = SavedBaton(
@@ -114,7 +114,7 @@ import Testing
             listeners: [
                 SavedListener(
                     descriptor: descriptor, lastAddress: .abstract(name: "a"), failures: 1,
-                    keeping: .stored("k"))
+                    keeping: .stored("k"), wasLent: false)
             ],
             rates: SavedRates(
                 all: TokenBucket(fullAt: .seconds(1)),

@@ -38,7 +38,8 @@ enum AdmissionReader {
         Kind<Int>.scalar("a load average such as 4 or 2.5", .positiveNumber) { text, plain in
             let digits = text.utf8.allSatisfy { (0x30...0x39).contains($0) || $0 == 0x2e }
             guard plain, digits, text.utf8.count <= 9, let value = Double(text), value > 0 else { return nil }
-            return Int((value * 100).rounded(.up))
+            // The kernel's figure has two decimals: above 0.005 is above 0.00.
+            return Int(value * 100 + 1e-6)
         })
 
     private static let prefix = Kind<SourcePrefix>.mapping(

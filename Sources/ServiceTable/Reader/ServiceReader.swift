@@ -90,7 +90,7 @@ struct ServiceReader {
         let content = Service.Content(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
             tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
-            admission: admission(endpoints), triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
+            admission: admission, triggerLimit: draft.triggerLimit, heartbeat: draft.heartbeat,
             unresponsive: draft.unresponsive, process: process, onStop: draft.onStop, banner: draft.banner,
             logOn: draft.logOn)
         return PlacedService(
@@ -99,18 +99,15 @@ struct ServiceReader {
             tcpmux: given["tcpmux"])
     }
 
-    /// Lists of the defaults are for the services whose sources can be on them.
-    private func admission(_ endpoints: [PlacedEndpoint]) -> AdmissionSettings {
+    /// Lists of the defaults are asked only about sources that can be on them, and not beside a list of the service's own
+    /// for sources of another kind.
+    private var admission: AdmissionSettings {
         var admission = draft.admission
-        let kinds = endpoints.map(\.endpoint.kind)
-        if !kinds.contains(where: \.isUnix) {
-            if own["only_users"] == nil { admission.onlyUsers = nil }
-            if own["only_groups"] == nil { admission.onlyGroups = nil }
-        }
-        if !kinds.isEmpty, kinds.allSatisfy({ $0.isUnix || $0 == .vsock }) {
-            if own["only_from"] == nil { admission.onlyFrom = nil }
-            if own["no_access"] == nil { admission.noAccess = [] }
-        }
+        let ownsAddresses = own["only_from"] != nil
+        let ownsUsers = own["only_users"] != nil || own["only_groups"] != nil
+        if ownsAddresses, !ownsUsers { (admission.onlyUsers, admission.onlyGroups) = (nil, nil) }
+        if ownsUsers, !ownsAddresses { admission.onlyFrom = nil }
+        admission.listsAreOwn = ownsAddresses || ownsUsers
         return admission
     }
 

@@ -146,20 +146,22 @@ struct Admission {
 
     // MARK: Rules
 
-    /// What a list cannot be asked about is not on it.
+    /// Each kind of source by the list that is made for it. Where there is none, one that comes from another service is
+    /// kept out by the service's own lists.
     private func sourceAnswer(_ subject: AdmissionSubject) -> SourceList.Answer {
-        let isElsewhere = subject.isOffered && settings.asksUsers
+        let isOutside = subject.isOffered && settings.listsAreOwn
         switch subject.source {
         case .ipv4, .ipv6:
-            if isElsewhere { return .refused }
+            if isOutside, settings.onlyFrom == nil { return .refused }
             guard let address = AddressBlock(subject.source) else { return .refused }
             return list.answer(for: address, name: subject.name)
         case .unix, .abstract:
             // On a TCP connection it is the word of a PROXY header.
-            if subject.isOffered || subject.kind == .tcp, settings.onlyFrom != nil { return .refused }
+            let isSaid = subject.kind == .tcp && settings.onlyFrom != nil
+            if isSaid || isOutside && !settings.asksUsers { return .refused }
             return settings.admits(subject.credentials) ? .admitted : .refused
         case .vsock:
-            return isElsewhere || subject.isOffered && settings.onlyFrom != nil ? .refused : .admitted
+            return isOutside ? .refused : .admitted
         }
     }
 

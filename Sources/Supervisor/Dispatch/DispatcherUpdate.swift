@@ -97,6 +97,9 @@ extension Dispatcher {
         if let socket = baton.connection.borrowed { Socket.restoreMode(socket) }
         let way = way
         if case .refuse(let reason) = way { return refuser.refuse(baton.connection, baton.origin, reason) }
+        if way.mergesPackets(of: baton.connection, isBegun: baton.isBegun) {
+            return refuser.refuse(baton.connection, baton.origin, .passed)
+        }
         var origin = baton.origin
         if way != .handOff { origin.place = runtime.occupancy.take(beside: origin.place) }
         carryOut(baton.connection, origin, way)

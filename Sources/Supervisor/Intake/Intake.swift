@@ -241,7 +241,7 @@ extension Intake {
         record.connections.accepted += 1
         record.reportAccepted(candidate.origin)
         refuser.note(candidate.origin, reason, detail: detail)
-        answer(.refused(reason))
+        answer(.refused(reason, close: refuser.closing(manner)))
     }
 
     /// A list has `.domains`: the source's name is looked up, and then decided on again.
@@ -332,13 +332,12 @@ extension Intake: ConnectionTarget {
         candidate.origin.place = nil
         candidate.origin.isTouched = true
         if isStopping { return refuse(candidate, .stopping) }
-        if definition.dispatch.knowsNoPackets || !origin.drained.isEmpty && dispatcher.way != .handOff,
-            connection.borrowed.map(Socket.keepsPackets) == true
-        {
+        if dispatcher.way.mergesPackets(of: connection, isBegun: !origin.drained.isEmpty) {
             return refuse(candidate, .passed)
         }
         // There is no backlog behind another service: who would wait is refused.
-        if case .shut(let reason, _) = limit.and(rate) { return refuse(candidate, reason) }
+        if case .shut(let reason, _) = limit { return refuse(candidate, reason, settings.onLimit.manner) }
+        if case .shut(let reason, _) = rate { return refuse(candidate, reason) }
         decide(candidate)
     }
 }

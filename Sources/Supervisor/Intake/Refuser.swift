@@ -45,6 +45,16 @@ final class Refuser {
         _ manner: RefusalManner = .close, detail: String? = nil
     ) {
         note(origin, reason, detail: detail)
+        close(connection, origin, manner)
+    }
+
+    /// How a connection is closed that another service keeps after its refusal here; nil where the table says nothing of it.
+    func closing(_ manner: RefusalManner) -> ((DescriptorBox, ConnectionOrigin) -> Void)? {
+        if manner == .close, reply == nil { return nil }
+        return { [self] in close($0, $1, manner) }
+    }
+
+    private func close(_ connection: DescriptorBox, _ origin: ConnectionOrigin, _ manner: RefusalManner) {
         switch manner {
         case .close: close(connection, origin)
         case .reset:

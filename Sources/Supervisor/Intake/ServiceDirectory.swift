@@ -7,8 +7,9 @@ enum ConnectionOffer {
     /// It has a place there, until `enter` is called or let go. Called once, it takes the connection over, which is
     /// counted in the new service from then on and has ended in the old one.
     case admitted(enter: () -> Void)
-    /// The connection stays with whoever offered it; the refusal is counted and reported already.
-    case refused(RefusalReason)
+    /// The connection stays with whoever offered it; the refusal is counted and reported already. `close` is how the
+    /// service closes its own, where the table says how.
+    case refused(RefusalReason, close: ((DescriptorBox, ConnectionOrigin) -> Void)? = nil)
 }
 
 /// A service that takes connections from others: all its limits apply as to those that it accepts itself.
@@ -38,13 +39,17 @@ final class ServiceDirectory {
     }
 }
 
-extension Dispatch {
-    /// It relays bytes or reads lines: borders between packets are lost. So they are where drained bytes are brought to a
-    /// program.
-    var knowsNoPackets: Bool {
-        switch self {
-        case .redirect, .tcpmux, .route: true
-        case .exec, .handoff, .internal: false
-        }
+extension Way {
+    /// Whether `connection` has packets whose borders would be lost: bytes are relayed, or lines are read.
+    ///
+    /// - Parameter isBegun: Bytes of it are drained, which a program can be brought as a stream only.
+    func mergesPackets(of connection: DescriptorBox, isBegun: Bool) -> Bool {
+        let isStream =
+            switch self {
+            case .relay, .multiplex, .route: true
+            case .spawn, .serve: isBegun
+            case .handOff, .refuse: false
+            }
+        return isStream && connection.borrowed.map(Socket.keepsPackets) == true
     }
 }

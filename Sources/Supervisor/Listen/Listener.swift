@@ -31,6 +31,8 @@ final class Listener: EventSource {
     private var socket: OwnedDescriptor?
     private let supply: any ListenerSupply
     private var keeping = ListenerKeeping.nobody
+    /// A handler had the socket, and may have kept it: the mode, which lives in the open file description, is anybody's.
+    private var wasLent = false
     /// Bound, and told of.
     private var isOpen = false
     /// Where it was bound last: a port that the kernel gave is kept when it has to be bound anew.
@@ -115,6 +117,7 @@ final class Listener: EventSource {
         let opened = try supply.open(endpoint, lastAt: lastAddress)
         socket = opened.socket.take()
         keeping = opened.keeping
+        wasLent = keeping != .nobody
     }
 
     private func bind() throws(SocketBinding.Failure) {
@@ -134,7 +137,7 @@ final class Listener: EventSource {
     var saved: SavedListener {
         SavedListener(
             descriptor: descriptor.map { SavedDescriptor($0) }, lastAddress: lastAddress,
-            failures: retry?.failures ?? 0, keeping: keeping)
+            failures: retry?.failures ?? 0, keeping: keeping, wasLent: wasLent)
     }
 
     /// Goes on with the socket that the program before has bound, or with trying.
@@ -149,6 +152,7 @@ final class Listener: EventSource {
         socket = descriptor.adopt()
         isOpen = true
         keeping = saved.keeping
+        wasLent = saved.wasLent
         supply.goesOnKeeping(keeping)
         updatePolling()
     }
@@ -184,6 +188,14 @@ final class Listener: EventSource {
         updatePolling()
     }
 
+    /// The socket for a `wait` handler, in blocking mode; nil while it is not bound, or no descriptor is left.
+    func lend() -> DescriptorBox? {
+        guard let descriptor, let copy = try? descriptor.duplicate() else { return nil }
+        wasLent = true
+        try? Socket.setNonblocking(descriptor, false)
+        return DescriptorBox(copy)
+    }
+
     /// A handler may have shut the socket down: a stream listener that no longer listens is bound anew.
     func reopenIfShutDown() {
         guard !endpoint.kind.isDatagram, let descriptor,
@@ -202,21 +214,14 @@ final class Listener: EventSource {
         let old = endpoint
         (endpoint, self.owner) = (new, owner)
         self.accepts = accepts
-        if !holds.contains(.former) { returned() }
         release([.noRoom, .closed, .name, .person])
         guard let descriptor else { return [] }
         return supply.change(descriptor, from: old, to: new, at: address).map { "\(address): \($0)" }
     }
 
-    /// The mode lives in the open file description: who had the socket had it in blocking mode.
-    private func returned() {
-        if accepts, let descriptor { try? Socket.setNonblocking(descriptor, true) }
-    }
-
     /// A handler of before a reload has ended.
     func comeBack() {
         reopenIfShutDown()
-        returned()
         release(.former)
     }
 
@@ -254,11 +259,16 @@ final class Listener: EventSource {
             guard holds.isEmpty, let descriptor else { return }
             guard owner.room > 0 else { return owner.lacksRoom(self) }
             do {
-                owner.accepted(try SocketBinding.accept(descriptor, priority: priority), on: self)
+                owner.accepted(try accept(from: descriptor), on: self)
             } catch {
                 guard passedOver(error) else { return }
             }
         }
+    }
+
+    private func accept(from descriptor: FileDescriptor) throws(Errno) -> AcceptedSocket {
+        if wasLent { try Socket.setNonblocking(descriptor, true) }
+        return try SocketBinding.accept(descriptor, priority: priority)
     }
 
     /// Takes who waits in the backlog, as far as there is room, before it is closed.
@@ -270,7 +280,7 @@ final class Listener: EventSource {
         for _ in 0..<Self.mostLast {
             guard accepts, holds.isEmpty, let owner, owner.room > 0 else { return !hasGuests }
             do {
-                owner.accepted(try SocketBinding.accept(descriptor, priority: priority), on: self)
+                owner.accepted(try accept(from: descriptor), on: self)
             } catch .wouldBlock {
                 return true
             } catch {

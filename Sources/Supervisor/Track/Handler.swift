@@ -234,8 +234,10 @@ final class Handler {
         perform(actions)
     }
 
-    /// Ends the channel of a registered one, which is gone when it has closed it too, or after `stop_grace`, or now.
+    /// Tells a registered one to finish, if it has not been told, and ends its channel; it is gone when it has closed
+    /// that too, or after `stop_grace`, or now.
     func letGo(atOnce: Bool) {
+        handle(.drainAsked)
         handle(.lifelineEnded)
         if atOnce { handle(.deadline(.remnant)) }
     }
@@ -266,6 +268,11 @@ final class Handler {
             // One that may not be killed is waited for, like those that are to be.
             if let process, !runtime.privileges.kill(process, registeredAs: number) { machine.killsSilent = false }
         }
+    }
+
+    /// After an upgrade: it was killed, or it was found that it may not be, which is found out again.
+    func killIfSilent() {
+        if machineKind == .registered, state == .unresponsive, machine.killsSilent { kill() }
     }
 
     private var whyKilled: String {

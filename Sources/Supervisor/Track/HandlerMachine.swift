@@ -148,7 +148,8 @@ struct HandlerMachine {
             state = .unresponsive
             return killsSilent ? [.kill] : []
         case (.draining, .silent) where killsSilent:
-            return end([.kill])
+            // A registered one may not be ours to kill.
+            return end(kind == .supervised ? [.kill] : [.kill, .arm(.remnant)])
         case (.starting, .drainAsked):
             dismissed = true
             return end([.terminate])

@@ -3,8 +3,8 @@ internal import ServiceTable
 /// When a supervised handler that ended is started again: pure, given the time.
 ///
 /// A start that fails (never registered, or died before it acknowledged anything) backs off
-/// exponentially, with jitter; so many of them in the interval and the service is *failed* until the
-/// longest backoff has passed. A handler that did its work and crashed starts again after the first delay.
+/// exponentially, with jitter; so many of them in the interval and the service is *failed* until one registers, and is tried
+/// again whenever the longest backoff has passed. A handler that did its work and crashed starts again after the first delay.
 struct RestartPolicy {
     enum End {
         case failedStart
@@ -40,8 +40,10 @@ struct RestartPolicy {
         _settings = settings
     }
 
-    /// - Parameter jitter: 0 up to 1; up to a quarter of the delay is added.
-    mutating func ended(_ end: End, at now: Duration, jitter: Double) -> Decision {
+    /// - Parameters:
+    ///   - isFailed: The service has failed, and nobody has registered since.
+    ///   - jitter: 0 up to 1; up to a quarter of the delay is added.
+    mutating func ended(_ end: End, isFailed: Bool = false, at now: Duration, jitter: Double) -> Decision {
         let restart = settings.restart
         if restart.policy == .never { return .failed(retryAfter: nil) }
         switch end {
@@ -56,12 +58,12 @@ struct RestartPolicy {
             failures.removeAll { $0 <= now - restart.interval }
             failures.append(now)
             streak += 1
-            if let burst = restart.burst, failures.count >= burst {
+            if isFailed || failures.count >= restart.burst ?? .max {
                 failures.removeAll()
                 return .failed(retryAfter: restart.backoff.longest)
             }
             let delay = restart.backoff.delay(afterFailures: streak)
-            return .start(after: delay + delay * (jitter / 4))
+            return .start(after: min(delay + delay * (jitter / 4), restart.backoff.longest))
         }
     }
 

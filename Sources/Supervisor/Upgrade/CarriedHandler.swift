@@ -96,6 +96,7 @@ extension Handler {
         ] {
             if let due { arm(deadline, at: due) }
         }
+        killIfSilent()
         guard let content = saved.heartbeat, let settings = settings.heartbeat else { return }
         heartbeat = Heartbeat(settings)
         heartbeat?.content = content

@@ -59,6 +59,8 @@ struct SavedOrigin: Saved {
     var passes = 0
     var deliveries = 0
     var place: SavedPlace?
+    /// An older program does not say.
+    var isShared = true
 
     mutating func code(with coder: inout FieldCoder) {
         coder.integer(&number)
@@ -73,6 +75,7 @@ struct SavedOrigin: Saved {
         coder.integer(&passes)
         coder.integer(&deliveries)
         coder.optional(&place)
+        coder.since(5) { $0.flag(&isShared) }
     }
 }
 
@@ -81,7 +84,7 @@ extension ConnectionOrigin {
         SavedOrigin(
             number: number, peer: peer, kind: kind, listener: listener, accepted: accepted, statedLocal: statedLocal,
             isTouched: isTouched, drained: drained, hasDrainedRoom: drainedRoom != nil, passes: passes,
-            deliveries: deliveries, place: place?.saved)
+            deliveries: deliveries, place: place?.saved, isShared: isShared)
     }
 
     /// - Parameter books: Of the service that has the connection, which gives it its place again.
@@ -94,6 +97,7 @@ extension ConnectionOrigin {
         drained = saved.drained
         drainedRoom = saved.hasDrainedRoom ? books.runtime.drained.take(saved.drained.count) : nil
         passes = saved.passes
+        isShared = saved.isShared
         deliveries = saved.deliveries
         place = saved.place.flatMap { books.takeAgain($0) }
     }

@@ -191,12 +191,15 @@ struct SavedListener: Saved {
     /// How often it could not be bound since it last was.
     var failures = 0
     var keeping = ListenerKeeping.nobody
+    /// An older program does not say.
+    var wasLent = true
 
     mutating func code(with coder: inout FieldCoder) {
         coder.optional(&descriptor)
         coder.optional(&lastAddress)
         coder.integer(&failures)
         coder.value(&keeping)
+        coder.since(5) { $0.flag(&wasLent) }
     }
 }
 

@@ -6,7 +6,7 @@ internal import ServiceTable
 struct SupervisorState: Saved {
     /// Of the fields. A change of them is a new version, and what it adds is coded `since` that one; the last version is
     /// read, too.
-    static let version = 4
+    static let version = 5
     static let oldestVersion = 1
 
     /// Of the program that wrote it.

@@ -72,9 +72,10 @@ struct Run: BatonCommand {
     }
 
     private var directory: RuntimeDirectory? {
-        if let named = supervisor.named { return named }
+        // The table's goes before that of the environment.
+        guard !single.listen.isEmpty else { return supervisor.runtimeDirectory.map { RuntimeDirectory(path: $0) } }
         // The pid stays the same across exec.
-        return single.listen.isEmpty ? nil : RuntimeDirectory.standardOfThisUser.of(pid: CurrentProcess.pid)
+        return supervisor.named ?? RuntimeDirectory.standardOfThisUser.of(pid: CurrentProcess.pid)
     }
 
     /// A number that is not open would come to mean a file of our own.

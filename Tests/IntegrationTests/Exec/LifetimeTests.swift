@@ -128,6 +128,31 @@ import Testing
         withExtendedLifetime((handler, client, baton)) {}
     }
 
+    @Test(
+        "regression: a registered handler is told to finish at a stop, though others waited for it until the last moment"
+    )
+    func stopWithQueue() throws {
+        let table = """
+            limits: {stop_timeout: 50ms}
+            services: {app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, capacity: 1, stop_grace: 5s}}}
+            """
+        let supervisor = try RunningSupervisor(table)
+        let handler = try RegisteredHandler("app", at: supervisor)
+        let clients = try (0..<2).map { _ in try TestSocket.tcp(port: supervisor.port("app")) }
+        let baton = try handler.receiveBaton()
+        try handler.acknowledge(baton.id)
+        try supervisor.waitForService("app", "one waits") {
+            $0.connections.queued == 1 && $0.connections.handed_off == 1
+        }
+        let family = supervisor.view.descendants
+        try supervisor.process.signal(SIGTERM)
+        #expect(try handler.receive().message.kind == .drainHandler)
+        handler.die()
+        try supervisor.expectEnd(of: family)
+        #expect(!supervisor.log.text.contains("unasked"), "\(supervisor.log.tail)")
+        withExtendedLifetime((clients, baton)) {}
+    }
+
     @Test("after stop_timeout the process group gets stop_signal and, after stop_grace, KILL")
     func stopTimeoutAndGrace() throws {
         let table = """

@@ -94,6 +94,30 @@ import Testing
         }
     }
 
+    @Test("regression: nor where they waited for a handler and a reload makes a relay of their service")
+    func packetsAfterReload() throws {
+        func table(_ back: String) -> String {
+            """
+            services:
+              front: {listen: "127.0.0.1:0", handoff: {heartbeat: false, pass_to: [back]}}
+              back: {\(back)}
+            """
+        }
+        try withSupervisor(table("handoff: {heartbeat: false}")) { supervisor in
+            let held = try HeldConnection(supervisor)
+            let (ours, theirs) = try TestSocket.pair(TestSocket.packets)
+            try held.front.pass(1 << 63, to: "back", theirs)
+            #expect(try held.front.receivePassed(1 << 63) == nil)
+            theirs.close()
+            try supervisor.waitForService("back", "queued") { $0.connections.queued == 1 }
+            try supervisor.reload(table("redirect: \"127.0.0.1:9\""))
+            let service = try supervisor.waitForService("back", "refused") { $0.connections.queued == 0 }
+            #expect(service.connections.refused["passed"] == 1)
+            #expect(try ours.receiveToEnd().isEmpty)
+            held.front.die()
+        }
+    }
+
     @Test("regression: a client's stated address stays with it where the table allows PASS only after its delivery")
     func statedAddress() throws {
         func table(_ more: String) -> String {

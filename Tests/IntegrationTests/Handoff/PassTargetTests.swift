@@ -102,6 +102,37 @@ import Testing
         }
     }
 
+    @Test("regression: nor where it died with the connection, and a reload brings that to a relay")
+    func blockingCopyAfterReload() throws {
+        let target = try TestSocket.bound()
+        try target.listen()
+        let echo = "echo: {listen: \"127.0.0.1:0\", internal: echo}"
+        let before = "services: {front: {listen: \"127.0.0.1:0\", handoff: {heartbeat: false}}, \(echo)}"
+        let relay = "redirect: \"127.0.0.1:\(try SocketName.localPort(of: target.descriptor))\""
+        try withSupervisor(before) { supervisor in
+            let front = try RegisteredHandler("front", at: supervisor)
+            let client = try TestSocket.tcp(port: supervisor.port("front"))
+            let baton = try front.receiveBaton()
+            front.die()
+            try supervisor.waitForService("front", "back in the queue") { $0.connections.queued == 1 }
+            try supervisor.reload("services: {front: {listen: \"127.0.0.1:0\", \(relay)}, \(echo)}")
+            try client.send("a")
+            let relayed = try target.accept()
+            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
+            let mode = fcntl(baton.socket.descriptor, F_GETFL)
+            try check("fcntl") { fcntl(baton.socket.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
+            try client.send("b")
+            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
+            let other = try TestSocket.tcp(port: supervisor.port("echo"))
+            try other.setTimeout(seconds: 8)
+            try other.send("x")
+            #expect(try other.receive(exactly: 1) == [0x78])
+            baton.socket.close()
+            client.close()
+            #expect(try relayed.receiveToEnd().isEmpty)
+        }
+    }
+
     @Test("when its client goes away, a program behind drained bytes reads the end")
     func clientLeaves() throws {
         try withSupervisor(HeldConnection.table) { supervisor in

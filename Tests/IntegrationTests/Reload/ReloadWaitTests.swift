@@ -85,6 +85,48 @@ import Testing
         }
     }
 
+    @Test("a child that keeps the socket and makes it blocking does not make the supervisor wait in accept")
+    func keptCopyMadeBlocking() throws {
+        let directory = try TemporaryDirectory()
+        let path = directory.path("s.sock")
+        // The child outlives its parent, and turns O_NONBLOCK off when it is told to.
+        let program = try directory.write(
+            "keeper.py",
+            """
+            import os, socket
+            told, tell = os.pipe()
+            listener = socket.socket(fileno=0)
+            connection, _ = listener.accept()
+            line = connection.makefile().readline()
+            keeper = os.fork()
+            if keeper == 0:
+                os.setsid()
+                control = socket.socket(socket.AF_UNIX)
+                control.bind('\(directory.path("keeper.sock"))')
+                control.listen()
+                os.write(tell, b'.')
+                for _ in range(2):
+                    order, _ = control.accept()
+                    order.makefile().readline()
+                    os.set_blocking(0, True)
+                    order.sendall(b'blocking\\n')
+                os._exit(0)
+            os.read(told, 1)
+            connection.sendall(line.encode())
+            """)
+        let old = "services: {app: {listen: \"\(path)\", wait: true, exec: [/usr/bin/python3, \(program)]}}"
+        try withSupervisor(old, in: directory, leakCheck: false) { supervisor in
+            #expect(try TestSocket.unix(path).ask() == "hello")
+            try supervisor.waitForService("app", "ended") { $0.handlers.isEmpty && $0.connections.active == 0 }
+            try supervisor.reload("services: {app: {listen: \"\(path)\", exec: /bin/cat}}")
+            for _ in 0..<2 {
+                #expect(try TestSocket.unix(directory.path("keeper.sock")).ask() == "blocking")
+                #expect(try TestSocket.unix(path).ask() == "hello")
+                #expect(try supervisor.baton("status").status == .exited(0))
+            }
+        }
+    }
+
     @Test("a removed wait service's handler keeps the socket, which is said, and baton stop ends it")
     func removedWaitHandler() throws {
         let directory = try TemporaryDirectory()

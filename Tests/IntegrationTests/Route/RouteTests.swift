@@ -131,6 +131,33 @@ import Testing
         }
     }
 
+    @Test("regression: a client that the target refuses is told so as the target's own are")
+    func targetsManner() throws {
+        let table = """
+            services:
+              front:
+                listen: "127.0.0.1:0"
+                busy_reply: "front\\n"
+                route: {rules: [{match: {prefix: r}, to: resets}, {match: {prefix: s}, to: says}], default: plain}
+              resets: {internal: echo, instances: 1, on_limit: reset, busy_reply: "never\\n"}
+              says: {internal: echo, only_from: [], busy_reply: "target\\n"}
+              plain: {internal: echo, only_from: []}
+            """
+        try withSupervisor(table) { supervisor in
+            func client(_ text: String) throws -> TestSocket {
+                let client = try TestSocket.tcp(port: supervisor.port("front"))
+                try client.send(text)
+                return client
+            }
+            let first = try client("r")
+            #expect(try first.receive(exactly: 1) == [UInt8(ascii: "r")])
+            #expect(try client("r").end() == .reset)
+            #expect(try client("s").receiveToEnd() == Array("target\n".utf8))
+            #expect(try client("p").receiveToEnd() == Array("front\n".utf8))
+            #expect(try supervisor.service("front").connections.refused == ["route": 3])
+        }
+    }
+
     @Test("a thousand silent clients cost no time and keep nobody out; byte by byte works as well")
     func silent() throws {
         let table = Self.table.replacingOccurrences(of: "timeout: 300ms\n", with: "timeout: 1h\n")

@@ -104,6 +104,28 @@ import Testing
         #expect(!output.standardError.isEmpty)
     }
 
+    @Test("regression: the table's runtime_directory goes before that of the environment, and that before the default")
+    func directoryOfRun() throws {
+        let directory = try TemporaryDirectory()
+        let services = "services: {echo: {listen: \"127.0.0.1:0\", internal: echo}}"
+        let null = try check("open") { open("/dev/null", O_RDWR | O_CLOEXEC) }
+        defer { close(null) }
+        for (named, table) in [("t", "runtime_directory: \(directory.path("t"))\n\(services)"), ("e", services)] {
+            let file = try directory.write("\(named).yaml", table)
+            let process = try TestProcess(
+                Repository.product("baton"), ["run", file],
+                environment: ["BATON_RUNTIME_DIRECTORY": directory.path("e"), "PATH": "/usr/bin:/bin"],
+                descriptors: [null, null, null])
+            let answers = try eventually {
+                let status = ["status", "--runtime-directory", directory.path(named)]
+                return try runProgram(Repository.product("baton"), status).status == .exited(0)
+            }
+            #expect(answers)
+            try process.signal(SIGTERM)
+            #expect(try process.wait() == .exited(0))
+        }
+    }
+
     @Test("BATON_RUNTIME_DIRECTORY names the supervisor too")
     func runtimeDirectoryVariable() throws {
         try withSupervisor(Self.table) { supervisor in

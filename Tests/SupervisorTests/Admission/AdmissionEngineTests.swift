@@ -58,19 +58,49 @@ struct AdmissionEngineTests {
             return subject
         }
         let vsock = offered(.vsock(cid: 3, port: 1), .vsock)
-        var nobody = admission { $0.onlyFrom = [] }
+        var nobody = admission { ($0.onlyFrom, $0.listsAreOwn) = ([], true) }
         #expect(reason(nobody.decide(unix(.tcp, offered: false), at: .zero)) == .source)
         #expect(reason(nobody.decide(unix(.unix, offered: true), at: .zero)) == .source)
         #expect(reason(nobody.decide(vsock, at: .zero)) == .source)
         #expect(
             reason(nobody.decide(unix(.unix, offered: false), at: .zero)) == nil,
             "the defaults' list, which was warned of")
-        var users = admission { $0.onlyUsers = [1] }
+        var users = admission { ($0.onlyUsers, $0.listsAreOwn) = ([1], true) }
         #expect(reason(users.decide(offered(.ipv4(.any, port: 1), .tcp), at: .zero)) == .source)
         #expect(reason(users.decide(vsock, at: .zero)) == .source)
         var open = admission { $0.noAccess = [.block(AddressBlock(IPv4Address.any, length: 0))] }
         #expect(reason(open.decide(unix(.tcp, offered: false), at: .zero)) == nil)
         #expect(reason(open.decide(vsock, at: .zero)) == nil)
+    }
+
+    @Test(
+        "regression: from another service, each kind of source is asked by the list of the defaults that is made for it"
+    )
+    func listsOfTheDefaults() {
+        func refusal(
+            _ lists: (inout AdmissionSettings) -> Void, _ source: SocketAddress, _ kind: ConnectionOrigin.Kind,
+            _ uid: UInt32 = 0
+        ) -> RefusalReason? {
+            var subject = subject()
+            (subject.source, subject.kind, subject.isOffered) = (source, kind, true)
+            if kind == .unix { subject.credentials = PeerCredentials(pid: 1, uid: uid, gid: uid, groups: []) }
+            var admission = admission(lists)
+            return reason(admission.decide(subject, at: .zero))
+        }
+        let users = { (settings: inout AdmissionSettings) in settings.onlyUsers = [1] }
+        #expect(refusal(users, .unix(path: "/a"), .unix, 1) == nil)
+        #expect(refusal(users, .unix(path: "/a"), .unix, 2) == .source)
+        #expect(refusal(users, .ipv4(.any, port: 1), .tcp) == nil)
+        #expect(refusal(users, .vsock(cid: 3, port: 1), .vsock) == nil)
+        let addresses = { (settings: inout AdmissionSettings) in settings.onlyFrom = [] }
+        #expect(refusal(addresses, .unix(path: "/a"), .unix) == nil)
+        #expect(refusal(addresses, .ipv4(.any, port: 1), .tcp) == .source)
+        let own = { (settings: inout AdmissionSettings) in
+            (settings.onlyFrom, settings.onlyUsers, settings.listsAreOwn) = ([], [1], true)
+        }
+        #expect(refusal(own, .unix(path: "/a"), .unix, 1) == nil)
+        #expect(refusal(own, .ipv4(.any, port: 1), .tcp) == .source)
+        #expect(refusal(own, .vsock(cid: 3, port: 1), .vsock) == .source)
     }
 
     @Test("under other settings what sources hold stays counted, and given back it is no longer")

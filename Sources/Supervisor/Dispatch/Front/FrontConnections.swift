@@ -138,13 +138,22 @@ final class FrontConnections<Stage> {
         refuser.note(guest.origin, reason, detail: why)
     }
 
-    func refuse(_ number: UInt64, _ reason: RefusalReason, _ why: String? = nil, _ manner: RefusalManner = .close) {
+    /// - Parameter close: How the connection is closed; nil: as this service closes its own.
+    func refuse(
+        _ number: UInt64, _ reason: RefusalReason, _ why: String? = nil, _ manner: RefusalManner = .close,
+        close: ((DescriptorBox, ConnectionOrigin) -> Void)? = nil
+    ) {
         guard let guest = guests[number] else { return }
         // It has been, and only its answer is cut off.
         guard !guest.isRefused else { return end(number) }
         guests[number] = nil
         record.connections.active -= 1
-        refuser.refuse(guest.connection, guest.origin, reason, manner, detail: why)
+        if let close {
+            refuser.note(guest.origin, reason, detail: why)
+            close(guest.connection, guest.origin)
+        } else {
+            refuser.refuse(guest.connection, guest.origin, reason, manner, detail: why)
+        }
         changed()
     }
 

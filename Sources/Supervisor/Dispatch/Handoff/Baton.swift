@@ -6,7 +6,7 @@ final class Baton {
     let connection: DescriptorBox
     private(set) var origin: ConnectionOrigin
     /// It was sent to a handler before; that handler is gone or could not take it.
-    var wasSentBefore = false
+    private(set) var wasSentBefore = false
     /// It came back from a handler that died: it goes out alone, so that the guilty one is found.
     var isSuspect = false
     /// The handler that gave it back for another one to take.
@@ -27,6 +27,12 @@ final class Baton {
         self.connection = connection
         isBegun = !origin.drained.isEmpty
         self.origin = origin
+    }
+
+    /// A handler is about to have it.
+    func sent() {
+        wasSentBefore = true
+        origin.isShared = true
     }
 
     /// A handler has it now, and its drained bytes with it.

@@ -189,8 +189,12 @@ final class HandlerSupply {
 
     private func decide(_ end: RestartPolicy.End, why: String) {
         guard !stopped else { return }
+        // Others that were started with the one that made it fail.
+        if end == .failedStart, case .failed = state { return }
+        let wasFailed = isFailed
         if end != .failedStart { policy.succeeded() }
-        switch policy.ended(end, at: runtime.loop.now, jitter: Double.random(in: 0..<1)) {
+        let jitter = Double.random(in: 0..<1)
+        switch policy.ended(end, isFailed: wasFailed, at: runtime.loop.now, jitter: jitter) {
         case .whenNeeded:
             pool.lapsed()
         case .start(let delay):
@@ -198,7 +202,11 @@ final class HandlerSupply {
             if end == .failedStart { report(why, retry: delay) }
             wait(delay, extending: end == .failedStart)
         case .failed(let delay):
-            record.report(.service(.failed(why: why, retry: delay)))
+            if wasFailed, let delay {
+                report(why, retry: delay)
+            } else {
+                record.report(.service(.failed(why: why, retry: delay)))
+            }
             cancelTimer()
             fail(until: delay.map { runtime.loop.now + $0 })
             owner?.supplyFailed()

@@ -228,9 +228,7 @@ final class HandoffDispatch {
 
     private func emptyQueue() {
         for baton in queue.removeAll(at: runtime.loop.now) {
-            // A bridge knows no borders between packets.
-            let isForHandlersOnly = baton.isBegun && baton.connection.borrowed.map(Socket.keepsPackets) == true
-            if let fallback, !isForHandlersOnly {
+            if let fallback, !Way.spawn.mergesPackets(of: baton.connection, isBegun: baton.isBegun) {
                 record.connections.queued -= 1
                 if let socket = baton.connection.borrowed { Socket.restoreMode(socket) }
                 var origin = baton.origin

@@ -43,6 +43,7 @@ extension HandoffDispatch {
             origin.place = known?.origin.place
         }
         origin.passes += 1
+        origin.isShared = true
         origin.isTouched = true
         return origin
     }
@@ -56,7 +57,7 @@ extension HandoffDispatch {
         }
         target.offer(socket, origin) { [self] offer in
             switch offer {
-            case .refused(let reason): refuse(passed, of: handler, reason)
+            case .refused(let reason, _): refuse(passed, of: handler, reason)
             case .admitted(let enter):
                 if let baton = passed.baton {
                     record.connections.active -= 1

@@ -119,7 +119,7 @@ final class RedirectDispatch {
         let header = settings.proxyHeader?.header(for: origin, socket: socket) ?? []
         guard let client = waiting.client.take() else { return }
         let relay = Relay(
-            client: RelayEnd(client, isUnix: origin.kind == .unix), isPassed: origin.passes > 0,
+            client: RelayEnd(client, isUnix: origin.kind == .unix), isShared: origin.isShared,
             target: RelayEnd(target, isUnix: address.isUnix), header: header + origin.drained, runtime: runtime,
             limits: limits
         ) { [self] traffic, why in ended(origin, traffic, why) }

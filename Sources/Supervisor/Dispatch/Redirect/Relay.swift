@@ -23,11 +23,11 @@ final class Relay {
 
     /// - Parameters:
     ///   - client: nonblocking, and so is `target`.
-    ///   - isPassed: A handler has given the client on, and may have kept a copy.
+    ///   - isShared: A handler has had the client, and may have kept a copy.
     ///   - header: What the target is told before the client's first byte.
     ///   - ended: Called once, when both are closed.
     init(
-        client: RelayEnd, isPassed: Bool, target: RelayEnd, header: [UInt8], runtime: Runtime, limits: RedirectLimits,
+        client: RelayEnd, isShared: Bool, target: RelayEnd, header: [UInt8], runtime: Runtime, limits: RedirectLimits,
         ended: @escaping (Traffic, _ why: String?) -> Void
     ) {
         self.runtime = runtime
@@ -35,9 +35,9 @@ final class Relay {
         self.ended = ended
         self.client = client
         self.target = target
-        toClient = RelayBuffer(fromUnix: target.isUnix, mayWait: isPassed, runtime: runtime, limits: limits)
+        toClient = RelayBuffer(fromUnix: target.isUnix, mayWait: isShared, runtime: runtime, limits: limits)
         toTarget = RelayBuffer(
-            holding: header, fromUnix: client.isUnix, mayWait: isPassed, runtime: runtime, limits: limits)
+            holding: header, fromUnix: client.isUnix, mayWait: isShared, runtime: runtime, limits: limits)
         machine = RelayMachine(held: header.count)
         lastMove = runtime.loop.now
         runtime.pipes.enter()
@@ -53,7 +53,7 @@ final class Relay {
         self.ended = ended
         client = RelayEnd(saved.client)
         target = RelayEnd(saved.target)
-        let mayWait = saved.origin.passes > 0
+        let mayWait = saved.origin.isShared
         toClient = RelayBuffer(
             saved.toClient, fromUnix: target.isUnix, mayWait: mayWait, runtime: runtime, limits: limits)
         toTarget = RelayBuffer(

@@ -106,7 +106,8 @@ final class RouteDispatch {
         guests.offer(number, to: target) { [self] offer in
             switch offer {
             case .admitted(let enter): guests.pass(number, to: service, enter)
-            case .refused(let reason): guests.refuse(number, .route, "\(service): \(reason.explanation)")
+            case .refused(let reason, let close):
+                guests.refuse(number, .route, "\(service): \(reason.explanation)", close: close)
             }
         }
     }

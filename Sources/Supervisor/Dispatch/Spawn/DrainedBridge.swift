@@ -27,7 +27,7 @@ final class DrainedBridge {
         guard let client = connection.take(), let process = ours.take() else { return ended() }
         try? Socket.setNonblocking(client.borrowed, true)
         let relay = Relay(
-            client: RelayEnd(client, isUnix: origin.kind == .unix), isPassed: origin.passes > 0,
+            client: RelayEnd(client, isUnix: origin.kind == .unix), isShared: origin.isShared,
             target: RelayEnd(process, isUnix: true, isProgram: true),
             header: drained, runtime: runtime, limits: .standard
         ) { _, _ in ended() }
@@ -55,7 +55,7 @@ final class DrainedBridge {
             number: saved.origin.number, peer: saved.origin.peer, kind: saved.origin.kind,
             listener: saved.origin.listener, accepted: saved.origin.accepted)
         origin.isTouched = true
-        origin.passes = saved.origin.passes
+        origin.isShared = saved.origin.isShared
         self.origin = origin
         runtime.loop.afterThisRound { relay.start() }
     }

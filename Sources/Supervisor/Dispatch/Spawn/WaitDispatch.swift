@@ -55,13 +55,7 @@ final class WaitDispatch {
     /// - Parameter takePlace: Asked when a process is really started.
     func start(takePlace: () -> Place?) {
         guard count == 0, pause == nil, !stopped else { return }
-        let sockets = listeners.compactMap { listener -> DescriptorBox? in
-            guard let descriptor = listener.descriptor else { return nil }
-            // The mode lives in the open file description, where the last handler may have changed it.
-            try? Socket.setNonblocking(descriptor, false)
-            guard let copy = try? descriptor.duplicate() else { return nil }
-            return DescriptorBox(copy)
-        }
+        let sockets = listeners.compactMap { $0.lend() }
         let bound = listeners.filter { $0.descriptor != nil }
         let isWhole = sockets.count == bound.count && !listeners.contains { $0.holds.contains(.former) }
         guard isWhole, !bound.isEmpty else { return paused(for: Self.shortage) }

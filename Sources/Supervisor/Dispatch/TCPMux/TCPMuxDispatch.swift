@@ -104,7 +104,7 @@ final class TCPMuxDispatch {
         guests.offer(number, to: target) { [self] offer in
             switch offer {
             case .admitted(let enter): pass(number, to: entry, enter)
-            case .refused(let reason): answer(number, Self.negative(reason.explanation))
+            case .refused(let reason, _): answer(number, Self.negative(reason.explanation))
             }
         }
     }

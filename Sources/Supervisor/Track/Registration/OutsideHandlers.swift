@@ -96,7 +96,7 @@ extension ActiveService {
         origin.drainedRoom = room
         intake.offer(socket, origin) { offer in
             switch offer {
-            case .refused(let reason): refuse(reason)
+            case .refused(let reason, _): refuse(reason)
             case .admitted(let enter):
                 if let descriptor = socket.borrowed { Socket.restoreMode(descriptor) }
                 answer(nil)
