@@ -49,7 +49,7 @@ extension [UInt8] {
     var reachesOut: Bool { contains("include") && ["/", "~", "inetd", "systemd"].contains { contains($0) } }
 }
 
-/// Where things can be in a text. NEL, LS and PS end a line for libyaml and for nobody else, and so does the end.
+/// Where things can be in a text. Its end is a line's, too.
 private struct Extent {
     private var lines = 2
     private var columns = 1
@@ -59,13 +59,7 @@ private struct Extent {
         var column = 1
         for scalar in text {
             column += 1
-            switch scalar {
-            case "\n", "\r":
-                lines += 1
-                column = 1
-            case "\u{85}", "\u{2028}", "\u{2029}": lines += 1
-            default: break
-            }
+            if scalar == "\n" || scalar == "\r" { (lines, column) = (lines + 1, 1) }
             columns = max(columns, column)
         }
     }

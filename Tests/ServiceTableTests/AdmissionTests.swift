@@ -148,6 +148,24 @@ struct AdmissionTests {
         }
     }
 
+    @Test("regression: each list that cannot stand there is told, and each fault of an endpoint")
+    func everyFault() {
+        #expect(serviceFaults("{listen: '@x', exec: /bin/cat, only_from: [], no_access: []}").count == 2)
+        #expect(serviceFaults("{listen: 1, exec: /bin/cat, only_users: [], only_groups: []}").count == 2)
+        #expect(serviceFaults("{listen: 1, exec: /bin/cat, heartbeat: 1s, unresponsive: kill}").count == 2)
+        #expect(serviceFaults("{listen: [{address: 'tcp://1.2.3.4.5:1', backlog: x}], exec: /bin/cat}").count == 2)
+    }
+
+    @Test("regression: what is for listeners is warned of where there are none")
+    func noListeners() {
+        let table = """
+            {services: {front: {listen: 1, route: {rules: [{match: {prefix: a}, to: back}]}},
+            back: {exec: /bin/cat, socket: {no_delay: true}, proxy_protocol: {from: [127.0.0.1]}}}}
+            """
+        let warnings = faults(table).filter { $0.contains("no effect without listen") }
+        #expect(warnings.count == 2, "\(faults(table))")
+    }
+
     @Test("keys that cannot mean anything where they stand")
     func misplaced() {
         func faults(_ service: String) -> [String] { serviceFaults(service).map { String($0.drop { $0 != " " }) } }

@@ -138,7 +138,9 @@ import Testing
                 isStrict: true), table: [1],
             softOpenFiles: 1, hardOpenFiles: 2, lastConnection: 3, lastHandler: 4,
             files: SavedFiles(path: "p", directory: descriptor, lock: descriptor, wasMade: true), control: descriptor,
-            register: descriptor, registerStream: descriptor, notifications: descriptor, notificationsDropped: 1,
+            register: descriptor, registerStream: descriptor,
+            applicants: [SavedApplicant(channel: channel, credentials: SavedCredentials(pid: 1), due: .seconds(1))],
+            notifications: descriptor, notificationsDropped: 1,
             log: [SavedBytes(bytes: [1])], logDropped: 5, whyLogDropped: "w", events: [event],
             requester: SavedRequester(descriptor: descriptor, id: [1]), services: [service], desk: desk)
     }()

@@ -17,7 +17,7 @@ struct AdmissionCheck {
     private func checkEndpoints() {
         if let kind = first({ $0.isUnix || $0 == .vsock }) {
             let instead = kind.isUnix ? "use only_users or only_groups" : "its source is a CID"
-            lists?.fault("a \(kind.rawValue):// endpoint has no internet address; \(instead)")
+            fault(lists, "a \(kind.rawValue):// endpoint has no internet address; \(instead)")
             if !draft.wait { warnOfInheritedSources(endpoints.filter { $0.endpoint.kind == kind }) }
         }
         if let place = own["proxy_protocol"],
@@ -27,9 +27,9 @@ struct AdmissionCheck {
             place.fault("a \(name) has no PROXY header; it is for tcp connections only")
         }
         if let kind = first({ !$0.isUnix }) {
-            users?.fault("the users of a \(kind.rawValue):// endpoint are not known; it is for Unix sockets only")
+            fault(users, "the users of a \(kind.rawValue):// endpoint are not known; it is for Unix sockets only")
         } else if let kind = first(\.isDatagram) {
-            users?.fault("a \(kind.rawValue):// endpoint has no connection whose user could be asked")
+            fault(users, "a \(kind.rawValue):// endpoint has no connection whose user could be asked")
         }
     }
 
@@ -37,12 +37,16 @@ struct AdmissionCheck {
         endpoints.map(\.endpoint.kind).first(where: condition)
     }
 
-    private var lists: Cursor? { own["only_from"] ?? own["no_access"] }
-    private var users: Cursor? { own["only_users"] ?? own["only_groups"] }
+    private var lists: [Cursor] { ["only_from", "no_access"].compactMap { own[$0] } }
+    private var users: [Cursor] { ["only_users", "only_groups"].compactMap { own[$0] } }
+
+    private func fault(_ places: [Cursor], _ message: String) {
+        for place in places { place.fault(message) }
+    }
 
     /// Source lists of the defaults that cannot be asked here.
     private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
-        guard lists == nil, given["only_from"] ?? given["no_access"] != nil, let place = endpoints.first else { return }
+        guard lists.isEmpty, given["only_from"] ?? given["no_access"] != nil, let place = endpoints.first else { return }
         place.cursor.warn(
             draft.wait
                 ? "only_from and no_access of the defaults do not guard it: its handler accepts by itself"
@@ -55,8 +59,8 @@ struct AdmissionCheck {
 
     private func checkWait() {
         let unknown = "no peer is known yet when a wait handler gets a listening socket; let the handler check"
-        if streams.contains(where: { $0.endpoint.kind == .tcp }) { lists?.fault(unknown) }
-        if streams.contains(where: \.endpoint.kind.isUnix) { users?.fault(unknown) }
+        if streams.contains(where: { $0.endpoint.kind == .tcp }) { fault(lists, unknown) }
+        if streams.contains(where: \.endpoint.kind.isUnix) { fault(users, unknown) }
         warnOfInheritedSources(streams)
         var keys = ["per_source", "on_limit", "on_source_limit", "busy_reply"]
         // The first datagram tells its source, a listening socket none.

@@ -86,8 +86,8 @@ enum EndpointReader {
             if !given.unknown { cursor.fault("address is missing") }
             return nil
         }
-        guard given.isSound, let address = Kind.endpoint.read(address) else { return nil }
-        return Listen.Entry(address: address, node: cursor.node)
+        let read = Kind.endpoint.read(address)
+        return given.isSound ? read.map { Listen.Entry(address: $0, node: cursor.node) } : nil
     }
 
     /// The endpoints of a service: every address of `listen` with the options that fit it, its own over those

@@ -225,8 +225,15 @@ struct ServiceReader {
         if let place = own["connections"], given["handoff"] == nil {
             place.fault("it goes with handoff only; instances limits the others")
         }
-        if !draft.wait, given.sound("wait"), let place = own["heartbeat"] ?? own["unresponsive"] {
-            place.fault("it is for wait: true; a persistent handler's stands in handoff")
+        if !draft.wait, given.sound("wait") {
+            for place in ["heartbeat", "unresponsive"].compactMap({ own[$0] }) {
+                place.fault("it is for wait: true; a persistent handler's stands in handoff")
+            }
+        }
+        if given["listen"] == nil {
+            for place in ["socket", "proxy_protocol"].compactMap({ own[$0] }) {
+                place.warn("it has no effect without listen")
+            }
         }
         if let place = own["style"], given["exec"] == nil, given["handoff"] != nil {
             place.warn("it has no effect: handoff handlers get connections over their channel")

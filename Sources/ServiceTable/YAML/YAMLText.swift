@@ -38,6 +38,9 @@ enum YAMLText {
         }
     }
 
+    /// Line breaks for libyaml, by YAML 1.1, and for no editor, nor by YAML 1.2 (5.4): what is read would not be what is seen.
+    private static let unseenBreaks: Set<UInt32> = [0x85, 0x2028, 0x2029]
+
     /// Every byte belongs to a character that YAML 1.2 (5.1) lets stand in a file.
     private static func checkCharacters(_ text: [UInt8]) throws(Problem) {
         var place = Problem(message: "", line: 1, column: 1)
@@ -71,7 +74,12 @@ enum YAMLText {
                 guard let (scalar, length) = character(text, at: index) else {
                     throw fault("bytes that are not UTF-8 (0x\(String(byte, radix: 16)))")
                 }
-                if (0x80..<0xa0).contains(scalar) && scalar != 0x85 || [0xfeff, 0xfffe, 0xffff].contains(scalar) {
+                if unseenBreaks.contains(scalar) {
+                    throw fault(
+                        "a line break that is not seen as one (\(hexadecimal(scalar))); write it as an escape in double quotes"
+                    )
+                }
+                if (0x80..<0xa0).contains(scalar) || [0xfeff, 0xfffe, 0xffff].contains(scalar) {
                     throw fault("a character that a table cannot hold (\(hexadecimal(scalar)))")
                 }
                 index += length

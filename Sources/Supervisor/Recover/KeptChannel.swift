@@ -28,7 +28,7 @@ extension Recovery {
         }
         return KeptChannel(
             state: state,
-            credentials: credentials.map { SavedCredentials(pid: $0.pid, uid: $0.uid, gid: $0.gid, groups: $0.groups) },
+            credentials: credentials.map { SavedCredentials($0) },
             process: process.map { SavedDescriptor(FileDescriptor(rawValue: $0)) })
     }
 

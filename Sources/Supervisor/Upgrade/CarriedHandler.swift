@@ -17,9 +17,7 @@ extension Handler {
         saved.kind = machineKind
         saved.machine = machine.content
         saved.channel = channel?.saved
-        saved.credentials = credentials.map {
-            SavedCredentials(pid: $0.pid, uid: $0.uid, gid: $0.gid, groups: $0.groups)
-        }
+        saved.credentials = credentials.map { SavedCredentials($0) }
         saved.process = process?.saved
         saved.instance = instance?.saved
         let content = ledger.content
@@ -54,9 +52,7 @@ extension Handler {
             saved.kind, pid: saved.pid, process: process, settings: owner.settings, record: owner.record,
             runtime: owner.runtime, owner: owner, number: saved.number)
         slot = saved.slot
-        credentials = saved.credentials.map {
-            PeerCredentials(pid: $0.pid, uid: $0.uid, gid: $0.gid, groups: $0.groups)
-        }
+        credentials = saved.credentials.map { PeerCredentials($0) }
         started = saved.started
         machine.content = saved.machine
         if let channel = saved.channel { take(try Channel(channel, runtime: runtime)) }

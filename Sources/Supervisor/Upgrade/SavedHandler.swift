@@ -171,6 +171,32 @@ struct SavedCredentials: Saved {
     }
 }
 
+extension SavedCredentials {
+    init(_ credentials: PeerCredentials) {
+        self.init(pid: credentials.pid, uid: credentials.uid, gid: credentials.gid, groups: credentials.groups)
+    }
+}
+
+extension PeerCredentials {
+    init(_ saved: SavedCredentials) {
+        self.init(pid: saved.pid, uid: saved.uid, gid: saved.gid, groups: saved.groups)
+    }
+}
+
+/// A process that has connected to a registration socket and not been heard yet.
+struct SavedApplicant: Saved {
+    var channel = SavedChannel()
+    var credentials = SavedCredentials()
+    /// When it is refused.
+    var due = Duration.zero
+
+    mutating func code(with coder: inout FieldCoder) {
+        coder.value(&channel)
+        coder.value(&credentials)
+        coder.duration(&due)
+    }
+}
+
 /// A process of a handler.
 struct SavedInstance: Saved {
     var pid: Int32 = 0

@@ -27,6 +27,7 @@ struct SupervisorState: Saved {
     var control = SavedDescriptor()
     var register = SavedDescriptor()
     var registerStream = SavedDescriptor()
+    var applicants: [SavedApplicant] = []
     var notifications: SavedDescriptor?
     var notificationsDropped = 0
     /// Lines that the log has not taken yet.
@@ -68,6 +69,7 @@ struct SupervisorState: Saved {
             $0.integer(&logDropped)
             $0.text(&whyLogDropped)
         }
+        coder.since(5) { $0.array(&applicants) }
     }
 }
 

@@ -54,6 +54,7 @@ extension Supervisor: UpgradeTarget {
         if let sockets = registrar?.sockets, sockets.count == 2 {
             (state.register, state.registerStream) = (sockets[0], sockets[1])
         }
+        state.applicants = registrar?.savedApplicants ?? []
         state.notifications = runtime.notifications?.saved
         state.notificationsDropped = runtime.notifications?.dropped ?? 0
         state.services = services.map(\.saved) + leaving.map(\.savedLeaving)
@@ -108,6 +109,7 @@ extension Supervisor: UpgradeTarget {
         runtime.notifications?.dropped = state.notificationsDropped
         if table.controlGroup != nil { try openControl(to: table.controlGroup) }
         try resume(state.services)
+        registrar?.resume(state.applicants)
         watchHosts()
         reloader.open()
         loop.afterThisRound { [self] in

@@ -292,6 +292,24 @@ import Testing
         }
     }
 
+    @Test("regression: who has connected to register and has not been heard yet is heard by the next program")
+    func unheard() throws {
+        try withSupervisor("services: {app: {listen: \"127.0.0.1:0\", handoff: {heartbeat: false}}}") { supervisor in
+            let silent = try RegisteredHandler(connectedTo: supervisor.runtimeDirectory + "/register.sock")
+            let slow = try TestSocket.unix(supervisor.runtimeDirectory + "/register.stream.sock")
+            let message = RegisteredHandler.registration("app").packet
+            try slow.send(Array(message.prefix(5)))
+            try supervisor.upgrade()
+            try silent.register("app")
+            #expect(try silent.receive().message.kind == .welcome)
+            try slow.send(Array(message.dropFirst(5)))
+            #expect(try HandlerMessage(packet: slow.receiveMessage().bytes).kind == .welcome)
+            #expect(try supervisor.service("app").handlers.count == 2)
+            silent.die()
+            slow.close()
+        }
+    }
+
     @Test("USR2 upgrades; other clients of the control socket are told to connect again")
     func signal() throws {
         try withSupervisor("services: {echo: {listen: \"127.0.0.1:0\", internal: echo}}") { supervisor in

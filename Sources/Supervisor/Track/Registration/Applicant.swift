@@ -13,21 +13,47 @@ final class Applicant: ChannelOwner {
     /// To send its first message.
     private static let patience = Duration.seconds(5)
 
-    init(
+    convenience init(
         _ socket: consuming OwnedDescriptor, _ kind: Channel.Kind, credentials: PeerCredentials, runtime: Runtime,
         registrar: Registrar
     ) throws(Errno) {
+        // Its first message may bring a datagram channel, or a connection to be passed.
+        let channel = try Channel(socket, kind, takesDescriptors: true, runtime: runtime)
+        self.init(
+            channel, credentials: credentials, until: runtime.loop.now + Self.patience, runtime: runtime,
+            registrar: registrar)
+    }
+
+    private init(
+        _ channel: Channel, credentials: PeerCredentials, until due: Duration, runtime: Runtime, registrar: Registrar
+    ) {
         self.credentials = credentials
         self.registrar = registrar
         self.runtime = runtime
-        // Its first message may bring a datagram channel, or a connection to be passed.
-        channel = try Channel(socket, kind, takesDescriptors: true, runtime: runtime)
+        self.channel = channel
         channel.adopt(self)
-        timer = runtime.loop.schedule(after: Self.patience) { [weak self] in
+        timer = runtime.loop.schedule(at: due) { [weak self] in
             guard let self else { return }
             self.registrar?.refuse(self, "no REGISTER within 5 s")
         }
     }
+
+    // MARK: Carried over
+
+    /// Nil when it has had its say.
+    var saved: SavedApplicant? {
+        guard let due = runtime.loop.time(of: timer) else { return nil }
+        return SavedApplicant(channel: channel.saved, credentials: SavedCredentials(credentials), due: due)
+    }
+
+    /// One that the program before has waited for.
+    convenience init(_ saved: SavedApplicant, runtime: Runtime, registrar: Registrar) throws(Errno) {
+        self.init(
+            try Channel(saved.channel, runtime: runtime), credentials: PeerCredentials(saved.credentials),
+            until: saved.due, runtime: runtime, registrar: registrar)
+    }
+
+    // MARK: What it says
 
     /// It has not said yet what it wants.
     var isExpectedToSpeak: Bool { timer != nil }

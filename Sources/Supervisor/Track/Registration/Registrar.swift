@@ -50,6 +50,14 @@ final class Registrar {
     /// The sockets, in the order in which `listen` was told of them.
     var sockets: [SavedDescriptor] { listeners.map(\.saved) }
 
+    /// Those who have not said yet what they want.
+    var savedApplicants: [SavedApplicant] { applicants.compactMap(\.saved) }
+
+    /// Goes on waiting for what they say.
+    func resume(_ saved: [SavedApplicant]) {
+        applicants += saved.compactMap { try? Applicant($0, runtime: runtime, registrar: self) }
+    }
+
     func close() {
         for listener in listeners { listener.close() }
         listeners = []
