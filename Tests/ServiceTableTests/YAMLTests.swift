@@ -79,7 +79,9 @@ struct YAMLTests {
         #expect(after([0xed, 0xa0, 0x80]) == ["2:5: error: bytes that are not UTF-8 (0xed)"])
         #expect(after([0xf4, 0x90, 0x80, 0x80]) == ["2:5: error: bytes that are not UTF-8 (0xf4)"])
         #expect(after([0xe2, 0x82]) == ["2:5: error: bytes that are not UTF-8 (0xe2)"])
-        for (bytes, name) in [([0xc2, 0x85], "U+0085"), ([0xe2, 0x80, 0xa8], "U+2028"), ([0xe2, 0x80, 0xa9], "U+2029")] {
+        for (bytes, name) in [
+            ([0xc2, 0x85], "U+0085"), ([0xe2, 0x80, 0xa8], "U+2028"), ([0xe2, 0x80, 0xa9], "U+2029"),
+        ] {
             let fault = "a line break that is not seen as one (\(name)); write it as an escape in double quotes"
             #expect(after(bytes.map { UInt8($0) }) == ["2:5: error: \(fault)"])
         }

@@ -46,7 +46,9 @@ struct AdmissionCheck {
 
     /// Source lists of the defaults that cannot be asked here.
     private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
-        guard lists.isEmpty, given["only_from"] ?? given["no_access"] != nil, let place = endpoints.first else { return }
+        guard lists.isEmpty, given["only_from"] ?? given["no_access"] != nil, let place = endpoints.first else {
+            return
+        }
         place.cursor.warn(
             draft.wait
                 ? "only_from and no_access of the defaults do not guard it: its handler accepts by itself"
