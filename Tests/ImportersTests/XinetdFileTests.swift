@@ -139,7 +139,7 @@ import Testing
 
             """)
         #expect(imported.report.table.services.map(\.name) == ["echo", "time"])
-        #expect(imported.report.errors.map(\.place.line) == [1, 9, 14, 12, 17, 19, 27, 28, 31, 29, 33, 35])
+        #expect(imported.report.errors.map(\.place.line) == [1, 9, 10, 14, 12, 15, 17, 19, 27, 28, 31, 29, 33, 35])
         #expect(imported.report.outcome == .unparsed)
         #expect(imported.faults.isEmpty)
     }

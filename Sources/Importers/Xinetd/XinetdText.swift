@@ -52,6 +52,9 @@ struct XinetdText {
         case skipping
     }
 
+    /// Of what stands in an entry with a mistake.
+    private static let lost = "the entry it belongs to does not parse"
+
     /// Attributes of one entry; xinetd knows a few dozen.
     private static let mostAttributes = 2000
 
@@ -85,8 +88,7 @@ struct XinetdText {
             } else {
                 fail("the { of this entry is missing; it stands on a line of its own")
                 // What follows may be an entry without fault, or the inside of this one.
-                state = Self.isKeyword(text) ? .between : .skipping
-                if state == .between { begin(text, line.number) }
+                skip(text, line.number)
             }
         case .inside:
             if text == "}" {
@@ -102,12 +104,22 @@ struct XinetdText {
                 begin(text, line.number)
             } else if entry.attributes.count == Self.mostAttributes {
                 fail("an entry has at most \(Self.mostAttributes) attributes")
-                state = .skipping
+                skip(text, line.number)
             } else {
                 attribute(text, line.number)
             }
         case .skipping:
-            if text == "}" { state = .between } else if Self.isKeyword(text) { begin(text, line.number) }
+            if text == "}" { state = .between } else if text != "{" { skip(text, line.number) }
+        }
+    }
+
+    /// Behind a mistake: it begins another entry, or is accounted for.
+    private mutating func skip(_ text: String, _ line: Int) {
+        state = .skipping
+        if Self.isKeyword(text) {
+            begin(text, line)
+        } else {
+            items.append(.failure(Self.lost, line: line, text: text))
         }
     }
 
@@ -164,10 +176,9 @@ struct XinetdText {
     /// What was read of the entry is accounted for, although nothing of it counts.
     private mutating func fail(_ message: String) {
         let text = entry.name.map { "service \($0)" } ?? "defaults"
-        let lost = "the entry it belongs to does not parse"
         items.append(.failure(message.isEmpty ? "\(text) does not parse" : message, line: entry.line, text: text))
         for attribute in entry.attributes {
-            items.append(.failure(lost, line: attribute.line, text: attribute.text))
+            items.append(.failure(Self.lost, line: attribute.line, text: attribute.text))
         }
         comments = []
     }

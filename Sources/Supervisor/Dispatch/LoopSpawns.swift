@@ -55,7 +55,11 @@ final class LoopSpawns: SilentSource {
     static func reserve(_ openFiles: ResourceLimits.Pair) -> ReservedDescriptors? {
         guard openFiles.soft >= leastOpenFiles, Spawn.runsBeside else { return nil }
         for _ in 0..<3 {
-            if let can = Spawn.canLeaveSharedTable() { return can ? try? ReservedDescriptors(children: most) : nil }
+            if let can = Spawn.canLeaveSharedTable() {
+                let reserved = can ? try? ReservedDescriptors(children: most) : nil
+                if openFiles.soft >= plentyOfFiles { reserved?.takeRest() }
+                return reserved
+            }
             // Short of processes or memory, perhaps for a moment.
             Clock.pause(.milliseconds(10))
         }
