@@ -168,11 +168,7 @@ package final class Supervisor {
         runtime.events.level = options.logLevel ?? EventLevel(rawValue: table.log.level.rawValue) ?? .info
     }
 
-    private var runtimeDirectory: RuntimeDirectory {
-        let named = options.runtimeDirectory ?? table.runtimeDirectory ?? runtime.environment["BATON_RUNTIME_DIRECTORY"]
-        if let named { return RuntimeDirectory(path: named) }
-        return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
-    }
+    private var runtimeDirectory: RuntimeDirectory { runtimeDirectory(by: table) }
 
     func raiseOpenFiles() {
         let original = runtime.originalOpenFiles

@@ -8,20 +8,24 @@ extension Supervisor: ReloadTarget {
     var refusesTables: String? { isStopping ? "the supervisor is stopping" : nil }
 
     func faults(of new: ServiceTable) -> [ConfigurationFault] {
+        let why = "it cannot change while the supervisor runs"
+        var faults: [ConfigurationFault] = []
         if new.supervisorUser != table.supervisorUser, client != nil || CurrentProcess.uid == 0 {
-            return [
-                ConfigurationFault(
-                    file: new.file, key: "supervisor_user", message: "it cannot change while the supervisor runs")
-            ]
+            faults.append(ConfigurationFault(file: new.file, key: "supervisor_user", message: why))
         }
         // Everybody who talks to the supervisor looks for it where it is.
-        guard options.runtimeDirectory == nil, new.runtimeDirectory != table.runtimeDirectory else { return [] }
-        return [
-            ConfigurationFault(
-                file: new.file, key: "runtime_directory",
-                message: "it cannot change while the supervisor runs, which has "
-                    + (table.runtimeDirectory ?? "the default of its uid"))
-        ]
+        let place = runtimeDirectory(by: table).path
+        if runtimeDirectory(by: new).path != place {
+            faults.append(
+                ConfigurationFault(file: new.file, key: "runtime_directory", message: "\(why), which has \(place)"))
+        }
+        return faults
+    }
+
+    func runtimeDirectory(by table: ServiceTable) -> RuntimeDirectory {
+        let named = options.runtimeDirectory ?? table.runtimeDirectory ?? runtime.environment["BATON_RUNTIME_DIRECTORY"]
+        if let named { return RuntimeDirectory(path: named) }
+        return RuntimeDirectory.standard(uid: CurrentProcess.uid, session: runtime.environment["XDG_RUNTIME_DIR"])
     }
 
     func outlook(on new: ServiceTable) -> ReloadReport {
