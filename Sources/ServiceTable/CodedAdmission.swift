@@ -21,6 +21,8 @@ extension AdmissionSettings: Coded {
         coder.optional(&busyReply)
         coder.optional(&proxyProtocol)
         coder.since(4) { $0.flag(&listsAreOwn) }
+        // An older program did not tell them apart.
+        if coder.version < 4 { listsAreOwn = onlyFrom != nil || onlyUsers != nil || onlyGroups != nil }
     }
 }
 

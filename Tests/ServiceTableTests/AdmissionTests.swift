@@ -109,6 +109,8 @@ struct AdmissionTests {
         #expect(warnings("{listen: 1, wait: true, exec: /bin/cat}") == 1)
         #expect(warnings("{listen: '@x', exec: /bin/cat}") == 1)
         #expect(warnings("{listen: 1, exec: /bin/cat}") == 0)
+        let users = "{defaults: {only_users: [root]}, services: {s: {listen: 'unix+dgram:///x', internal: echo}}}"
+        #expect(faults(users).count { $0.contains("its users are not known") } == 1)
     }
 
     @Test("regression: no list of the defaults is lost where clients come from another service")
@@ -129,6 +131,25 @@ struct AdmissionTests {
         #expect(addresses.listsAreOwn)
         let refusals = try #require(try settings("{exec: /bin/cat, no_access: []}"))
         #expect(refusals.onlyUsers == [0] && refusals.onlyFrom == [] && !refusals.listsAreOwn)
+    }
+
+    @Test("regression: lists that an older program has carried over are the service's own, as they were there")
+    func carriedOver() {
+        func carried(_ settings: AdmissionSettings, version: Int) -> AdmissionSettings {
+            var (written, read) = (settings, AdmissionSettings())
+            var coder = FieldCoder(version: version)
+            coder.version(known: 1...4)
+            written.code(with: &coder)
+            var reader = FieldCoder(reading: coder.bytes)
+            reader.version(known: 1...4)
+            read.code(with: &reader)
+            return read
+        }
+        var settings = AdmissionSettings()
+        #expect(!carried(settings, version: 3).listsAreOwn)
+        settings.onlyUsers = []
+        #expect(carried(settings, version: 3).listsAreOwn)
+        #expect(carried(settings, version: 4) == settings)
     }
 
     @Test("max_load in hundredths, as exactly as the kernel's own figure")

@@ -156,6 +156,16 @@ struct HandlerMachineTests {
         #expect(handler.handle(.channelHungUp) == gone(.dismissed, .exited(0)))
     }
 
+    @Test("regression: a draining one from outside that falls silent, and may not be killed, is waited for")
+    func silentFromOutside() {
+        var handler = machine(.registered, after: .registered, .drainAnnounced)
+        #expect(handler.handle(.silent) == [.kill])
+        #expect(handler.state == .draining)
+        handler.killsSilent = false
+        #expect(handler.handle(.silent) == [])
+        #expect(handler.handle(.channelHungUp) == gone(.finished))
+    }
+
     @Test("a draining one that falls silent is killed, or has the time that is left")
     func silentWhileDraining() {
         var handler = machine(after: .registered, .drainAsked)

@@ -31,6 +31,7 @@ struct AdmissionCheck {
         } else if let kind = first(\.isDatagram) {
             fault(users, "a \(kind.rawValue):// endpoint has no connection whose user could be asked")
         }
+        warnOfInheritedUsers()
     }
 
     private func first(_ condition: (Endpoint.Kind) -> Bool) -> Endpoint.Kind? {
@@ -53,6 +54,12 @@ struct AdmissionCheck {
             draft.wait
                 ? "only_from and no_access of the defaults do not guard it: its handler accepts by itself"
                 : "only_from and no_access of the defaults do not guard it: it has no internet address")
+    }
+
+    private func warnOfInheritedUsers() {
+        let unknown = endpoints.first { $0.endpoint.kind.isUnix && (draft.wait || $0.endpoint.kind.isDatagram) }
+        guard users.isEmpty, given["only_users"] ?? given["only_groups"] != nil, let place = unknown else { return }
+        place.cursor.warn("only_users and only_groups of the defaults do not guard it: its users are not known")
     }
 
     // MARK: Wait

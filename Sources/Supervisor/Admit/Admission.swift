@@ -115,7 +115,8 @@ struct Admission {
     }
 
     mutating func decide(datagram subject: AdmissionSubject, at now: Duration) -> DatagramVerdict {
-        switch sourceAnswer(subject) {
+        // Whose a Unix datagram is nobody knows.
+        switch subject.kind == .unix ? .admitted : sourceAnswer(subject) {
         case .admitted: break
         case .nameNeeded: return .askName
         case .refused: return .drop(.source)
@@ -156,9 +157,9 @@ struct Admission {
             guard let address = AddressBlock(subject.source) else { return .refused }
             return list.answer(for: address, name: subject.name)
         case .unix, .abstract:
-            // On a TCP connection it is the word of a PROXY header.
-            let isSaid = subject.kind == .tcp && settings.onlyFrom != nil
-            if isSaid || isOutside && !settings.asksUsers { return .refused }
+            // On a TCP connection it is the word of a PROXY header, and whose it is nobody knows.
+            if subject.kind == .tcp { return isOutside || settings.onlyFrom != nil ? .refused : .admitted }
+            if isOutside, !settings.asksUsers { return .refused }
             return settings.admits(subject.credentials) ? .admitted : .refused
         case .vsock:
             return isOutside ? .refused : .admitted

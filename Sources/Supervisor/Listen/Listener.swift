@@ -267,7 +267,10 @@ final class Listener: EventSource {
     }
 
     private func accept(from descriptor: FileDescriptor) throws(Errno) -> AcceptedSocket {
-        if wasLent { try Socket.setNonblocking(descriptor, true) }
+        if wasLent {
+            guard try Poll.wait(for: descriptor, .readable, within: .zero) else { throw .wouldBlock }
+            try Socket.setNonblocking(descriptor, true)
+        }
         return try SocketBinding.accept(descriptor, priority: priority)
     }
 

@@ -148,8 +148,8 @@ struct HandlerMachine {
             state = .unresponsive
             return killsSilent ? [.kill] : []
         case (.draining, .silent) where killsSilent:
-            // A registered one may not be ours to kill.
-            return end(kind == .supervised ? [.kill] : [.kill, .arm(.remnant)])
+            // A registered one that may not be killed is waited for.
+            return kind == .supervised ? end([.kill]) : [.kill]
         case (.starting, .drainAsked):
             dismissed = true
             return end([.terminate])

@@ -29,6 +29,9 @@ struct RestartPolicy {
         _settings = settings
     }
 
+    /// To the next try of what has failed.
+    var longest: Duration { settings.restart.backoff.longest }
+
     /// To be carried over.
     var content: Content {
         get { Content(failures: failures, streak: streak) }
@@ -60,10 +63,10 @@ struct RestartPolicy {
             streak += 1
             if isFailed || failures.count >= restart.burst ?? .max {
                 failures.removeAll()
-                return .failed(retryAfter: restart.backoff.longest)
+                return .failed(retryAfter: longest)
             }
             let delay = restart.backoff.delay(afterFailures: streak)
-            return .start(after: min(delay + delay * (jitter / 4), restart.backoff.longest))
+            return .start(after: min(delay + delay * (jitter / 4), longest))
         }
     }
 

@@ -133,6 +133,40 @@ import Testing
         }
     }
 
+    @Test("regression: nor a script that keeps a copy of what it gave to a relay")
+    func blockingCopyOfScript() throws {
+        let target = try TestSocket.bound()
+        try target.listen()
+        let table = """
+            services:
+              relay: {redirect: "127.0.0.1:\(try SocketName.localPort(of: target.descriptor))"}
+              echo: {listen: "127.0.0.1:0", internal: echo}
+            """
+        try withSupervisor(table) { supervisor in
+            let listener = try TestSocket.bound()
+            try listener.listen()
+            let client = try TestSocket.tcp(port: SocketName.localPort(of: listener.descriptor))
+            let copy = try listener.accept()
+            let script = try RegisteredHandler(connectedTo: supervisor.runtimeDirectory + "/register.sock")
+            try script.pass(1 << 63, to: "relay", copy)
+            #expect(try script.receivePassed(1 << 63) == nil)
+            try client.send("a")
+            let relayed = try target.accept()
+            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
+            let mode = fcntl(copy.descriptor, F_GETFL)
+            try check("fcntl") { fcntl(copy.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
+            try client.send("b")
+            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
+            let other = try TestSocket.tcp(port: supervisor.port("echo"))
+            try other.setTimeout(seconds: 8)
+            try other.send("x")
+            #expect(try other.receive(exactly: 1) == [0x78])
+            copy.close()
+            client.close()
+            #expect(try relayed.receiveToEnd().isEmpty)
+        }
+    }
+
     @Test("when its client goes away, a program behind drained bytes reads the end")
     func clientLeaves() throws {
         try withSupervisor(HeldConnection.table) { supervisor in

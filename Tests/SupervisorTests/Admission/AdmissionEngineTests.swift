@@ -92,6 +92,11 @@ struct AdmissionEngineTests {
         #expect(refusal(users, .unix(path: "/a"), .unix, 2) == .source)
         #expect(refusal(users, .ipv4(.any, port: 1), .tcp) == nil)
         #expect(refusal(users, .vsock(cid: 3, port: 1), .vsock) == nil)
+        #expect(refusal(users, .unix(path: "/a"), .tcp) == nil, "the word of a PROXY header")
+        var datagrams = admission(users)
+        var datagram = subject()
+        (datagram.source, datagram.kind) = (.unix(path: "/a"), .unix)
+        #expect(datagrams.decide(datagram: datagram, at: .zero) == .admit, "whose it is nobody knows")
         let addresses = { (settings: inout AdmissionSettings) in settings.onlyFrom = [] }
         #expect(refusal(addresses, .unix(path: "/a"), .unix) == nil)
         #expect(refusal(addresses, .ipv4(.any, port: 1), .tcp) == .source)
@@ -232,7 +237,7 @@ struct AdmissionEngineTests {
             }
             let credentials = PeerCredentials(pid: 1, uid: uid, gid: gid, groups: groups)
             var subject = subject()
-            subject.source = .unix(path: "")
+            (subject.source, subject.kind) = (.unix(path: ""), .unix)
             subject.credentials = credentials
             return reason(admission.decide(subject, at: .zero))
         }

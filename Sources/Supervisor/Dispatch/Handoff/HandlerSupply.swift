@@ -136,7 +136,8 @@ final class HandlerSupply {
         owner?.forget(handler)
         let replaced = rolling.map { !$0.old.isEmpty } ?? false
         if forgetInRestart(handler, why: "\(failure.stage): \(failure.error)") == .replacement, replaced {
-            return record.failed(stage: failure.stage, error: failure.error)
+            record.failed(stage: failure.stage, error: failure.error)
+            return tryLater()
         }
         failed(failure)
         owner?.pump()
@@ -177,7 +178,7 @@ final class HandlerSupply {
         if departure.manner == .failedStart { record.failed(stage: "register", error: departure.description) }
         // Where there are old ones, a new one that does not start is missed by nobody.
         let replaced = rolling.map { !$0.old.isEmpty } ?? false
-        if forgetInRestart(handler, why: departure.description) == .replacement, replaced { return }
+        if forgetInRestart(handler, why: departure.description) == .replacement, replaced { return tryLater() }
         switch departure.manner {
         case .dismissed: break
         case .finished: decide(.finished, why: departure.description)
@@ -185,6 +186,12 @@ final class HandlerSupply {
         case .failedStart: decide(.failedStart, why: departure.description)
         }
         fill()
+    }
+
+    /// A restart was abandoned, and what serves goes on; what was missing before is still.
+    private func tryLater() {
+        guard !stopped else { return }
+        if case .recovering = state { fail(until: runtime.loop.now + policy.longest) } else { fill() }
     }
 
     private func decide(_ end: RestartPolicy.End, why: String) {
@@ -217,9 +224,9 @@ final class HandlerSupply {
     private func wait(_ delay: Duration, extending: Bool) {
         let until = runtime.loop.now + delay
         switch state {
-        case .failed: return
+        case .failed, .recovering: return
         case .waiting(_, let before) where !extending || before >= until: return
-        case .open, .waiting, .recovering: break
+        case .open, .waiting: break
         }
         cancelTimer()
         wait(until: until)

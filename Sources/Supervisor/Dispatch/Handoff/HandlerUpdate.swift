@@ -19,8 +19,15 @@ extension HandlerSupply {
         let surplus = pool.update(settings.pool, idleExit: settings.idleExit, count: count)
         for handler in members.suffix(surplus) { handler.handle(.drainAsked) }
         if wakes { pool.wake() }
+        switch state {
         // What only a person would have started again has been looked at by one now.
-        if case .failed(nil, _) = state, settings.restart.policy != .never { state = .recovering }
+        case .failed(nil, _) where settings.restart.policy != .never: state = .recovering
+        case .failed, .waiting:
+            guard settings.restart.policy == .never else { break }
+            cancelTimer()
+            fail(until: nil)
+        case .open, .recovering: break
+        }
         if rolls { roll() }
         fill()
         if let reviewTimer { runtime.loop.cancel(reviewTimer) }

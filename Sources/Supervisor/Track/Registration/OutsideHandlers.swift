@@ -92,6 +92,7 @@ extension ActiveService {
         var origin = ConnectionOrigin(
             number: runtime.nextConnectionNumber(), peer: peer, kind: ConnectionOrigin.Kind(peer),
             listener: definition.name, accepted: runtime.loop.now)
+        origin.isShared = true
         origin.drained = drained
         origin.drainedRoom = room
         intake.offer(socket, origin) { offer in
