@@ -76,11 +76,19 @@ struct HandlerMachineTests {
         #expect(handler.handle(.deadline(.remnant)) == gone(.crashed, .exited(0), channelOpen: true))
     }
 
+    @Test("regression: one that closes its channel on its way to a clean exit is not killed, and has finished")
+    func hangsUpFirst() {
+        var handler = machine(after: .registered)
+        #expect(handler.handle(.channelHungUp) == [.arm(.remnant)])
+        #expect(handler.handle(.exited(.exited(0))) == gone(.finished, .exited(0)))
+    }
+
     @Test("gone takes both, the hang-up and the exit, in either order")
     func both() {
         var handler = machine(after: .registered)
-        #expect(handler.handle(.channelHungUp) == [.kill])
+        #expect(handler.handle(.channelHungUp) == [.arm(.remnant)])
         #expect(handler.state == .ending)
+        #expect(handler.handle(.deadline(.remnant)) == [.kill])
         #expect(handler.handle(.exited(killed)) == gone(.crashed, killed))
 
         handler = machine(after: .registered)

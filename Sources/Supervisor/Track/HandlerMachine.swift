@@ -44,7 +44,7 @@ struct HandlerMachine {
         case start
         /// From DRAIN to the stop signal.
         case drain
-        /// For the channel to hang up once the handler itself has ended.
+        /// For the channel to hang up once the handler itself has ended, or the other way round.
         case remnant
     }
 
@@ -186,8 +186,8 @@ struct HandlerMachine {
             // A registered handler is not ours to signal: it keeps what it holds and gets no more.
             return kind == .supervised ? [.terminate] : []
         case (_, .deadline(.remnant)):
-            guard !channelEnded else { return [] }
-            return depart(leavingChannelOpen: true)
+            guard channelEnded else { return depart(leavingChannelOpen: true) }
+            return processEnded ? [] : [.kill]
         case (_, .registered), (_, .heard), (_, .silent), (_, .drainAsked), (_, .drainAnnounced), (_, .deadline):
             return []
         }
@@ -207,8 +207,9 @@ struct HandlerMachine {
 
     private mutating func channelGone() -> [Action] {
         if processEnded { return depart() }
-        // A child that closed its channel cannot be talked to. If it was to finish, it has its time to exit.
-        return endsAsAsked ? [] : end([.kill])
+        // A child that closed its channel cannot be talked to. If it has worked it may be about to exit, and has its time.
+        if endsAsAsked { return [] }
+        return end(everRegistered ? [.arm(.remnant)] : [.kill])
     }
 
     private mutating func depart(leavingChannelOpen: Bool = false) -> [Action] {
