@@ -7,6 +7,7 @@ silent  never registers
 late    registers when it is asked to end, and exits
 fails   exits at once with status 3
 peek    acknowledges, and dies of "poison" that it only looked at; else like echo
+mute    acknowledges, and dies of a client that ended without a word; else like echo
 trap    the first time, by the file that its second argument names: a child of its own holds the channel, and it
         reads nothing; the next time like echo
 escape  like trap, but the child leaves the process group
@@ -55,6 +56,8 @@ class Handler:
             os._exit(1)
         self.send(ACK, number)
         if self.behaviour == 'peek' and client.recv(6, socket.MSG_PEEK) == b'poison':
+            os._exit(1)
+        if self.behaviour == 'mute' and not client.recv(1, socket.MSG_PEEK):
             os._exit(1)
         if self.behaviour == 'hold':
             self.held[client] = number

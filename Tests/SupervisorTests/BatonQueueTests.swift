@@ -9,7 +9,7 @@ struct BatonQueueTests {
         let origin = ConnectionOrigin(
             number: number, peer: .unix(path: ""), kind: .unix, listener: "app", accepted: .zero)
         let baton = Baton(DescriptorBox(try OwnedDescriptor.placeholder()), origin)
-        if sentBefore { baton.sent() }
+        if sentBefore { baton.sent(at: .zero) }
         return baton
     }
 
@@ -47,7 +47,7 @@ struct BatonQueueTests {
         for number: UInt64 in [20, 7] { queue.append(try baton(number), at: .zero) }
         let removed = queue.take(0, at: .zero)
         let first = try #require(removed)
-        first.sent()
+        first.sent(at: .zero)
         queue.requeue([first], at: .zero)
         #expect(numbers(queue) == [20, 7])
     }

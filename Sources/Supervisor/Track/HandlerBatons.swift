@@ -74,7 +74,7 @@ extension Handler {
         record.report(baton.wasSentBefore ? events.sentAgain : events.sent, baton)
         if ledger.unacknowledgedCount == 0 { lastProgress = runtime.loop.now }
         batons.append(baton, id: ledger.sent())
-        baton.sent()
+        baton.sent(at: runtime.loop.now)
         if baton.isSuspect { suspect = (next, runtime.loop.now) }
         idleSince = nil
         return .sent

@@ -1,3 +1,4 @@
+internal import ControlProtocol
 internal import HandoffProtocol
 internal import LinuxSystem
 internal import SystemPackage
@@ -43,7 +44,7 @@ struct RegistrationClient: ~Copyable {
         switch answer {
         case .passed(_, .taken): return nil
         case .passed(_, .refused(let reason)): return reason
-        case .reject(let reason): throw Failure(.failed, "the supervisor refuses: \(reason)")
+        case .reject(let reason): throw Failure(.notAllowed, "the supervisor refuses: \(reason.printable())")
         case .welcome, .baton, .ping, .drain: throw Failure(.failed, "the supervisor's answer is not understood")
         }
     }

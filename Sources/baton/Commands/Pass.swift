@@ -10,8 +10,8 @@ struct Pass: BatonCommand {
         abstract: "Hand the connection on standard input over to a service.",
         discussion: """
             For scripts that Baton starts for a connection, and for any program that holds one on descriptor 0. When \
-            the service has taken it, it is the service's: end without another byte. Else the exit code is 1, and the \
-            connection is yours still.
+            the service has taken it, it is the service's: end without another byte. Else the exit code is 1, or 77 when you \
+            may not pass connections to it, and the connection is yours still.
             """)
 
     @OptionGroup var supervisor: SupervisorOptions
@@ -33,6 +33,9 @@ struct Pass: BatonCommand {
         guard fcntl(FileDescriptor.standardInput.rawValue, F_GETFD) != -1 else {
             throw Failure(.failed, "there is no connection to hand over: descriptor 0 is not open")
         }
+        guard Socket.peerOfConnection(.standardInput) != nil else {
+            throw Failure(.failed, "there is no connection to hand over: descriptor 0 is no connected socket")
+        }
         let answer = try RegistrationClient(supervisor.directory).pass(
             FileDescriptor.standardInput, to: service, drained: try readDrained())
         if json {
@@ -41,8 +44,15 @@ struct Pass: BatonCommand {
             print(JSON.object(object).text)
         }
         guard let answer else { return }
-        let words = RefusalReason(rawValue: answer)?.explanation ?? answer.printable()
-        throw Failure(.failed, "\(service.printable()) does not take the connection: \(words)")
+        throw Failure(.failed, "\(service.printable()) does not take the connection: \(Self.explanation(of: answer))")
+    }
+
+    private static func explanation(of answer: String) -> String {
+        switch RefusalReason(rawValue: answer) {
+        case .noHandler: "there is no such service, or it has no handler"
+        case .passed: "it is not given connections one by one"
+        case let reason: reason?.explanation ?? answer.printable()
+        }
     }
 
     private func readDrained() throws(Failure) -> [UInt8] {

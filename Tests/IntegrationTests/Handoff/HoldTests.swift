@@ -4,6 +4,19 @@ import Testing
 
 /// `hold: done`: what a handler that died had taken but not touched goes to the next one (service-table.md, `hold`).
 @Suite struct HoldTests {
+    private static func supervised(_ behaviour: String) -> String {
+        """
+        services:
+          app:
+            listen: "127.0.0.1:0"
+            handoff:
+              exec: [/usr/bin/python3, \(Repository.path("Tests/Fixtures/supervised.py")), \(behaviour)]
+              restart: {backoff: {first: 20ms, longest: 200ms}}
+              max_deliveries: 3
+              hold: done
+        """
+    }
+
     private static let table = """
         services:
           app: {listen: "127.0.0.1:0", handoff: {heartbeat: false, hold: done}, per_source: unlimited}
@@ -123,17 +136,7 @@ import Testing
 
     @Test("a connection whose first bytes kill whoever looks at them is found and given up; the others are served")
     func poisonAfterAcknowledgement() throws {
-        let table = """
-            services:
-              app:
-                listen: "127.0.0.1:0"
-                handoff:
-                  exec: [/usr/bin/python3, \(Repository.path("Tests/Fixtures/supervised.py")), peek]
-                  restart: {backoff: {first: 20ms, longest: 200ms}}
-                  max_deliveries: 3
-                  hold: done
-            """
-        try withSupervisor(table) { supervisor in
+        try withSupervisor(Self.supervised("peek")) { supervisor in
             let port = try supervisor.port("app")
             let clients = try (0..<6).map { number in
                 let client = try TestSocket.tcp(port: port)
@@ -151,6 +154,25 @@ import Testing
             let counts = try supervisor.waitForService("app", "settled") { $0.connections.active == 0 }.connections
             #expect(counts.abandoned == 1 && counts.ended == 5 && counts.cut == 0)
             _ = try supervisor.waitForService("app", "ready") { $0.handlers.first?.state == "ready" }
+            supervisor.markBaseline()
+        }
+    }
+
+    @Test(
+        "regression: silent connections whose handler dies of each are given up, alone or many; the others are served",
+        arguments: [1, 3])
+    func silentPoison(count: Int) throws {
+        try withSupervisor(Self.supervised("mute")) { supervisor in
+            let port = try supervisor.port("app")
+            let silent = try (0..<count).map { _ in try TestSocket.tcp(port: port) }
+            for client in silent { try client.finishSending() }
+            try supervisor.waitForService("app", "given up") { $0.connections.abandoned == count }
+            for client in silent { #expect((try? client.receiveToEnd())?.isEmpty != false) }
+            let client = try TestSocket.tcp(port: port)
+            try client.send("hello\n")
+            #expect(try client.receiveText().hasSuffix(" hello\n"))
+            let counts = try supervisor.waitForService("app", "ended") { $0.connections.ended == 1 }.connections
+            #expect(counts.cut == 0 && counts.active == 0)
             supervisor.markBaseline()
         }
     }

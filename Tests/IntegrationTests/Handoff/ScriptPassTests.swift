@@ -73,9 +73,7 @@ import Testing
     func refused() throws {
         try withSupervisor(Self.table) { supervisor in
             let (client, socket) = try TestSocket.pair()
-            for service in ["nowhere", "closed"] {
-                #expect(try pass(socket, to: service, at: supervisor) == .exited(1))
-            }
+            #expect(try pass(socket, to: "nowhere", at: supervisor) == .exited(1))
             let waiting = try TestSocket.tcp(port: supervisor.port("app"))
             try supervisor.waitForService("app", "queued") { $0.connections.queued == 1 }
             #expect(try pass(socket, to: "app", at: supervisor) == .exited(1))
@@ -99,6 +97,28 @@ import Testing
         #expect(try pass(socket, to: "cat", at: supervisor, as: 1) == .exited(77))
         try supervisor.stop()
         #expect(try pass(socket, to: "cat", at: supervisor) == .exited(69))
+    }
+
+    @Test("regression: who is on another service's list only may not pass to this one: exit 77, and an event says who")
+    func notAllowedHere() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let (client, socket) = try TestSocket.pair()
+            #expect(try pass(socket, to: "closed", at: supervisor) == .exited(77))
+            let refusals = try EventStream(supervisor, ["events": ["registration_refused"]]).past()
+            let message = refusals.first?["message"] as? String
+            #expect(message?.contains("uid 0 may not pass connections to closed") == true, "\(message ?? "none")")
+            try socket.send("mine")
+            socket.close()
+            #expect(try client.receiveText() == "mine")
+        }
+    }
+
+    @Test("regression: what is no connection is not passed, and the script is told")
+    func noConnection() throws {
+        try withSupervisor(Self.table) { supervisor in
+            let unconnected = try TestSocket.bound()
+            #expect(try pass(unconnected, to: "cat", at: supervisor) == .exited(1))
+        }
     }
 
     @Test("PASS by hand: its number has the top bit set, PASSED answers it, and the connection to Baton ends")

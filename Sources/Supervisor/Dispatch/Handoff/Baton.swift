@@ -15,6 +15,10 @@ final class Baton {
     private(set) var socket: UInt64?
     /// It came with drained bytes.
     private(set) var isBegun: Bool
+    /// When a handler got it last.
+    private var lastSent: Duration?
+    /// Handlers in a row that died soon after they had got it.
+    private var deathsSoonAfter = 0
     /// In the roster, while a handler has it.
     var place: Roster.Place?
     /// Time spent in the queue before `queuedSince`.
@@ -30,8 +34,9 @@ final class Baton {
     }
 
     /// A handler is about to have it.
-    func sent() {
+    func sent(at now: Duration) {
         wasSentBefore = true
+        lastSent = now
         origin.isShared = true
     }
 
@@ -39,6 +44,12 @@ final class Baton {
     func acknowledged() {
         origin.drained = []
         origin.drainedRoom = nil
+    }
+
+    /// The handler that had it died unasked. Returns how many in a row died within `soon` after they had got it.
+    func survivedDeath(at now: Duration, soon: Duration) -> Int {
+        deathsSoonAfter = lastSent.map { now - $0 < soon } == true ? deathsSoonAfter + 1 : 0
+        return deathsSoonAfter
     }
 
     /// Handlers that it has killed, as far as is known.

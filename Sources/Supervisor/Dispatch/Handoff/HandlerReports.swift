@@ -70,9 +70,8 @@ extension HandoffDispatch: HandlerOwner {
         if departure.manner == .crashed { record.crashed(handler: handler.id, pid: handler.pid, how: how) }
         let asked = handler.machine.endsAsAsked
         let back = untouched(remains, departure, of: handler)
-        // What was not acknowledged, or has something to say, goes out alone. Of silent clients there may be many.
         for baton in remains.unacknowledged { baton.isSuspect = !asked }
-        for baton in remains.held { baton.isSuspect = !asked && baton.hasInput }
+        for baton in remains.held { baton.isSuspect = !asked && isSuspicious(baton) }
         if !asked { blame(back, remains) }
         requeue(back.filter { !givesUp($0) }, why: "handler \(handler.id) is gone")
         supply.ended(handler, departure, worked: remains.worked)
@@ -130,9 +129,16 @@ extension HandoffDispatch: HandlerOwner {
         close(baton)
     }
 
+    /// Whether one that was acknowledged goes out alone: it has something to say, or handler after handler has died of it or
+    /// of another that came with it. Of other silent clients there may be many, and they go out together.
+    private func isSuspicious(_ baton: Baton) -> Bool {
+        let deaths = baton.survivedDeath(at: runtime.loop.now, soon: Handler.patience)
+        return baton.hasInput || deaths >= settings.maxDeliveries ?? .max
+    }
+
     /// A death counts against a connection only if no other can be the guilty one: it was the sole one that
-    /// the handler had not acknowledged, or the suspect that it was given alone. One that was acknowledged and
-    /// that is silent cannot have killed anybody.
+    /// the handler had not acknowledged, the suspect that it was given alone, the only one with something to say, or the
+    /// only one that the handler had.
     private func blame(_ batons: [Baton], _ remains: Handler.Remains) {
         if let suspect = remains.suspect, batons.contains(where: { $0 === suspect }) {
             suspect.deliveries += 1
@@ -140,7 +146,11 @@ extension HandoffDispatch: HandlerOwner {
             remains.unacknowledged[0].deliveries += 1
         } else if remains.unacknowledged.isEmpty {
             let talking = batons.filter(\.hasInput)
-            if talking.count == 1 { talking[0].deliveries += 1 }
+            if talking.count == 1 {
+                talking[0].deliveries += 1
+            } else if remains.held.count == 1 {
+                batons.first?.deliveries += 1
+            }
         }
     }
 

@@ -25,14 +25,18 @@ extension Supervisor: RegistrarTarget {
     func pass(
         _ pass: HandlerMessage.Pass, _ socket: DescriptorBox, _ credentials: PeerCredentials,
         answer: @escaping (RefusalReason?) -> Void
-    ) {
-        guard let service = services.first(where: { $0.definition.name == pass.service }),
-            service.outsiders.admits(credentials)
-        else {
+    ) -> String? {
+        guard let service = services.first(where: { $0.definition.name == pass.service }) else {
             runtime.closeCopy(socket)
-            return answer(.passed)
+            answer(.noHandler)
+            return nil
+        }
+        guard service.outsiders.admits(credentials) else {
+            runtime.closeCopy(socket)
+            return "uid \(credentials.uid) may not pass connections to \(pass.service)"
         }
         service.take(socket, drained: pass.drained, answer: answer)
+        return nil
     }
 }
 

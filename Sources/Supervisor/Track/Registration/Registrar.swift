@@ -11,11 +11,12 @@ protocol RegistrarTarget: AnyObject {
     func join(
         _ registration: HandlerMessage.Registration, _ credentials: PeerCredentials, channel: Channel
     ) -> String?
-    /// Takes over a connection from a process that is no handler. `answer` is called once, now or later: nil when it
-    /// was taken, else the reason.
+    /// Takes over a connection from a process that is no handler, or says why it may not ask. Else `answer` is called
+    /// once, now or later: nil when it was taken, else the reason.
     func pass(
         _ pass: HandlerMessage.Pass, _ socket: DescriptorBox, _ credentials: PeerCredentials,
-        answer: @escaping (RefusalReason?) -> Void)
+        answer: @escaping (RefusalReason?) -> Void
+    ) -> String?
 }
 
 /// The registration sockets: handlers that Baton did not start connect here and send REGISTER; scripts that pass a
@@ -109,10 +110,11 @@ final class Registrar {
         }
         applicant.stopWaiting()
         guard case .one(let socket) = carried else { return answer(pass, .global, applicant) }
-        target?.pass(pass, socket, applicant.credentials) { [weak self, weak applicant] reason in
+        let rejection = target?.pass(pass, socket, applicant.credentials) { [weak self, weak applicant] reason in
             guard let self, let applicant else { return }
             answer(pass, reason, applicant)
         }
+        if let rejection { refuse(applicant, rejection) }
     }
 
     private func answer(_ pass: HandlerMessage.Pass, _ reason: RefusalReason?, _ applicant: Applicant) {
