@@ -100,6 +100,15 @@ package struct Handoff: Hashable, Sendable {
         case only(users: [UInt32], groups: [UInt32])
 
         package init() { self = .standard }
+
+        /// - Parameter overflow: The uid that stands for everybody whom this user namespace has no number for; it is never let in.
+        func admitsNobody(overflow: UInt32) -> Bool {
+            switch self {
+            case .standard: false
+            case .nobody: true
+            case .only(let users, let groups): groups.isEmpty && users.allSatisfy { $0 == overflow }
+            }
+        }
     }
 
     package struct Restart: Hashable, Sendable {

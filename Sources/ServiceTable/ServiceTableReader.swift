@@ -154,10 +154,12 @@ struct TableCheck {
         if !services.isEmpty, services.allSatisfy({ !$0.service.enabled }), let file = files.first {
             (file.draft.services.map { file.cursor.at($0) } ?? file.cursor).warn("every service is disabled")
         }
+        // What is not understood may name any of them.
+        guard !reading.hasErrors else { return }
         let reached = Set(services.flatMap(\.targets).map(\.value))
         for service in services where !service.listens && service.tcpmux == nil && service.service.enabled {
             if !reached.contains(service.service.name), !service.service.wait {
-                service.cursor.warn("nothing reaches this service: it has no listen, and no route or pass_to names it")
+                service.cursor.warn("only baton pass reaches this service: it has no listen, and no route or pass_to names it")
             }
         }
     }

@@ -128,6 +128,7 @@ import Testing
             ("79 raw tcp nowait a /x/f /x/f", "listens on"), ("79 rdm tcp nowait a /x/f /x/f", "listens on"),
             ("79 stream udp nowait a /x/f /x/f", "listens on"), ("79 stream sctp nowait a /x/f /x/f", "listens on"),
             ("0 stream tcp nowait a /x/f /x/f", "no such port"),
+            ("79 seqpacket unix nowait a /x/f /x/f", "absolute path"),
             ("65536 stream tcp nowait a /x/f /x/f", "no such port"),
             ("auth stream tcp nowait root internal", "ident"), ("foo stream tcp nowait root internal", "foo"),
             ("79 stream faith/tcp6 nowait a /x/f /x/f", "faith"),

@@ -35,6 +35,24 @@ import Testing
         #expect(imported.faults.isEmpty)
     }
 
+    @Test(
+        "regression: WatchdogSec of a program that gets the sockets is its heartbeat",
+        arguments: [("30", "heartbeat: 30s"), ("1min 30s", "heartbeat: 90s"), ("0", nil), ("infinity", nil)])
+    func watchdog(value: String, key: String?) throws {
+        let imported = try imported("ListenStream=80", "ExecStart=/bin/x\nWatchdogSec=\(value)")
+        #expect(imported.services.contains("heartbeat") == (key != nil))
+        if let key { #expect(imported.services.contains(key), "\(imported.services)") }
+        #expect(imported.remarks.contains { $0.contains("not ABRT") } == (key != nil))
+    }
+
+    @Test("regression: ~ takes out only where it is first; before another name that is no capability's")
+    func invertedInside() throws {
+        let imported = try imported(
+            "ListenStream=80", "ExecStart=/bin/x\nCapabilityBoundingSet=CAP_KILL ~CAP_CHOWN")
+        #expect(imported.services.contains("capabilities: [CAP_KILL]"), "\(imported.services)")
+        #expect(imported.remarks.contains { $0.contains("unknown here: ~CAP_CHOWN") })
+    }
+
     @Test("an empty Nice= takes back; a later good value counts")
     func takesBack() throws {
         #expect(!(try imported("ListenStream=80", "ExecStart=/bin/x\nNice=5\nNice=")).services.contains("nice"))
@@ -48,7 +66,7 @@ import Testing
         let waiting = try imported("ListenStream=80", service).remarks.joined(separator: "\n")
         #expect(!waiting.contains("no NOTIFY_SOCKET"))
         #expect(!waiting.contains("no watchdog"))
-        #expect(waiting.contains("write heartbeat"))
+        #expect(waiting.contains("gets KILL, not ABRT"))
         let accepting = try imported("ListenStream=80\nAccept=yes", service).remarks.joined(separator: "\n")
         #expect(accepting.split(separator: "has no NOTIFY_SOCKET").count == 3)
         #expect(accepting.contains("no watchdog"))

@@ -110,8 +110,42 @@ struct GrammarTests {
             policy: .onFailure, backoff: Backoff(first: .seconds(1), longest: .seconds(60)), burst: 5,
             interval: .seconds(120))
         #expect(read.dispatch == .handoff(Shared(expected)))
-        let refused = try service("{listen: 1, handoff: {register: false, heartbeat: false}}")
-        #expect(refused.dispatch == .handoff(Shared(Handoff(register: .nobody, heartbeat: nil))))
+        let refused = try service("{listen: 1, exec: /bin/cat, handoff: {register: false, heartbeat: false}}")
+        let closed = Handoff(
+            fallback: Program(path: "/bin/cat", arguments: ["/bin/cat"]), register: .nobody, heartbeat: nil)
+        #expect(refused.dispatch == .handoff(Shared(closed)))
+    }
+
+    @Test("regression: unlimited is a value of handlers.idle and heartbeat.timeout too")
+    func unlimited() throws {
+        let read = try service("{listen: 1, handoff: {handlers: {idle: unlimited}, heartbeat: {timeout: unlimited}}}")
+        guard case .handoff(let settings) = read.dispatch else {
+            Issue.record("no handoff")
+            return
+        }
+        let handoff = settings.wrappedValue
+        let endless = Kind<Duration>.endless
+        #expect(handoff.pool.idle == endless && handoff.heartbeat?.timeout == endless)
+    }
+
+    @Test(
+        "regression: a handoff whose handlers nobody may be is warned of",
+        arguments: [
+            ("register: false", true), ("register: {users: []}", true),
+            ("register: {users: [\(CurrentProcess.overflowUID)]}", true),
+            ("register: {users: [0, \(CurrentProcess.overflowUID)]}", false), ("register: {groups: [7]}", false),
+            ("register: false, exec: [/bin/false]", false), ("capacity: 3", false),
+        ])
+    func nobodyRegisters(keys: String, isWarned: Bool) {
+        let faults = load("services: {s: {listen: 1, handoff: {\(keys)}}}").faults.map(\.message)
+        let warning = "nobody can serve it: it has no exec, and register lets nobody join"
+        #expect(faults == (isWarned ? [warning] : []))
+    }
+
+    @Test("regression: beside a fault no service is said to be out of reach: a route that is wrong may name it")
+    func reachedByWhatIsWrong() {
+        let loaded = load("services: {front: {listen: 1, route: {rules: [{sni: a, to: s, x: 1}]}}, s: {handoff: {}}}")
+        #expect(loaded.table == nil && loaded.faults.allSatisfy { $0.severity == .error })
     }
 
     @Test(
@@ -224,7 +258,7 @@ struct GrammarTests {
         #expect(loaded.table != nil)
         #expect(
             loaded.faults.map(\.description) == [
-                "t:1:12: warning: services.s: nothing reaches this service: it has no listen, and no route or pass_to names it"
+                "t:1:12: warning: services.s: only baton pass reaches this service: it has no listen, and no route or pass_to names it"
             ])
     }
 

@@ -26,6 +26,20 @@ import Testing
         return socket
     }
 
+    @Test("regression: a living socket and a file that is none are not called stale")
+    func obstacles() throws {
+        try base.write("file.sock", "precious")
+        let live = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
+        try live.bind(to: SocketName(unix: base.path("live.sock")))
+        try live.listen()
+        for (name, step) in [
+            ("file.sock", "what is there is no socket"), ("live.sock", "somebody listens there"),
+        ] {
+            let failure = #expect(throws: SocketBinding.Failure.self) { _ = try bind(name) }
+            #expect(failure?.step == step)
+        }
+    }
+
     private func failure(_ body: () throws -> Void) -> Errno? {
         do { try body() } catch { return (error as? SocketBinding.Failure)?.error }
         return nil

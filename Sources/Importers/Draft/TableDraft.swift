@@ -19,6 +19,9 @@ package struct TableDraft: Sendable {
         items.compactMap { if case .service(let service) = $0 { service } else { nil } }
     }
 
+    /// There is nothing below `services`.
+    package var isEmpty: Bool { items.isEmpty }
+
     /// Comments at the top, each once however many files are read.
     package mutating func explain(_ lines: [String]) {
         for line in lines where !comments.contains(line) { comments.append(line) }

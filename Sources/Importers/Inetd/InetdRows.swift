@@ -9,6 +9,9 @@ enum InetdRow {
         "host: on a line of its own", .exact, "listen", "It becomes the address of each service after it.")
     static let path = DirectiveRow(
         "/path of a Unix socket, with :user:group:mode: in front", .exact, "listen (owner, group, mode)")
+    static let badPath = DirectiveRow(
+        "unix without an absolute path, or with one of more than 107 bytes", .notExpressible, "",
+        "a Unix socket is listened on at an absolute path, and the kernel takes 107 bytes")
     static let mux = DirectiveRow("tcpmux/name, tcpmux/+name", .exact, "tcpmux")
     static let rpc = DirectiveRow(
         "name/version with rpc/tcp or rpc/udp", .notExpressible, "enabled: false",
@@ -111,7 +114,7 @@ enum InetdRow {
     static let table = DirectiveTable(
         "inetd.conf",
         [
-            ("Service", [service, badPort, host, defaultHost, path, mux, rpc]),
+            ("Service", [service, badPort, host, defaultHost, path, badPath, mux, rpc]),
             ("Socket type", [type, badType, acceptMax, filter]),
             ("Protocol", [family, familyNumber, unix, buffers, faith, transaction]),
             (

@@ -134,7 +134,7 @@ struct InetdService {
         var parts = fields.service.split(separator: ":", maxSplits: 4, omittingEmptySubsequences: false)
         let hasOwner = parts.count == 5 && parts[0].isEmpty
         let path = hasOwner ? String(parts[4]) : fields.service
-        guard path.hasPrefix("/"), !path.hasSuffix("/"), path.utf8.count < 108 else { return lose(InetdRow.badType) }
+        guard path.hasPrefix("/"), !path.hasSuffix("/"), path.utf8.count < 108 else { return lose(InetdRow.badPath) }
         guard hasOwner else {
             service["listen"] = .text("\(scheme)://\(path)")
             return

@@ -120,7 +120,7 @@ extension SystemdRow {
     static let resourceRows =
         rows(
             "Slice Delegate DelegateSubgroup", .notExpressible, "cgroup",
-            "cgroup puts the handlers into a control group that is there; make it and set its limits outside")
+            "cgroup puts the handlers into a control group, and makes it where it is missing; set its limits outside")
         + rows(
             "CPUWeight StartupCPUWeight CPUQuota CPUQuotaPeriodSec AllowedCPUs StartupAllowedCPUs AllowedMemoryNodes"
                 + " StartupAllowedMemoryNodes MemoryMin DefaultMemoryMin DefaultMemoryLow DefaultStartupMemoryLow MemoryLow"

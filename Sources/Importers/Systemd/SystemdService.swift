@@ -92,13 +92,7 @@ struct SystemdService {
             report.set(index, .exact)
         case "NotifyAccess":
             report.set(index, .approximated("nothing waits for READY=1, and \(notifySocket)"))
-        case "WatchdogSec":
-            report.set(
-                index,
-                .notExpressible(
-                    accepts
-                        ? "the process of a connection has no watchdog; a handler behind handoff has heartbeat"
-                        : "write heartbeat; what it says sets WATCHDOG_USEC, and a silent handler gets KILL"))
+        case "WatchdogSec": watchdog(value, at: index, place)
         default: break
         }
     }
@@ -223,8 +217,8 @@ struct SystemdService {
     }
 
     private mutating func capabilities(_ value: String, at index: Int, _ place: SourcePlace) {
-        let words = value.words.map { $0.uppercased() }
-        var names = Set(words.map { $0.hasPrefix("~") ? String($0.dropFirst()) : $0 })
+        let isInverted = value.hasPrefix("~")
+        var names = Set((isInverted ? String(value.dropFirst()) : value).words.map { $0.uppercased() })
         let unknown = names.subtracting(Capability.names)
         if !unknown.isEmpty {
             report.note(index, .approximated("unknown here: \(unknown.sorted().joined(separator: " "))"))
@@ -234,7 +228,7 @@ struct SystemdService {
         if case .list(let list)? = keys.first(where: { $0.name == "capabilities" })?.value {
             before = Set(list.compactMap { if case .text(let name) = $0 { name } else { nil } })
         }
-        if value.hasPrefix("~") {
+        if isInverted {
             report.note(index, .approximated("~ leaves those out of all that are known today"))
             names = (before ?? Set(Capability.names)).subtracting(names)
         } else {
@@ -276,6 +270,18 @@ struct SystemdService {
     private mutating func runtime(_ value: String, at index: Int, _ place: SourcePlace) {
         guard let span = UnitValue.span(value) else { return invalid(index) }
         if let word = span.word { set("runtime_limit", .word(word), place) }
+    }
+
+    private mutating func watchdog(_ value: String, at index: Int, _ place: SourcePlace) {
+        guard let span = UnitValue.span(value) else { return invalid(index) }
+        guard case .microseconds = span, let word = span.word else { return report.set(index, .exact) }
+        guard !accepts else {
+            return report.set(
+                index,
+                .notExpressible("the process of a connection has no watchdog; a handler behind handoff has heartbeat"))
+        }
+        report.set(index, .approximated("a silent handler gets KILL, not ABRT"))
+        set("heartbeat", .word(word), place)
     }
 
     private var notifySocket: String {

@@ -72,6 +72,6 @@ extension SystemdRow {
         + rows(
             "RuntimeRandomizedExtraSec", .approximated, "runtime_limit", "runtime_limit is the same for each process")
         + rows(
-            "WatchdogSec", .notExpressible, "",
-            "with Accept=no it is heartbeat, to be written by hand; the process of a connection has no watchdog")
+            "WatchdogSec", .approximated, "heartbeat",
+            "a silent handler gets KILL, not ABRT; the process of a connection (Accept=yes) has no watchdog")
 }

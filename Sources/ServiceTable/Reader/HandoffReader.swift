@@ -103,7 +103,7 @@ enum HandoffReader {
                 [
                     Key("min", \.least, Kind<Int>.number(0...10_000).map { $0 }),
                     Key("max", \.most, Kind<Int?>.limit(.number(1...10_000)).map { .some($0) }),
-                    Key("idle", \.idle, .positiveDuration),
+                    Key("idle", \.idle, Kind.positiveDuration.or("unlimited", Kind<Duration>.endless)),
                 ]), from: PoolDraft()
         ).map(\.pool).checked("min is more than max") { $0.least <= $0.most ?? .max },
         or: Kind<Int>.number(1...10_000).map { Handoff.Pool($0) })
@@ -135,7 +135,10 @@ enum HandoffReader {
         Kind<Handoff.Heartbeat>.mapping(
             Section(
                 "heartbeat",
-                [Key("interval", \.interval, heartbeatInterval), Key("timeout", \.timeout, .positiveDuration)]),
+                [
+                    Key("interval", \.interval, heartbeatInterval),
+                    Key("timeout", \.timeout, Kind.positiveDuration.or("unlimited", Kind<Duration>.endless)),
+                ]),
             from: Handoff.Heartbeat()
         ).map { $0 },
         or: onlyFalse("false").map { nil })

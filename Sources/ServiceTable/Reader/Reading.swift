@@ -82,6 +82,11 @@ final class Reading {
     /// No fault more will be shown, so none need be worked out.
     var isFull: Bool { faults.count > Self.mostFaults }
 
+    /// See `CurrentProcess.overflowUID`.
+    private(set) lazy var overflowUID = CurrentProcess.overflowUID
+
+    var hasErrors: Bool { faults.contains { $0.fault.severity == .error } }
+
     /// In the order of files and lines.
     var sortedFaults: [ConfigurationFault] {
         faults.enumerated().sorted { ($0.element.place, $0.offset) < ($1.element.place, $1.offset) }.map(

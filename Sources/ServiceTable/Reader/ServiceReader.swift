@@ -241,6 +241,11 @@ struct ServiceReader {
         if let place = own["instances"], given["handoff"] != nil, given["exec"] == nil {
             place.warn("it has no effect on handoff; handoff.capacity says how much one handler takes")
         }
+        if let handoff = draft.handoff, handoff.command == nil, given["exec"] == nil,
+            handoff.handoff.register.admitsNobody(overflow: cursor.reading.overflowUID)
+        {
+            given["handoff"]?.warn("nobody can serve it: it has no exec, and register lets nobody join")
+        }
         if let place = own["log_on"], draft.logOn?.contains(.traffic) ?? false, given["internal"] == nil,
             given["redirect"] == nil
         {

@@ -15,9 +15,7 @@ enum UnixSocketFile {
         let directory = try SocketBinding.step("directory \(parent)") { () throws(Errno) in
             try Directory(trusted: parent, makingMissing: options.directoryMode)
         }
-        try SocketBinding.step("stale socket") { () throws(Errno) in
-            try removeStale(name, in: directory, kind: kind)
-        }
+        try removeStale(name, in: directory, kind: kind)
         try SocketBinding.step("bind") { () throws(Errno) in
             // Never more open than it is to be, not even until chmod.
             let mask = options.mode.map { 0o777 & ~$0 }
@@ -79,22 +77,28 @@ enum UnixSocketFile {
     /// is something else.
     private static func removeStale(
         _ name: String, in directory: borrowing Directory, kind: Socket.Kind
-    ) throws(Errno) {
-        guard let status = try directory.status(of: name) else { return }
-        guard status.isSocket else { throw .addressInUse }
-        let entry = try directory.entry(name)
-        let address = SocketAddress.unix(path: entry.path)
+    ) throws(SocketBinding.Failure) {
+        let obstacle = try SocketBinding.step("stale socket") { () throws(Errno) -> String? in
+            guard let status = try directory.status(of: name) else { return nil }
+            guard status.isSocket else { return "what is there is no socket" }
+            let entry = try directory.entry(name)
+            guard try isStale(.unix(path: entry.path), kind) else { return "somebody listens there" }
+            // Another may have taken it over in this moment, as we do.
+            try directory.remove(name, ifStill: entry)
+            return nil
+        }
+        if let obstacle { throw SocketBinding.Failure(step: obstacle, error: .addressInUse) }
+    }
+
+    private static func isStale(_ address: SocketAddress, _ kind: Socket.Kind) throws(Errno) -> Bool {
         // Nonblocking: a listener with a full backlog is alive, and answers EAGAIN.
         let probe = try Socket.make(family: address.family, kind, nonblocking: true)
         do {
             try Socket.connect(probe.borrowed, to: address)
-        } catch .connectionRefused {
-            // Another may have taken it over in this moment, as we do.
-            return try directory.remove(name, ifStill: entry)
+            return false
         } catch {
-            throw .addressInUse
+            return error == .connectionRefused
         }
-        throw .addressInUse
     }
 
     private static func split(_ path: String) -> (parent: String, name: String) {

@@ -37,7 +37,8 @@ struct Import: BatonCommand {
                 "table": .string(table.text), "directives": .array(report.directives.map(\.json)),
             ]
             print(result.text)
-        } else {
+        } else if forInclude || report.outcome != .unparsed || !report.table.isEmpty {
+            // Of a source that could not be read there is no table.
             print(table.text, terminator: "")
         }
         if forInclude { print(table.placeLines, terminator: "") }
