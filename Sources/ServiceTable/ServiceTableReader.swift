@@ -66,7 +66,7 @@ struct TableCheck {
         }
         if let metrics { placed.append(metrics) }
         checkTargets(placed)
-        checkEndpoints(placed)
+        EndpointCheck(reading: reading).check(placed)
         TCPMuxCheck(reading: reading).check(placed)
         RouteCheck(reading: reading).check(placed)
         checkPresence(entries.isEmpty, placed)
@@ -121,29 +121,6 @@ struct TableCheck {
         }
     }
 
-    /// No two enabled services bind the same, unless both share it.
-    private func checkEndpoints(_ services: [PlacedService]) {
-        struct Bound: Hashable {
-            var transport: String
-            var address: SocketAddress
-        }
-        var bound: [Bound: PlacedEndpoint] = [:]
-        for service in services where service.service.enabled {
-            for placed in service.endpoints where !placed.isPlaceholder && placed.endpoint.isFixed {
-                let kind = placed.endpoint.kind
-                let key = Bound(transport: kind.isUnix ? "unix" : kind.rawValue, address: placed.endpoint.address)
-                guard let other = bound.updateValue(placed, forKey: key) else { continue }
-                if other.endpoint.options.reusePort, placed.endpoint.options.reusePort { continue }
-                let place = other.cursor.node.place
-                // What one host name stands for is one place in the table.
-                if place == placed.cursor.node.place { continue }
-                placed.cursor.fault(
-                    "\(placed.endpoint.address) is bound at \(reading.words(for: place)) already; "
-                        + "reuse_port on both would share it")
-            }
-        }
-    }
-
     private func checkPresence(_ isEmpty: Bool, _ services: [PlacedService]) {
         if isEmpty, reading.namesAreComplete, let file = files.first,
             file.draft.services != nil || !file.draft.includes.isEmpty
@@ -159,16 +136,9 @@ struct TableCheck {
         let reached = Set(services.flatMap(\.targets).map(\.value))
         for service in services where !service.listens && service.tcpmux == nil && service.service.enabled {
             if !reached.contains(service.service.name), !service.service.wait {
-                service.cursor.warn("only baton pass reaches this service: it has no listen, and no route or pass_to names it")
+                service.cursor.warn(
+                    "only baton pass reaches this service: it has no listen, and no route or pass_to names it")
             }
         }
-    }
-}
-
-extension Endpoint {
-    /// The kernel does not choose the port.
-    var isFixed: Bool {
-        if case .vsock(_, let port) = address { return port != .max }
-        return address.port != 0
     }
 }

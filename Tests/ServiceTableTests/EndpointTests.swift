@@ -256,5 +256,25 @@ struct EndpointTests {
         #expect(both("listen: 80, enabled: false", "listen: 80").isEmpty)
         #expect(both("listen: 80, socket: {reuse_port: true}", "listen: 80, socket: {reuse_port: true}").isEmpty)
         #expect(both("listen: /x", "listen: unix+dgram:///x").count == 1)
+        for spelling in ["//x", "/./x"] { #expect(both("listen: /x", "listen: \(spelling)").count == 1) }
+    }
+
+    @Test(
+        "regression: an address is warned of beside the wildcard that takes it as well, whichever comes first",
+        arguments: [
+            ("80", "127.0.0.1:80", true), ("127.0.0.1:80", "80", true), ("udp://*:80", "udp://127.0.0.1:80", true),
+            ("tcp4://*:80", "127.0.0.1:80", true), ("80", "tcp4://*:80", true), ("tcp6://*:80", "[::1]:80", true),
+            ("tcp6://*:80", "tcp4://*:80", false), ("tcp4://*:80", "[::1]:80", false), ("80", "127.0.0.1:81", false),
+            ("80", "udp://127.0.0.1:80", false), ("127.0.0.1:80", "127.0.0.2:80", false),
+        ])
+    func wildcard(one: String, other: String, isWarned: Bool) {
+        func both(_ more: String) -> [String] {
+            let keys = "internal: echo\(more)"
+            return faults("services:\n  a: {listen: '\(one)', \(keys)}\n  b: {listen: '\(other)', \(keys)}")
+        }
+        let found = both("")
+        #expect(found.count == (isWarned ? 1 : 0), "\(found)")
+        #expect(found.allSatisfy { $0.contains("warning: ") && $0.contains(" exclude each other") })
+        #expect(both(", socket: {reuse_port: true}").isEmpty)
     }
 }

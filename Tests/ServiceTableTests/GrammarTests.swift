@@ -142,6 +142,21 @@ struct GrammarTests {
         #expect(faults == (isWarned ? [warning] : []))
     }
 
+    @Test(
+        "regression: directories that are missing are warned of, where processes start or write there",
+        arguments: [
+            ("exec: /bin/cat, directory: /nowhere", true), ("exec: /bin/cat, stderr: /nowhere/log", true),
+            ("handoff: {exec: /bin/cat}, directory: /nowhere", true), ("exec: /bin/cat, directory: /tmp", false),
+            ("exec: /bin/cat, stderr: /tmp/log", false), ("exec: /bin/cat, stderr: /log", false),
+            ("handoff: {}, directory: /nowhere", false),
+        ])
+    func missingDirectory(keys: String, isWarned: Bool) {
+        let table = "services: {s: {listen: 1, \(keys)}}"
+        let faults = ServiceTableReader.read(text: Array(table.utf8), name: "t", resolving: true).faults.map(\.message)
+        let warning = "there is no directory /nowhere, and without it no process is started"
+        #expect(faults == (isWarned ? [warning] : []))
+    }
+
     @Test("regression: beside a fault no service is said to be out of reach: a route that is wrong may name it")
     func reachedByWhatIsWrong() {
         let loaded = load("services: {front: {listen: 1, route: {rules: [{sni: a, to: s, x: 1}]}}, s: {handoff: {}}}")

@@ -29,6 +29,18 @@ struct RestartPolicyTests {
         #expect(last == .start(after: .seconds(1)), "the longest, whatever is added")
     }
 
+    @Test("regression: handlers of a pool that fail together put the next start off as one does")
+    func together() {
+        var pool = policy(burst: nil)
+        for round in 0..<3 {
+            let delays = (0..<8).map { number in
+                pool.ended(.failedStart, isWaiting: number > 0, at: .seconds(round), jitter: 0)
+            }
+            let expected = RestartPolicy.Decision.start(after: .milliseconds([100, 200, 400][round]))
+            #expect(delays.allSatisfy { $0 == expected }, "\(delays)")
+        }
+    }
+
     @Test("regression: a start that fails once more leaves the service failed")
     func staysFailed() {
         var limited = policy()

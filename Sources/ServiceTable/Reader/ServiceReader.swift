@@ -1,3 +1,5 @@
+internal import LinuxSystem
+
 /// A service that was read: its value, and what the table as a whole must know of it.
 struct PlacedService {
     var service: Service
@@ -87,6 +89,7 @@ struct ServiceReader {
         for endpoint in endpoints { check(endpoint) }
         AdmissionCheck(draft: draft, given: given, own: own, endpoints: endpoints).check()
         checkEffects()
+        checkDirectories()
         let content = Service.Content(
             name: name.key, enabled: draft.enabled, endpoints: endpoints.map(\.endpoint), dispatch: dispatch,
             tcpmux: draft.tcpmux, style: draft.style, wait: draft.wait, instances: draft.instances,
@@ -206,6 +209,20 @@ struct ServiceReader {
         }
         if kind != .tcp, let hold = draft.handoff?.holdsUntilDone {
             hold.cursor(cursor.reading).fault("hold: done is for tcp endpoints only; use ack")
+        }
+    }
+
+    /// Where processes are to start and to write, as far as it can be seen from here.
+    private func checkDirectories() {
+        guard cursor.reading.resolving, given["chroot"] == nil, given["exec"] != nil || draft.handoff?.command != nil
+        else { return }
+        func check(_ path: String, _ place: Cursor?) {
+            guard let place, FileSystem.entry(at: path) != .directory else { return }
+            place.warn("there is no directory \(path.quotable), and without it no process is started")
+        }
+        check(draft.process.directory, given["directory"])
+        if case .path(let file) = draft.process.standardError, let end = file.lastIndex(of: "/") {
+            check(end == file.startIndex ? "/" : String(file[..<end]), given["stderr"])
         }
     }
 

@@ -45,8 +45,11 @@ struct RestartPolicy {
 
     /// - Parameters:
     ///   - isFailed: The service has failed, and nobody has registered since.
+    ///   - isWaiting: The next start is put off already, by one that was begun with this one.
     ///   - jitter: 0 up to 1; up to a quarter of the delay is added.
-    mutating func ended(_ end: End, isFailed: Bool = false, at now: Duration, jitter: Double) -> Decision {
+    mutating func ended(
+        _ end: End, isFailed: Bool = false, isWaiting: Bool = false, at now: Duration, jitter: Double
+    ) -> Decision {
         let restart = settings.restart
         if restart.policy == .never { return .failed(retryAfter: nil) }
         switch end {
@@ -60,7 +63,7 @@ struct RestartPolicy {
         case .failedStart:
             failures.removeAll { $0 <= now - restart.interval }
             failures.append(now)
-            streak += 1
+            if !isWaiting || streak == 0 { streak += 1 }
             if isFailed || failures.count >= restart.burst ?? .max {
                 failures.removeAll()
                 return .failed(retryAfter: longest)

@@ -70,6 +70,26 @@ import Testing
         }
     }
 
+    /// While a connection goes through the relay, somebody makes the copy that he kept of it blocking.
+    private func expectNoWait(
+        _ supervisor: RunningSupervisor, _ client: TestSocket, copy: TestSocket, behind target: TestSocket
+    ) throws {
+        try client.send("a")
+        let relayed = try target.accept()
+        #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
+        let mode = fcntl(copy.descriptor, F_GETFL)
+        try check("fcntl") { fcntl(copy.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
+        try client.send("b")
+        #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
+        let other = try TestSocket.tcp(port: supervisor.port("echo"))
+        try other.setTimeout(seconds: 8)
+        try other.send("x")
+        #expect(try other.receive(exactly: 1) == [0x78])
+        copy.close()
+        client.close()
+        #expect(try relayed.receiveToEnd().isEmpty)
+    }
+
     @Test("regression: a handler that keeps a copy of what it gave to a relay, and makes it blocking, holds nobody up")
     func blockingCopy() throws {
         let target = try TestSocket.bound()
@@ -84,20 +104,7 @@ import Testing
             let held = try HeldConnection(supervisor)
             try held.front.pass(held.baton.id, to: "relay", held.baton.socket)
             #expect(try held.front.receivePassed(held.baton.id) == nil)
-            try held.client.send("a")
-            let relayed = try target.accept()
-            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
-            let mode = fcntl(held.baton.socket.descriptor, F_GETFL)
-            try check("fcntl") { fcntl(held.baton.socket.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
-            try held.client.send("b")
-            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
-            let other = try TestSocket.tcp(port: supervisor.port("echo"))
-            try other.setTimeout(seconds: 8)
-            try other.send("x")
-            #expect(try other.receive(exactly: 1) == [0x78])
-            held.baton.socket.close()
-            held.client.close()
-            #expect(try relayed.receiveToEnd().isEmpty)
+            try expectNoWait(supervisor, held.client, copy: held.baton.socket, behind: target)
             held.front.die()
         }
     }
@@ -116,20 +123,7 @@ import Testing
             front.die()
             try supervisor.waitForService("front", "back in the queue") { $0.connections.queued == 1 }
             try supervisor.reload("services: {front: {listen: \"127.0.0.1:0\", \(relay)}, \(echo)}")
-            try client.send("a")
-            let relayed = try target.accept()
-            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
-            let mode = fcntl(baton.socket.descriptor, F_GETFL)
-            try check("fcntl") { fcntl(baton.socket.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
-            try client.send("b")
-            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
-            let other = try TestSocket.tcp(port: supervisor.port("echo"))
-            try other.setTimeout(seconds: 8)
-            try other.send("x")
-            #expect(try other.receive(exactly: 1) == [0x78])
-            baton.socket.close()
-            client.close()
-            #expect(try relayed.receiveToEnd().isEmpty)
+            try expectNoWait(supervisor, client, copy: baton.socket, behind: target)
         }
     }
 
@@ -150,20 +144,7 @@ import Testing
             let script = try RegisteredHandler(connectedTo: supervisor.runtimeDirectory + "/register.sock")
             try script.pass(1 << 63, to: "relay", copy)
             #expect(try script.receivePassed(1 << 63) == nil)
-            try client.send("a")
-            let relayed = try target.accept()
-            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "a")])
-            let mode = fcntl(copy.descriptor, F_GETFL)
-            try check("fcntl") { fcntl(copy.descriptor, F_SETFL, mode & ~O_NONBLOCK) }
-            try client.send("b")
-            #expect(try relayed.receive(exactly: 1) == [UInt8(ascii: "b")])
-            let other = try TestSocket.tcp(port: supervisor.port("echo"))
-            try other.setTimeout(seconds: 8)
-            try other.send("x")
-            #expect(try other.receive(exactly: 1) == [0x78])
-            copy.close()
-            client.close()
-            #expect(try relayed.receiveToEnd().isEmpty)
+            try expectNoWait(supervisor, client, copy: copy, behind: target)
         }
     }
 

@@ -63,6 +63,10 @@ import Testing
         var count = 3
 
         var testDescription: String { name }
+
+        func path(in directory: TemporaryDirectory, _ supervisor: RunningSupervisor) -> String {
+            socket.hasPrefix("run/") ? supervisor.runtimeDirectory + socket.dropFirst(3) : directory.path(socket)
+        }
     }
 
     static let ways = [
@@ -89,9 +93,7 @@ import Testing
             for name in ["echo.sock", "deny.sock", "wait.sock"] {
                 try check("chmod") { chmod(directory.path(name), 0o666) }
             }
-            let path =
-                way.socket.hasPrefix("run/")
-                ? supervisor.runtimeDirectory + way.socket.dropFirst(3) : directory.path(way.socket)
+            let path = way.path(in: directory, supervisor)
             let stranger = try Stranger(Self.program, way.how, path, "\(way.count)", uid: way.uid, group: "games")
             let port = try supervisor.port("echo")
             // So that the stranger's copies are gone when the message is read.
@@ -140,9 +142,7 @@ import Testing
             for name in ["echo.sock", "deny.sock", "wait.sock"] {
                 try check("chmod") { chmod(directory.path(name), 0o666) }
             }
-            let path =
-                way.socket.hasPrefix("run/")
-                ? supervisor.runtimeDirectory + way.socket.dropFirst(3) : directory.path(way.socket)
+            let path = way.path(in: directory, supervisor)
             let stranger = try Stranger(Self.mereProgram, way.how, path, uid: way.uid, group: "games")
             let before = ProcessView(pid: supervisor.process.pid).descriptorKinds.count
             try stranger.go()

@@ -201,7 +201,10 @@ final class HandlerSupply {
         let wasFailed = isFailed
         if end != .failedStart { policy.succeeded() }
         let jitter = Double.random(in: 0..<1)
-        switch policy.ended(end, isFailed: wasFailed, at: runtime.loop.now, jitter: jitter) {
+        let isWaiting = if case .waiting = state { true } else { false }
+        switch policy.ended(
+            end, isFailed: wasFailed, isWaiting: isWaiting, at: runtime.loop.now, jitter: jitter)
+        {
         case .whenNeeded:
             pool.lapsed()
         case .start(let delay):
