@@ -35,14 +35,14 @@ struct AdmissionCheck {
     }
 
     private func first(_ condition: (Endpoint.Kind) -> Bool) -> Endpoint.Kind? {
-        endpoints.map(\.endpoint.kind).first(where: condition)
+        endpoints.first { condition($0.endpoint.kind) }?.endpoint.kind
     }
 
     private var lists: [Cursor] { ["only_from", "no_access"].compactMap { own[$0] } }
     private var users: [Cursor] { ["only_users", "only_groups"].compactMap { own[$0] } }
 
-    private func fault(_ places: [Cursor], _ message: String) {
-        for place in places { place.fault(message) }
+    private func fault(_ places: [Cursor], _ message: @autoclosure () -> String) {
+        for place in places { place.fault(message()) }
     }
 
     /// Source lists of the defaults that cannot be asked here.

@@ -18,7 +18,7 @@ struct EndpointAddress: Sendable {
             try self.init(scheme: scheme, rest, reading: reading)
         } else if text.hasPrefix("/") || text.hasPrefix("@") {
             try self.init(unix: text, kind: .unixStream)
-        } else if text.contains(":") {
+        } else if text.utf8.contains(UInt8(ascii: ":")) {
             try self.init(host: text, scheme: Scheme(kind: .tcp, family: nil), reading: reading)
         } else {
             try self.init(host: "*:" + text, scheme: Scheme(kind: .tcp, family: nil), reading: reading)
@@ -51,8 +51,11 @@ struct EndpointAddress: Sendable {
     ]
 
     private static func url(_ text: String) -> (scheme: String, rest: String)? {
-        guard let colon = text.firstIndex(of: ":"), text[colon...].hasPrefix("://") else { return nil }
-        return (String(text[..<colon]), String(text[colon...].dropFirst(3)))
+        let bytes = text.utf8
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), bytes[colon...].starts(with: "://".utf8) else {
+            return nil
+        }
+        return (String(text[..<colon]), String(text[bytes.index(colon, offsetBy: 3)...]))
     }
 
     private init(scheme: String, _ rest: String, reading: Reading) throws(Hint) {
@@ -130,11 +133,15 @@ struct EndpointAddress: Sendable {
             guard rest.hasPrefix(":"), rest.count > 1 else { throw Hint("a port is missing, as in [::1]:80") }
             return (String(text[text.index(after: text.startIndex)..<end]), String(rest.dropFirst()), true)
         }
-        let parts = text.split(separator: ":", omittingEmptySubsequences: false)
-        if parts.count > 2 { throw Hint("an IPv6 address stands in brackets, as in [::1]:80") }
-        guard parts.count == 2, !parts[1].isEmpty else { throw Hint("a port is missing") }
-        guard !parts[0].isEmpty else { throw Hint("every address is *, as in *:\(parts[1].description.quotable)") }
-        return (String(parts[0]), String(parts[1]), false)
+        let bytes = text.utf8
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else { throw Hint("a port is missing") }
+        let (host, port) = (text[..<colon], text[bytes.index(after: colon)...])
+        if port.utf8.contains(UInt8(ascii: ":")) {
+            throw Hint("an IPv6 address stands in brackets, as in [::1]:80")
+        }
+        guard !port.isEmpty else { throw Hint("a port is missing") }
+        guard !host.isEmpty else { throw Hint("every address is *, as in *:\(port.description.quotable)") }
+        return (String(host), String(port), false)
     }
 
     /// Nil for a name that could not be looked up and need not be.
