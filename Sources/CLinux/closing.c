@@ -1,11 +1,14 @@
 #define _GNU_SOURCE
 #include "baton_spawn.h"
+#include "spawn_child.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -35,6 +38,53 @@ int32_t baton_close_by_exit(const int *sockets, size_t count, int gate, int as_s
     close(ends[0]);
     close(ends[1]);
     errno = error;
+    return pid;
+}
+
+/* Each in the place of its index, which none behind it has, for they ascend. */
+static void keep_only(const int *ends, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (ends[i] != i) dup3(ends[i], i, 0);
+    close_range((unsigned)count, ~0u, 0);
+}
+
+/* Whether there may be more. */
+static int read_some(int end)
+{
+    char bytes[4096];
+    ssize_t count = read(end, bytes, sizeof bytes);
+    return count > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+static void read_all(struct pollfd *ends, nfds_t count)
+{
+    for (nfds_t i = 0; i < count; i++) ends[i] = (struct pollfd){.fd = (int)i, .events = POLLIN};
+    for (nfds_t left = count; left > 0;) {
+        if (poll(ends, count, -1) < 0 && errno != EINTR) return;
+        for (nfds_t i = 0; i < count; i++) {
+            if (ends[i].fd < 0 || !ends[i].revents || read_some(ends[i].fd)) continue;
+            ends[i].fd = -1;
+            left--;
+        }
+    }
+}
+
+int32_t baton_read_on(const int *ends, size_t count)
+{
+    struct pollfd *set = calloc(count, sizeof *set);
+    if (!set) return -1;
+    int pid = fork_with(0);
+    if (pid == 0) {
+        baton_set_name("baton-stderr");
+        baton_signals_reset(baton_signals_not_default());
+        baton_set_signal_mask(0, NULL);
+        setsid();
+        keep_only(ends, (int)count);
+        read_all(set, count);
+        syscall(SYS_exit_group, 0);
+    }
+    free(set);
     return pid;
 }
 

@@ -52,18 +52,16 @@ package struct SourceFiles: Sendable {
         } catch {
             throw Failure(error)
         }
-        if isStrict { try Self.check(contents) }
+        if isStrict { try Self.check(owner: contents.owner, mode: contents.mode) }
         bytes += contents.bytes.count
         return contents.bytes
     }
 
-    private static func check(_ contents: FileContents) throws(Failure) {
-        if contents.owner != 0, contents.owner != CurrentProcess.uid {
-            throw Failure("belongs to uid \(contents.owner), neither root nor the caller")
+    private static func check(owner: UInt32, mode: UInt32) throws(Failure) {
+        if owner != 0, owner != CurrentProcess.uid {
+            throw Failure("belongs to uid \(owner), neither root nor the caller")
         }
-        if contents.mode & 0o022 != 0 {
-            throw Failure("others can write it (mode \(String(contents.mode, radix: 8))); chmod go-w")
-        }
+        if mode & 0o022 != 0 { throw Failure("can be written by others (mode \(String(mode, radix: 8))); chmod go-w") }
     }
 
     package func isDirectory(_ path: String) -> Bool { FileSystem.entry(at: path) == .directory }
@@ -76,6 +74,10 @@ package struct SourceFiles: Sendable {
     /// The names in a directory that are files, sorted by bytes, those that begin with a dot left out.
     package func files(in directory: String) throws(Failure) -> [String] {
         let start = directory.hasSuffix("/") ? directory : directory + "/"
+        // Who may write there can add a file.
+        if isStrict, let directory = FileSystem.ownership(of: directory) {
+            try Self.check(owner: directory.owner, mode: directory.mode)
+        }
         let names: [String]
         do throws(Errno) {
             names = try FileSystem.names(in: directory)

@@ -99,17 +99,35 @@ package enum FileSystem {
 
     /// Who may put something beside one's own in a directory.
     package enum Exposure: Hashable, Sendable {
-        /// Anybody, and rename and remove what is another's as well.
-        case toAll
+        /// Whoever owns this symbolic link on the way, and he is neither root nor we.
+        case link(String)
+        /// Anybody, and rename and remove what is another's as well, in this directory on the way.
+        case toAll(String)
         /// Anybody, but the sticky bit keeps what is another's.
         case sticky
     }
 
-    /// Nil where not everybody may write, or there is no such directory.
+    /// Nil where not everybody may write, as far as the way to the directory can be seen. What `Directory(trusted:)` does not
+    /// go through is told first.
     package static func exposure(of directory: String) -> Exposure? {
+        var here = ""
         var status = stat()
-        guard unsafe stat(directory, &status) == 0, status.st_mode & S_IWOTH != 0 else { return nil }
-        return status.st_mode & S_ISVTX == 0 ? .toAll : .sticky
+        for component in directory.split(separator: "/") where component != "." {
+            here += "/\(component)"
+            guard unsafe lstat(here, &status) == 0 else { return nil }
+            if status.st_mode & S_IFMT == S_IFLNK {
+                guard status.st_uid == 0 || status.st_uid == geteuid() else { return .link(here) }
+                guard unsafe stat(here, &status) == 0 else { return nil }
+            }
+            if status.st_mode & S_IWOTH != 0, status.st_mode & S_ISVTX == 0 { return .toAll(here) }
+        }
+        return status.st_mode & S_IWOTH == 0 ? nil : .sticky
+    }
+
+    /// Whose a file or directory is, and its permission bits; symbolic links are followed.
+    package static func ownership(of path: String) -> (owner: UInt32, mode: UInt32)? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? (status.st_uid, status.st_mode & 0o7777) : nil
     }
 
     /// A symbolic link stands at the path itself.

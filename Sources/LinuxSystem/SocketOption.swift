@@ -39,6 +39,12 @@ package struct SocketOption: Hashable, Sendable {
 }
 
 extension Socket {
+    /// Gives a socket a buffer of so many bytes for what it sends, or what the kernel allows.
+    package static func widen(_ socket: FileDescriptor, to bytes: Int) {
+        // Past net.core.wmem_max only root may go; the plain option does what it can.
+        if (try? set(.sendBufferForce, bytes, on: socket)) == nil { try? set(.sendBuffer, bytes, on: socket) }
+    }
+
     package static func set(_ option: SocketOption, _ value: Int, on socket: FileDescriptor) throws(Errno) {
         var value = Int32(clamping: value)
         try SystemCall.value {

@@ -82,6 +82,14 @@ package enum Spawn {
         unsafe close(files) { unsafe baton_close_in_child($0, $1) }
     }
 
+    /// Lets a child read on where others write, and forget it, until nobody can write there any more: who writes to a stream
+    /// that nobody has would be killed (SIGPIPE). For the end of this process: the child may outlive it by long, and has
+    /// nothing of it but these.
+    package static func readOn(_ ends: [FileDescriptor]) {
+        let numbers = ends.map(\.rawValue).sorted()
+        _ = unsafe numbers.withUnsafeBufferPointer { unsafe baton_read_on($0.baseAddress, $0.count) }
+    }
+
     private static func close(
         _ boxes: [DescriptorBox], _ call: (UnsafePointer<Int32>?, Int) -> Int32
     ) -> Int32? {

@@ -17,9 +17,14 @@ package struct ServiceTable: Hashable, Sendable {
 
     /// Shares with `other`, the table before this one, the services that are the same in both.
     package mutating func merge(with other: ServiceTable) {
-        let before = Dictionary(other.services.map { ($0.name, $0) }) { first, _ in first }
+        // Most stand where they stood.
+        lazy var before = Dictionary(other.services.map { ($0.name, $0) }) { first, _ in first }
         for place in services.indices {
-            if let same = before[services[place].name], same == services[place] { services[place] = same }
+            let name = services[place].name
+            let isHere = other.services.indices.contains(place) && other.services[place].name == name
+            if let same = isHere ? other.services[place] : before[name], same == services[place] {
+                services[place] = same
+            }
         }
     }
 }

@@ -45,6 +45,7 @@ struct TableCheck {
         let entries = entries()
         reading.serviceNames = Set(entries.map(\.pair.key))
         var placed: [PlacedService] = []
+        placed.reserveCapacity(entries.count)
         let metrics = files.first?.draft.metrics.flatMap { MetricsReader.service($0, reading: reading) }
         if metrics != nil { reading.serviceNames.insert(MetricsReader.name) }
         let top = Defaults().adding(files.first.flatMap(defaults))

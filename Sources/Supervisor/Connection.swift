@@ -23,6 +23,8 @@ struct ConnectionOrigin {
     var drainedRoom: Place?
     /// How often handlers have passed it on.
     var passes = 0
+    /// The handler that passed it to another one of its service.
+    var avoids: UInt64?
     /// A handler has had it, and may have kept a copy: it can change what lives in the open file description.
     var isShared = false
     /// Handlers that died while it was the only one that they had not acknowledged.

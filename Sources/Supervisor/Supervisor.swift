@@ -314,11 +314,15 @@ package final class Supervisor {
         awaitingStop.removeAll { waiting in
             // A reload may have started one again.
             guard waiting.services.allSatisfy({ $0.isDone || !$0.isStopping }) else { return false }
-            for service in waiting.services where service.isStopping { service.record.report(.service(.stopped)) }
+            for service in waiting.services where service.isStopping {
+                service.tellRest()
+                service.record.report(.service(.stopped))
+            }
             waiting.answer(.success(["stopped": .array(waiting.services.map { .string($0.definition.name) })]))
             return true
         }
         guard let stopBegan, !isFinishing, (services + leaving).allSatisfy(\.isDone) else { return }
+        (services + leaving).end()
         report(.stopped(after: loop.now - stopBegan))
         finish()
     }

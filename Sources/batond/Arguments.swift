@@ -1,4 +1,5 @@
 internal import ControlProtocol
+internal import Glibc
 internal import Launcher
 internal import LinuxSystem
 internal import MetricsEndpoint
@@ -108,6 +109,8 @@ enum Arguments {
             loaded = ServiceTableReader.read(file: file, resolving: true)
         default: return wrong()
         }
-        return (try? FileDescriptor.standardOutput.writeAll(loaded.encoded())) == nil ? 74 : 0
+        let status: Int32 = (try? FileDescriptor.standardOutput.writeAll(loaded.encoded())) == nil ? 74 : 0
+        // With all of it as it is: the kernel frees it at once, and the supervisor waits for this end.
+        return withExtendedLifetime(loaded) { exit(status) }
     }
 }

@@ -4,6 +4,15 @@ import Testing
 
 @Suite("Requests and replies")
 struct ControlRequestTests {
+    @Test("regression: a parameter may be named as the option is written")
+    func optionName() {
+        guard case .request(let request) = read(#"{"method":"reload","params":{"dry-run":true}}"#) else {
+            Issue.record("no request")
+            return
+        }
+        #expect(request == ControlRequest(.reload(dryRun: true)))
+    }
+
     private func read(_ text: String) -> ControlRequest.Reading { ControlRequest.read(Array(text.utf8)) }
 
     @Test(

@@ -256,6 +256,8 @@ struct EndpointTests {
         #expect(both("listen: 80, enabled: false", "listen: 80").isEmpty)
         #expect(both("listen: 80, socket: {reuse_port: true}", "listen: 80, socket: {reuse_port: true}").isEmpty)
         #expect(both("listen: /x", "listen: unix+dgram:///x").count == 1)
+        // An alias stands at one place in the table, and is two endpoints all the same.
+        #expect(both("listen: &p 80", "listen: *p").count == 1)
         for spelling in ["//x", "/./x"] { #expect(both("listen: /x", "listen: \(spelling)").count == 1) }
     }
 

@@ -40,6 +40,16 @@ struct NotifierTests {
         #expect((before - .microseconds(1)...Clock.now()).contains(.microseconds(time)))
     }
 
+    @Test("regression: a manager that does not read holds up no upgrade with what will be said anew")
+    func unread() throws {
+        _ = try messages {
+            for _ in 0..<1000 { $0.relay("STATUS=busy") }
+            #expect($0.isAtRest)
+            $0.relay("FDSTOREREMOVE=1\nFDNAME=x")
+            #expect(!$0.isAtRest)
+        }
+    }
+
     @Test("the end, and a start that failed; a line of status stays one")
     func endings() throws {
         let said = try messages {

@@ -150,6 +150,10 @@ int32_t baton_close_by_exit(const int *sockets, size_t count, int gate, int as_s
  * closes the numbers, which are now its own; the caller must not use them again. */
 int32_t baton_close_in_child(const int *files, size_t count);
 
+/* Lets a child of ours read on where others write, and forget it, until nobody can write there any more: so nobody is killed
+ * by SIGPIPE when we are gone. It has nothing else of ours. `ends` ascend. Answers its pid, or -1 and errno. */
+int32_t baton_read_on(const int *ends, size_t count);
+
 /* The calling thread's name, cut to 15 bytes (PR_SET_NAME). */
 void baton_set_name(const char *name);
 

@@ -71,7 +71,7 @@ package enum ProcessEvent: Hashable, Sendable {
             return EventDetails("[\(pid)] \(line.printable(limit: Self.longestLine))", pid: pid)
         case .standardErrorDropped(let lines):
             return EventDetails(
-                "\(counted(lines, "line")) of standard error not logged: over 100 in a second",
+                "\(counted(lines, "line")) of standard error not logged, or not whole: over 100 in a second, or over 1 KiB",
                 more: ["lines": .integer(Int64(lines))])
         }
     }

@@ -100,8 +100,10 @@ extension ControlRequest.Method {
             try allow([])
             self = .upgrade
         case "reload":
-            try allow(["dry_run"])
-            self = .reload(dryRun: try parameters.flag("dry_run") ?? false)
+            // As the option is written, too.
+            try allow(["dry_run", "dry-run"])
+            let (member, option) = (try parameters.flag("dry_run"), try parameters.flag("dry-run"))
+            self = .reload(dryRun: member ?? option ?? false)
         default:
             throw ControlError(
                 .unknownMethod,

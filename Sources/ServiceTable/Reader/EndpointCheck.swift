@@ -6,64 +6,73 @@ struct EndpointCheck {
 
     /// No two enabled services bind the same, unless both share it.
     func check(_ services: [PlacedService]) {
-        let endpoints = services.filter(\.service.enabled).flatMap(\.endpoints).filter {
-            !$0.isPlaceholder && $0.endpoint.isFixed
+        var bound: [Bound: PlacedEndpoint] = [:]
+        bound.reserveCapacity(services.count)
+        var wildcards: [Port: [PlacedEndpoint]] = [:]
+        for service in services where service.service.enabled {
+            for placed in service.endpoints where placed.isBound {
+                if let other = bound.updateValue(placed, forKey: Bound(placed.endpoint)) { checkSame(placed, other) }
+                if placed.endpoint.isWildcard { wildcards[Port(placed.endpoint), default: []].append(placed) }
+            }
         }
-        checkSame(endpoints)
-        checkWildcards(endpoints)
+        guard !wildcards.isEmpty else { return }
+        for service in services where service.service.enabled {
+            for placed in service.endpoints where placed.isBound {
+                checkBeside(wildcards[Port(placed.endpoint)] ?? [], placed)
+            }
+        }
     }
 
-    private func checkSame(_ endpoints: [PlacedEndpoint]) {
-        struct Bound: Hashable {
-            var transport: String
-            var address: SocketAddress
-        }
-        var bound: [Bound: PlacedEndpoint] = [:]
-        for placed in endpoints {
-            let kind = placed.endpoint.kind
-            let key = Bound(
-                transport: kind.isUnix ? "unix" : kind.rawValue, address: placed.endpoint.address.inOneSpelling)
-            guard let other = bound.updateValue(placed, forKey: key) else { continue }
-            if other.sharesPort(with: placed) || other.isOneEntry(with: placed) { continue }
-            placed.cursor.fault(
-                "\(placed.endpoint.address) is bound at \(reading.words(for: other.cursor.node.place)) already; "
-                    + "reuse_port on both would share it")
-        }
+    private func checkSame(_ placed: PlacedEndpoint, _ other: PlacedEndpoint) {
+        if other.sharesPort(with: placed) || other.isOneEntry(with: placed) { return }
+        placed.cursor.fault(
+            "\(placed.endpoint.address) is bound at \(reading.words(for: other.cursor.node.place)) already; "
+                + "reuse_port on both would share it")
     }
 
     /// Linux lets nobody listen on one address of a port beside somebody who listens on all of them (bind(2), EADDRINUSE).
-    private func checkWildcards(_ endpoints: [PlacedEndpoint]) {
-        struct Port: Hashable {
-            var kind: Endpoint.Kind
-            var number: UInt32
+    private func checkBeside(_ wildcards: [PlacedEndpoint], _ placed: PlacedEndpoint) {
+        let other = wildcards.first {
+            $0.endpoint.covers(placed.endpoint) && !$0.sharesPort(with: placed) && !$0.isOneEntry(with: placed)
         }
-        var wildcards: [Port: [PlacedEndpoint]] = [:]
-        for placed in endpoints where placed.endpoint.isWildcard {
-            guard let number = placed.endpoint.address.port else { continue }
-            wildcards[Port(kind: placed.endpoint.kind, number: number), default: []].append(placed)
-        }
-        for placed in endpoints {
-            guard let number = placed.endpoint.address.port,
-                let all = wildcards[Port(kind: placed.endpoint.kind, number: number)]?.first(where: {
-                    $0.endpoint.covers(placed.endpoint) && !$0.sharesPort(with: placed) && !$0.isOneEntry(with: placed)
-                })
-            else { continue }
-            placed.cursor.warn(
-                "\(placed.endpoint.address) and \(all.endpoint.address), which is bound at "
-                    + "\(reading.words(for: all.cursor.node.place)), exclude each other; reuse_port on both would share it"
-            )
-        }
+        guard let other else { return }
+        placed.cursor.warn(
+            "\(placed.endpoint.address) and \(other.endpoint.address), which is bound at "
+                + "\(reading.words(for: other.cursor.node.place)), exclude each other; reuse_port on both would share it"
+        )
+    }
+}
+
+private struct Bound: Hashable {
+    private let transport: String
+    private let address: SocketAddress
+
+    init(_ endpoint: Endpoint) {
+        transport = endpoint.kind.isUnix ? "unix" : endpoint.kind.rawValue
+        address = endpoint.address.inOneSpelling
+    }
+}
+
+private struct Port: Hashable {
+    private let kind: Endpoint.Kind
+    private let number: UInt32?
+
+    init(_ endpoint: Endpoint) {
+        kind = endpoint.kind
+        number = endpoint.address.port
     }
 }
 
 extension PlacedEndpoint {
+    fileprivate var isBound: Bool { !isPlaceholder && endpoint.isFixed }
+
     fileprivate func sharesPort(with other: PlacedEndpoint) -> Bool {
         endpoint.options.reusePort && other.endpoint.options.reusePort
     }
 
-    /// What one host name stands for is one place in the table.
+    /// What one host name stands for is one entry; an alias is another.
     fileprivate func isOneEntry(with other: PlacedEndpoint) -> Bool {
-        cursor.node.place == other.cursor.node.place
+        cursor.node.place == other.cursor.node.place && cursor.path == other.cursor.path
     }
 }
 

@@ -182,8 +182,9 @@ extension EndpointReader {
     private static func exposure(of path: String, at cursor: Cursor) {
         let end = path.lastIndex(of: "/") ?? path.startIndex
         let directory = end == path.startIndex ? "/" : String(path[..<end])
-        switch FileSystem.exposure(of: directory) {
-        case .toAll: cursor.warn("it will not be bound: anybody may write to \(directory.quotable) and take its place")
+        switch cursor.reading.exposure(of: directory) {
+        case .link(let link): cursor.fault("the symbolic link \(link.quotable) on the way is neither root's nor ours")
+        case .toAll(let open): cursor.fault("anybody may write to \(open.quotable), and take its place")
         case .sticky:
             cursor.warn(
                 "anybody may write to \(directory.quotable): who is first there has the name, and clients cannot tell")

@@ -23,6 +23,7 @@ final class Reading {
     private var users: [String: UserAccount?] = [:]
     private var groups: [String: UInt32?] = [:]
     private var programs: [String: Bool] = [:]
+    private var exposures: [String: FileSystem.Exposure?] = [:]
 
     private struct Seen: Hashable {
         var place: YAMLPlace
@@ -123,6 +124,13 @@ final class Reading {
         let isProgram = root != nil && FileSystem.isLink(full) || FileSystem.entry(at: full) == .file(executable: true)
         programs[full] = isProgram
         return isProgram
+    }
+
+    func exposure(of directory: String) -> FileSystem.Exposure? {
+        if let known = exposures[directory] { return known }
+        let exposure = FileSystem.exposure(of: directory)
+        exposures[directory] = .some(exposure)
+        return exposure
     }
 
     func group(named name: String) -> UInt32? {

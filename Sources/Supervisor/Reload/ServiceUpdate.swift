@@ -1,6 +1,7 @@
 internal import ControlProtocol
 internal import LinuxSystem
 internal import ServiceTable
+internal import SystemPackage
 
 // What a reload changes in one service.
 
@@ -71,11 +72,31 @@ extension ActiveService {
     /// Nothing of it is left at all, not even what would outlive the supervisor.
     var isFinished: Bool { isStopping && intake.isDone && dispatcher.isFinished }
 
+    /// What was counted and not told yet.
+    func tellRest() {
+        refuser.endSummary()
+        for each in [dispatcher] + dispatcher.retired { each.standardError?.tellRest() }
+    }
+
+    /// Where processes write that outlive the supervisor.
+    fileprivate var outlivingEnds: [FileDescriptor] {
+        ([dispatcher] + dispatcher.retired).filter { !$0.instances.isEmpty }.compactMap(\.standardError?.readingEnd)
+    }
+
     /// The last that is heard of it.
     func sayFarewell() {
-        refuser.endSummary()
+        tellRest()
         for each in [dispatcher] + dispatcher.retired { each.standardError?.retire() }
         record.report(.service(.stopped))
         runtime.events.choose(nil, for: record.name)
+    }
+}
+
+extension [ActiveService] {
+    /// The supervisor ends: they tell what is left to tell, and whoever outlives it writes to somebody still.
+    func end() {
+        for service in self { service.tellRest() }
+        let ends = flatMap(\.outlivingEnds)
+        if !ends.isEmpty { Spawn.readOn(ends) }
     }
 }

@@ -28,6 +28,8 @@ final class Notifier: EventSource {
     private struct Message {
         var text: String
         var descriptor: DescriptorBox?
+        /// Soon said anew, be it by another program in our place.
+        var isPassing: Bool { text.hasPrefix("STATUS=") || text == "WATCHDOG=1" }
     }
 
     /// Messages that may wait: enough to have every listener kept.
@@ -73,8 +75,8 @@ final class Notifier: EventSource {
         send(text)
     }
 
-    /// The manager has taken all that it was told.
-    var isAtRest: Bool { waiting.isEmpty }
+    /// The manager has taken all that it was told, but for what will be said anew.
+    var isAtRest: Bool { waiting.allSatisfy(\.isPassing) }
 
     // MARK: The state
 

@@ -10,6 +10,22 @@ import Testing
         return (try runProgram(Repository.product("baton"), ["check"] + options + [file]), file)
     }
 
+    @Test(
+        "regression: a Unix socket whose place somebody could take is a fault, wherever on the way",
+        arguments: ["open/x.sock", "open/closed/x.sock", "link/x.sock"])
+    func exposedSocket(path: String) throws {
+        let directory = try TemporaryDirectory()
+        for name in ["open", "open/closed", "own"] { try #require(mkdir(directory.path(name), 0o755) == 0) }
+        try #require(chmod(directory.path("open"), 0o777) == 0)
+        try #require(symlink("own", directory.path("link")) == 0)
+        try #require(lchown(directory.path("link"), 1, 1) == 0)
+        let table = try directory.write("t.yaml", "services: {s: {listen: \(directory.path(path)), internal: echo}}")
+        let output = try runProgram(Repository.product("baton"), ["check", table])
+        #expect(output.status == .exited(78))
+        let who = path.hasPrefix("link") ? "the symbolic link \(directory.path("link"))" : "anybody may write to"
+        #expect(output.standardError.hasPrefix("\(table):1:24: error: services.s.listen: \(who)"), "\(output)")
+    }
+
     @Test("a good table: exit 0 and nothing on standard error")
     func goodTable() throws {
         let (output, _) = try check("services: {echo: {listen: 7, internal: echo}}")

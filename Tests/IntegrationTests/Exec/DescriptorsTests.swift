@@ -145,6 +145,33 @@ import Testing
         }
     }
 
+    @Test("regression: a burst of lines on stderr does not end the program that writes it")
+    func burstOnStandardError() throws {
+        let program = "import sys\nfor i in range(1000): print('line', i, file=sys.stderr)\nprint('done')\n"
+        let directory = try TemporaryDirectory()
+        let script = try directory.write("program.py", program)
+        let table = "services: {chatty: {listen: '127.0.0.1:0', exec: [/usr/bin/python3, \(script)]}}"
+        try withSupervisor(table, in: directory) { supervisor in
+            let client = try TestSocket.tcp(port: supervisor.port("chatty"))
+            #expect(try client.receiveText() == "done\n")
+        }
+    }
+
+    @Test("regression: what was cut, or begun and not ended, or passed over, is told before the supervisor ends")
+    func restOfStandardError() throws {
+        let script =
+            "head -c 1500 /dev/zero | tr '\\\\0' x >&2; echo >&2; sh -c 'printf begun >&2'; echo there; read -r end; :"
+        let supervisor = try RunningSupervisor(
+            "services: {cut: {listen: '127.0.0.1:0', exec: [/bin/sh, -c, \"\(script)\"]}}")
+        let client = try TestSocket.tcp(port: supervisor.port("cut"))
+        #expect(try client.receiveLine() == "there")
+        client.close()
+        try supervisor.stop()
+        let lines = supervisor.log.lines
+        #expect(lines.contains { $0.contains("1 line of standard error not logged, or not whole") }, "\(lines)")
+        #expect(lines.contains { $0.hasSuffix("] begun") })
+    }
+
     @Test("a line without end on stderr neither blocks the handler nor grows the log without limit")
     func endlessStandardError() throws {
         let table = """

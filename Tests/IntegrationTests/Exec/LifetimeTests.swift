@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import TestSupport
 import Testing
@@ -197,6 +198,31 @@ import Testing
         #expect(try client.receive(exactly: 11) == Array("still there".utf8))
         client.close()
         #expect(eventually { !handler.isAlive })
+    }
+
+    @Test("regression: who outlives the supervisor is not killed for a word to its standard error")
+    func outlivingWords() throws {
+        let script = "echo there; read -r line; echo a word >&2; echo alive; read -r line"
+        let supervisor = try RunningSupervisor(
+            "services: {stays: {listen: '127.0.0.1:0', exec: [/bin/sh, -c, '\(script)'], on_stop: leave}}")
+        let client = try TestSocket.tcp(port: supervisor.port("stays"))
+        #expect(try client.receiveLine() == "there")
+        let handler = try supervisor.onlyHandler()
+        let others = supervisor.view.descendants.filter { $0 != handler }
+        try supervisor.process.signal(SIGTERM)
+        try supervisor.expectEnd(of: others)
+        // It reads on, has nothing else of the supervisor, and is gone with the last that writes.
+        func readers() throws -> [ProcessView] {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { pid_t($0) }.map(ProcessView.init)
+                .filter { $0.contents(of: "comm") == "baton-stderr\n" }
+                .filter { $0.contents(of: "cmdline")?.contains(supervisor.runtimeDirectory) == true }
+        }
+        #expect(eventually { (try? readers().map(\.descriptorKinds.count)) == [1] })
+        try client.send("go on\n")
+        #expect(try client.receiveLine() == "alive")
+        client.close()
+        #expect(eventually { !handler.isAlive })
+        #expect(eventually { (try? readers().isEmpty) == true })
     }
 
     @Test("of many processes those that end at once are all collected, at once or soon after, and the others live on")

@@ -55,6 +55,28 @@ import Testing
         }
     }
 
+    @Test("regression: a connection from elsewhere, passed to another handler of the service, does not come back")
+    func sameServiceFromElsewhere() throws {
+        try withSupervisor(HeldConnection.table) { supervisor in
+            let front = try RegisteredHandler("front", at: supervisor)
+            let (client, socket) = try TestSocket.pair()
+            try front.pass(1 << 63, to: "", socket)
+            #expect(try front.receivePassed(1 << 63) == "no_handler")
+            let other = try RegisteredHandler("front", at: supervisor)
+            for number: UInt64 in 1...4 {
+                try front.pass(1 << 63 | number, to: number.isMultiple(of: 2) ? "" : "front", socket)
+                #expect(try front.receivePassed(1 << 63 | number) == nil)
+                let baton = try other.receiveBaton()
+                try other.acknowledge(baton.id)
+                baton.socket.close()
+                try other.done(baton.id)
+            }
+            client.close()
+            front.die()
+            other.die()
+        }
+    }
+
     @Test("while the only other handler is full, what comes behind a passed connection is not held up by it")
     func noHeadOfLineBlocking() throws {
         try withSupervisor(HeldConnection.table) { supervisor in

@@ -89,7 +89,18 @@ import Testing
         try directory.write("xinetd.d/empty", "")
         #expect(try check(directory).standardError.contains("inetd.conf: error: cannot be read"))
         try directory.write("inetd.conf", "", mode: 0o666)
-        #expect(try check(directory).standardError.contains("others can write it"))
+        #expect(try check(directory).standardError.contains("can be written by others"))
+    }
+
+    @Test("regression: so is a directory of sources to which others can add one")
+    func untrustedDirectory() throws {
+        let directory = try TemporaryDirectory()
+        try directory.write("inetd.conf", "")
+        try directory.write("xinetd.d/empty", "")
+        try #require(chmod(directory.path("xinetd.d"), 0o777) == 0)
+        let output = try check(directory)
+        #expect(output.status == .exited(78))
+        #expect(output.standardError.contains("xinetd.d can be written by others (mode 777)"), "\(output)")
     }
 
     @Test("a FIFO as a source does not hang the conversion")

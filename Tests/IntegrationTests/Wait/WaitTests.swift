@@ -45,6 +45,24 @@ import Testing
         }
     }
 
+    @Test("regression: a stream handler that exits well and accepts nobody is started burst times in the interval")
+    func acceptsNobody() throws {
+        let table = """
+            services:
+              nobody:
+                listen: "127.0.0.1:0"
+                wait: true
+                exec: [/bin/true]
+                trigger_limit: {burst: 3, interval: 60s}
+            """
+        try withSupervisor(table) { supervisor in
+            let client = try TestSocket.tcp(port: supervisor.port("nobody"))
+            let service = try supervisor.waitForService("nobody", "limited") { $0.state == "limited" }
+            #expect(service.connections.spawned == 3)
+            client.close()
+        }
+    }
+
     @Test("while a handler has the socket its listener is waiting, and the socket is a blocking one")
     func listenerWaits() throws {
         let directory = try TemporaryDirectory()

@@ -9,8 +9,6 @@ final class Baton {
     private(set) var wasSentBefore = false
     /// It came back from a handler that died: it goes out alone, so that the guilty one is found.
     var isSuspect = false
-    /// The handler that gave it back for another one to take.
-    var avoids: UInt64?
     /// Which socket it is (`Socket.cookie`), where handlers may pass it on.
     private(set) var socket: UInt64?
     /// It came with drained bytes.
@@ -51,6 +49,9 @@ final class Baton {
         deathsSoonAfter = lastSent.map { now - $0 < soon } == true ? deathsSoonAfter + 1 : 0
         return deathsSoonAfter
     }
+
+    /// The handler that gave it to another one of its service.
+    var avoids: UInt64? { origin.avoids }
 
     /// Handlers that it has killed, as far as is known.
     var deliveries: Int {
@@ -123,7 +124,7 @@ extension Baton {
         if saved.isBegun { isBegun = true }
         wasSentBefore = saved.wasSentBefore
         isSuspect = saved.isSuspect
-        avoids = saved.avoids
+        origin.avoids = saved.avoids
         socket = saved.socket
         waited = saved.waited
         queuedSince = saved.queuedSince

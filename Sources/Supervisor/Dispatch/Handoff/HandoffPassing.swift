@@ -18,8 +18,12 @@ extension HandoffDispatch {
         var origin = origin(of: passed, socket, peer)
         origin.drained = passed.drained
         origin.drainedRoom = room
-        if passed.baton != nil, passed.service.isEmpty || passed.service == record.name {
+        let isOurs = passed.service.isEmpty || passed.service == record.name
+        if isOurs { origin.avoids = handler.number }
+        if isOurs, passed.baton != nil {
             takeBack(passed, origin, of: handler)
+        } else if isOurs, !hasAnother(than: handler) {
+            refuse(passed, of: handler, .noHandler)
         } else {
             offer(passed, origin, of: handler)
         }
@@ -88,21 +92,21 @@ extension HandoffDispatch {
 
     // MARK: Another handler
 
+    private func hasAnother(than handler: Handler) -> Bool {
+        handlers.contains { $0.isExpected && $0 !== handler } || supply.mayGrow
+    }
+
     private func takeBack(_ passed: PassedConnection, _ origin: ConnectionOrigin, of handler: Handler) {
         guard let socket = passed.socket else { return }
         if isStopping { return refuse(passed, of: handler, .stopping) }
         if room == 0 { return refuse(passed, of: handler, .queueFull) }
-        guard handlers.contains(where: { $0.isExpected && $0 !== handler }) || supply.mayGrow else {
-            return refuse(passed, of: handler, .noHandler)
-        }
+        guard hasAnother(than: handler) else { return refuse(passed, of: handler, .noHandler) }
         record.connections.active -= 1
         record.connections.queued += 1
         record.connections.requeued += 1
         record.report(.requeued(why: "handler \(handler.id) passed it on"), origin)
         taken(passed, of: handler)
-        let baton = Baton(socket, origin)
-        baton.avoids = handler.number
-        queue.append(baton, at: runtime.loop.now)
+        queue.append(Baton(socket, origin), at: runtime.loop.now)
         pump()
     }
 }

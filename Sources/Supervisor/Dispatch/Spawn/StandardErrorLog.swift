@@ -25,9 +25,17 @@ final class StandardErrorLog {
         return stream?.writingEnd
     }
 
+    /// What is read from, while somebody may write.
+    var readingEnd: FileDescriptor? { stream?.readingEnd }
+
     /// The process `pid` has ended: what it began to write is its last line.
     func finish(_ pid: Int32) {
         stream?.finish(pid)
+    }
+
+    /// Nobody will read on: what was begun, and what was dropped, is told now.
+    func tellRest() {
+        stream?.tellRest()
     }
 
     /// No handler is given it any more: it ends when nobody has one, of those that are being started either.

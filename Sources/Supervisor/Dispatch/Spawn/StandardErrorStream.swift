@@ -25,6 +25,8 @@ final class StandardErrorStream: EventSource {
     private var place: Roster.Place?
 
     private static let linesPerSecond = 100
+    /// Bytes. A small piece takes the kernel some 700, so that this is a burst of about 3,000 lines.
+    private static let sendBuffer = 1024 * 1024
     /// Writers whose last line is not finished yet; beyond them, lines are cut where their pieces end.
     private static let mostWriters = 256
     /// Pieces read in one round of the loop.
@@ -36,6 +38,7 @@ final class StandardErrorStream: EventSource {
         let pair = try Socket.pair(.stream, nonblocking: true)
         try Socket.set(.passCredentials, 1, on: pair.ours.borrowed)
         Socket.shutdown(pair.ours.borrowed, reading: false, writing: true)
+        Socket.widen(pair.theirs.borrowed, to: Self.sendBuffer)
         ours = pair.ours
         writingEnd = DescriptorBox(pair.theirs)
         try listen()
@@ -92,6 +95,9 @@ final class StandardErrorStream: EventSource {
         giveUp()
     }
 
+    /// What is read from, while somebody may write.
+    var readingEnd: FileDescriptor? { isOver ? nil : ours.borrowed }
+
     /// Nobody can write to it any more. As long as we have the writing end ourselves one of the writers has done that for
     /// all (shutdown(2)).
     var isOver: Bool { registration == nil }
@@ -99,6 +105,7 @@ final class StandardErrorStream: EventSource {
     private func end() {
         for (pid, line) in unfinished { finish(line, from: pid) }
         unfinished = [:]
+        summarize()
         if writingEnd != nil { giveUp() }
         close()
     }
@@ -126,18 +133,21 @@ final class StandardErrorStream: EventSource {
         var rest = bytes
         while let end = rest.firstIndex(of: UInt8(ascii: "\n")) {
             let begun = unfinished.removeValue(forKey: pid) ?? []
-            finish(begun + rest[..<end].prefix(ProcessEvent.longestLine - begun.count), from: pid)
+            finish(begun + rest[..<end].prefix(Self.mostBytes - begun.count), from: pid)
             rest = rest[(end + 1)...]
         }
         guard !rest.isEmpty else { return }
         var line = unfinished[pid] ?? []
-        line += rest.prefix(ProcessEvent.longestLine - line.count)
+        line += rest.prefix(Self.mostBytes - line.count)
         if unfinished.count < Self.mostWriters || unfinished[pid] != nil {
             unfinished[pid] = line
         } else {
             finish(line, from: pid)
         }
     }
+
+    /// Of a line: one more shows that it is too long.
+    private static let mostBytes = ProcessEvent.longestLine + 1
 
     /// The process `pid` has ended: what it began to write is its last line.
     func finish(_ pid: Int32) {
@@ -155,18 +165,30 @@ final class StandardErrorStream: EventSource {
         }
         linesInSecond += 1
         guard linesInSecond <= Self.linesPerSecond else { return drop() }
-        report(.standardError(pid: Int(pid), line: String(decoding: line, as: UTF8.self)))
+        let shown = line.prefix(ProcessEvent.longestLine)
+        report(.standardError(pid: Int(pid), line: String(decoding: shown, as: UTF8.self)))
+        if shown.count < line.count { drop() }
     }
 
     private func drop() {
         dropped += 1
         guard summary == nil else { return }
-        summary = runtime.loop.schedule(after: .seconds(1)) { [weak self] in
-            guard let self else { return }
-            summary = nil
-            report(.standardErrorDropped(lines: dropped))
-            dropped = 0
-        }
+        summary = runtime.loop.schedule(after: .seconds(1)) { [weak self] in self?.summarize() }
+    }
+
+    private func summarize() {
+        if let summary { runtime.loop.cancel(summary) }
+        summary = nil
+        if dropped > 0 { report(.standardErrorDropped(lines: dropped)) }
+        dropped = 0
+    }
+
+    /// Nobody will read on: what was begun, and what was dropped, is told now.
+    func tellRest() {
+        ready(.readable)
+        for (pid, line) in unfinished { finish(line, from: pid) }
+        unfinished = [:]
+        summarize()
     }
 
     private func report(_ event: ProcessEvent) {

@@ -174,7 +174,11 @@ final class WaitDispatch {
         let unread = firstDatagrams.contains { peek($0.listener) == $0.datagram && $0.datagram != nil }
         if well && !unread {
             trigger.succeeded()
-            resume()
+            if !stopped, hasClients, let delay = trigger.leftWaiting(at: runtime.loop.now) {
+                paused(for: delay)
+            } else {
+                resume()
+            }
         } else if !stopped, let delay = trigger.failed(at: runtime.loop.now) {
             let limit = program.service.triggerLimit
             record.report(
@@ -182,6 +186,14 @@ final class WaitDispatch {
             paused(for: delay)
         } else {
             resume()
+        }
+    }
+
+    /// Somebody waits in a backlog.
+    private var hasClients: Bool {
+        listeners.contains { listener in
+            guard !listener.endpoint.kind.isDatagram, let descriptor = listener.descriptor else { return false }
+            return (try? Poll.wait(for: descriptor, .readable, within: .zero)) == true
         }
     }
 

@@ -76,10 +76,7 @@ final class Channel: EventSource {
 
     /// Gives one end of a channel its buffer.
     static func widen(_ socket: FileDescriptor) {
-        // Past net.core.wmem_max only root may go; the plain option does what it can.
-        if (try? Socket.set(.sendBufferForce, sendBuffer, on: socket)) == nil {
-            try? Socket.set(.sendBuffer, sendBuffer, on: socket)
-        }
+        Socket.widen(socket, to: sendBuffer)
     }
 
     deinit {
