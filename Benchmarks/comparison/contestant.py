@@ -28,7 +28,7 @@ def listener():
 
 
 def free_port():
-    """None of those that the kernel gives to whoever asks for any, as a contestant with a thousand idle sockets does."""
+    """None of those that the kernel gives to whoever asks for any, as who has a thousand idle sockets does."""
     while True:
         port = random.randrange(20_000, 32_000)
         try:
