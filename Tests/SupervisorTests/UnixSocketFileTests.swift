@@ -29,15 +29,21 @@ import Testing
     @Test("regression: a living socket and a file that is none are not called stale")
     func obstacles() throws {
         try base.write("file.sock", "precious")
-        let live = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
-        try live.bind(to: SocketName(unix: base.path("live.sock")))
-        try live.listen()
+        let live = try listener("live.sock")
+        defer { live.close() }
         for (name, step) in [
             ("file.sock", "what is there is no socket"), ("live.sock", "somebody listens there"),
         ] {
             let failure = #expect(throws: SocketBinding.Failure.self) { _ = try bind(name) }
             #expect(failure?.step == step)
         }
+    }
+
+    private func listener(_ name: String) throws -> TestSocket {
+        let socket = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
+        try socket.bind(to: SocketName(unix: base.path(name)))
+        try socket.listen()
+        return socket
     }
 
     private func failure(_ body: () throws -> Void) -> Errno? {
@@ -81,9 +87,8 @@ import Testing
     @Test("what stands at the path and is no socket, or is listened at, stays: a file, a link to a socket, a listener")
     func taken() throws {
         try base.write("file.sock", "precious")
-        let live = try TestSocket(family: AF_UNIX, type: TestSocket.stream)
-        try live.bind(to: SocketName(unix: base.path("live.sock")))
-        try live.listen()
+        let live = try listener("live.sock")
+        defer { live.close() }
         try check("symlink") { symlink("live.sock", base.path("link.sock")) }
         try check("symlink") { symlink("nowhere", base.path("dangling.sock")) }
         for name in ["file.sock", "live.sock", "link.sock", "dangling.sock"] {
