@@ -82,6 +82,8 @@ struct LogTargetTests {
     func pipe() throws {
         var ends: [Int32] = [-1, -1]
         try #require(Glibc.pipe(&ends) == 0)
+        // Not for children that other tests start meanwhile.
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let output = OwnedDescriptor(adopting: ends[1])
         var input: OwnedDescriptor? = OwnedDescriptor(adopting: ends[0])
         let target = StandardErrorTarget(output.borrowed)
