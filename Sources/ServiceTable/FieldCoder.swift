@@ -94,7 +94,7 @@ package struct FieldCoder {
     private static let wordSize = 8
 
     private mutating func append(_ word: UInt64) {
-        for place in 0..<Self.wordSize { bytes.append(UInt8(truncatingIfNeeded: word >> UInt64(8 * place))) }
+        unsafe withUnsafeBytes(of: word.littleEndian) { unsafe bytes.append(contentsOf: $0) }
     }
 
     private mutating func nextWord() -> UInt64? {
@@ -103,10 +103,11 @@ package struct FieldCoder {
             failure = .truncated(offset: bytes.count)
             return nil
         }
-        var word: UInt64 = 0
-        for place in 0..<Self.wordSize { word |= UInt64(bytes[position + place]) << UInt64(8 * place) }
+        let start = position
         position += Self.wordSize
-        return word
+        return unsafe bytes.withUnsafeBytes { bytes in
+            unsafe UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: start, as: UInt64.self))
+        }
     }
 
     package mutating func text(_ value: inout String) {

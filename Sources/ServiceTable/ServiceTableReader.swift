@@ -92,8 +92,8 @@ struct TableCheck {
             guard let services = file.draft.services else { continue }
             let cursor = file.cursor.at(services)
             guard let pairs = services.value.pairs else {
-                if services.value.content == .broken { reading.namesAreComplete = false }
-                if services.value.content != .broken { cursor.unexpected("a mapping of names to services") }
+                if services.value.isBroken { reading.namesAreComplete = false }
+                if !services.value.isBroken { cursor.unexpected("a mapping of names to services") }
                 continue
             }
             for pair in pairs {

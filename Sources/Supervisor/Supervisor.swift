@@ -223,7 +223,7 @@ package final class Supervisor {
         (empty.file, empty.services) = (table.file, [])
         let difference = ServiceTableDifference(from: empty, to: table)
         runtime.privileges.expect(table.services.flatMap(\.boundEndpoints))
-        var beginning = TableSwitch(difference, to: table, from: [], leaving: [], runtime: runtime)
+        var beginning = TableSwitch(difference, to: table, from: [:], leaving: [], runtime: runtime)
         _ = beginning.run()
         runtime.privileges.finishAdopting()
         services = beginning.services

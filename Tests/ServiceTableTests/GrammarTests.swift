@@ -221,6 +221,14 @@ struct GrammarTests {
         #expect(try CommandLine.split(text) == words)
     }
 
+    /// By characters, a carriage return with a newline was a letter, and a quote before an accent none.
+    @Test("words end where bytes say so, whatever a person sees as one character")
+    func splitOfClusters() throws {
+        #expect(try CommandLine.split("a\r\nb") == ["a", "b"])
+        #expect(try CommandLine.split("'a b'\u{301}c") == ["a b\u{301}c"])
+        #expect(throws: Hint.self) { try CommandLine.split("a '\u{301} b") }
+    }
+
     @Test("a program without a slash is sought in PATH, or the table's own")
     func search() throws {
         let directory = try TemporaryDirectory()

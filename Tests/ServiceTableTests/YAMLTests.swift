@@ -68,6 +68,18 @@ struct YAMLTests {
         #expect(faults(text) == [fault])
     }
 
+    @Test("a duplicate key is found among few and among many", arguments: [1, 12, 13, 14, 40])
+    func duplicates(count: Int) {
+        let services = (1...count).map { "  s\($0): {listen: \($0), internal: echo}" }
+        let again = ["  s\(count): {listen: 99, internal: echo}", "  s1: {listen: 99, internal: echo}"]
+        let found = faults((["services:"] + services + again).joined(separator: "\n"))
+        #expect(
+            found == [
+                "\(count + 2):3: error: services.s\(count): duplicate key; it stands in line \(count + 1) already",
+                "\(count + 3):3: error: services.s1: duplicate key; it stands in line 2 already",
+            ])
+    }
+
     @Test("characters that no table holds, each with its place")
     func characters() {
         func after(_ bad: [UInt8]) -> [String] { bytes(Array("# a\r\n# bä".utf8) + bad + Array("\n".utf8)) }

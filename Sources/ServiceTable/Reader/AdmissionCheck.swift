@@ -47,7 +47,7 @@ struct AdmissionCheck {
 
     /// Source lists of the defaults that cannot be asked here.
     private func warnOfInheritedSources(_ endpoints: [PlacedEndpoint]) {
-        guard lists.isEmpty, given["only_from"] ?? given["no_access"] != nil, let place = endpoints.first else {
+        guard lists.isEmpty, given.has("only_from") || given.has("no_access"), let place = endpoints.first else {
             return
         }
         place.cursor.warn(
@@ -58,7 +58,7 @@ struct AdmissionCheck {
 
     private func warnOfInheritedUsers() {
         let unknown = endpoints.first { $0.endpoint.kind.isUnix && (draft.wait || $0.endpoint.kind.isDatagram) }
-        guard users.isEmpty, given["only_users"] ?? given["only_groups"] != nil, let place = unknown else { return }
+        guard users.isEmpty, given.has("only_users") || given.has("only_groups"), let place = unknown else { return }
         place.cursor.warn("only_users and only_groups of the defaults do not guard it: its users are not known")
     }
 

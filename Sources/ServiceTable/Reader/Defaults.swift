@@ -10,7 +10,7 @@ struct Defaults {
 
     /// These and those of one file more, checked on their own: what is wrong in them is wrong once.
     func adding(_ cursor: Cursor?) -> Defaults {
-        guard let cursor, cursor.node.content != .broken else { return self }
+        guard let cursor, !cursor.node.isBroken else { return self }
         guard let pairs = cursor.node.pairs else {
             cursor.unexpected("a mapping of service keys")
             return self
@@ -88,7 +88,7 @@ enum ListChange {
                     var list = changed[name] ?? base(name, pair, defaults)
                     apply(change, elements, to: &list, at: cursor.at(pair))
                     if changed.updateValue(list, forKey: name) == nil { order.append(name) }
-                } else if pair.value.content != .broken {
+                } else if !pair.value.isBroken {
                     cursor.at(pair).unexpected("a list")
                 }
             }
@@ -105,10 +105,10 @@ enum ListChange {
     private static func apply(_ change: ListChange, _ elements: [YAMLNode], to pair: inout YAMLPair, at cursor: Cursor)
     {
         guard case .list(var list) = pair.value.content else {
-            if pair.value.content != .broken { cursor.fault("the default is \(pair.value.form) and no list") }
+            if !pair.value.isBroken { cursor.fault("the default is \(pair.value.form) and no list") }
             return
         }
-        let elements = elements.filter { $0.content != .broken }
+        let elements = elements.filter { !$0.isBroken }
         switch change {
         case .add:
             list += elements

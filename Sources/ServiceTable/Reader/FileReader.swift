@@ -56,7 +56,7 @@ struct FileReader {
         for fault in document.faults { reading.report(fault.message, at: fault.place, key: fault.key) }
         guard let root = document.root, let pairs = root.pairs else {
             reading.namesAreComplete = false
-            if let root = document.root, root.content != .broken {
+            if let root = document.root, !root.isBroken {
                 Cursor(node: root, trail: .root, reading: reading).unexpected("a mapping with services")
             }
             return
@@ -64,7 +64,7 @@ struct FileReader {
         let cursor = Cursor(node: root, trail: .root, reading: reading)
         var file = File(name: name, draft: FileDraft(), cursor: cursor)
         let given = readKeys(pairs, of: &file, isTop: number == 0)
-        if file.draft.services == nil, given["include"] == nil, !given.unknown, document.faults.isEmpty {
+        if file.draft.services == nil, !given.has("include"), !given.unknown, document.faults.isEmpty {
             cursor.fault("services is missing")
         }
         files.append(file)

@@ -19,7 +19,7 @@ struct Kind<Value>: Sendable {
     }
 
     private func read(_ cursor: Cursor, _ expected: String) -> Value? {
-        cursor.node.content == .broken ? nil : parse(cursor, expected)
+        cursor.node.isBroken ? nil : parse(cursor, expected)
     }
 
     func map<Other>(_ transform: @escaping @Sendable (Value) -> Other) -> Kind<Other> {
@@ -110,7 +110,7 @@ extension Kind {
         return Kind("a mapping of \(Words.list(section.keys.map(\.name)))", .mapping(shape)) { cursor, _ in
             var value = blank
             guard let given = section.read(cursor, into: &value) else { return nil }
-            let missing = required.filter { given[$0] == nil }
+            let missing = required.filter { !given.has($0) }
             if !missing.isEmpty, !given.unknown { cursor.fault("\(missing.joined(separator: " and ")) is missing") }
             return given.isSound && missing.isEmpty ? value : nil
         }

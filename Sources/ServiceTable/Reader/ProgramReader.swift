@@ -30,9 +30,10 @@ enum CommandLine {
     /// Splits as a shell would, with quotes and backslash and nothing else.
     static func split(_ text: String) throws(Hint) -> [String] {
         var words: [String] = []
-        var word: String?
-        var quote: Character?
-        var rest = text[...]
+        var word: String.UnicodeScalarView?
+        var quote: Unicode.Scalar?
+        // Not by characters: a quote is one whatever combines with it.
+        var rest = text.unicodeScalars[...]
         while let character = rest.popFirst() {
             switch (character, quote) {
             case ("'", "'"?), ("\"", "\""?):
@@ -52,19 +53,21 @@ enum CommandLine {
                 word?.append(character)
             case ("\\", nil):
                 guard let next = rest.popFirst() else { throw Hint("it ends in a backslash") }
-                word = (word ?? "") + String(next)
+                word = word ?? .init()
+                word?.append(next)
             case ("'", nil), ("\"", nil):
                 quote = character
-                word = word ?? ""
+                word = word ?? .init()
             case (" ", nil), ("\t", nil), ("\n", nil), ("\r", nil):
-                if let done = word { words.append(done) }
+                if let done = word { words.append(String(done)) }
                 word = nil
             default:
-                word = (word ?? "") + String(character)
+                word = word ?? .init()
+                word?.append(character)
             }
         }
         if let quote { throw Hint("a closing \(quote) is missing") }
-        if let word { words.append(word) }
+        if let word { words.append(String(word)) }
         return words
     }
 }

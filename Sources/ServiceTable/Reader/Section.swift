@@ -63,7 +63,7 @@ struct Section<Target>: Sendable {
     /// Reads a whole mapping; nil when it is none.
     func read(_ cursor: Cursor, into target: inout Target) -> Given? {
         guard let pairs = cursor.node.pairs else {
-            if cursor.node.content != .broken { cursor.unexpected("a mapping with \(Words.list(keys.map(\.name)))") }
+            if !cursor.node.isBroken { cursor.unexpected("a mapping with \(Words.list(keys.map(\.name)))") }
             return nil
         }
         var given = Given()
@@ -73,7 +73,8 @@ struct Section<Target>: Sendable {
                 given.unknown = true
                 continue
             }
-            given.note(key.name, cursor.at(pair), sound: key.read(cursor.at(pair), &target))
+            let value = cursor.at(pair)
+            given.note(key.name, value, sound: key.read(value, &target))
         }
         return given
     }
@@ -108,6 +109,8 @@ struct Given {
 
     /// The value of a key that was given.
     subscript(key: String) -> Cursor? { entries.first { $0.key == key }?.cursor }
+
+    func has(_ key: String) -> Bool { entries.contains { $0.key == key } }
 
     /// None of these keys was given in a way that could not be read.
     func sound(_ keys: String...) -> Bool { entries.allSatisfy { $0.isSound || !keys.contains($0.key) } }

@@ -29,7 +29,7 @@ struct ServiceReader {
         let cursor = services.at(pair)
         checkName(pair, in: services)
         guard let pairs = cursor.node.pairs else {
-            if cursor.node.content != .broken { cursor.unexpected("a mapping such as {listen: 79, exec: [PROGRAM]}") }
+            if !cursor.node.isBroken { cursor.unexpected("a mapping such as {listen: 79, exec: [PROGRAM]}") }
             return nil
         }
         var reader = ServiceReader(cursor: cursor, name: pair, sockets: defaults.values(of: "socket"))
@@ -68,10 +68,11 @@ struct ServiceReader {
                 given.unknown = true
                 continue
             }
-            let sound = key.read(cursor.at(pair), &draft)
-            given.note(pair.key, cursor.at(pair), sound: sound)
-            own.note(pair.key, cursor.at(pair), sound: sound)
-            if pair.key == "socket" { sockets.append(cursor.at(pair)) }
+            let value = cursor.at(pair)
+            let sound = key.read(value, &draft)
+            given.note(pair.key, value, sound: sound)
+            own.note(pair.key, value, sound: sound)
+            if pair.key == "socket" { sockets.append(value) }
         }
     }
 
@@ -98,7 +99,7 @@ struct ServiceReader {
             logOn: draft.logOn)
         return PlacedService(
             service: Service(content), cursor: nameCursor, endpoints: endpoints,
-            targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given["listen"] != nil,
+            targets: (draft.route?.targets ?? []) + (draft.handoff?.passTo ?? []), listens: given.has("listen"),
             tcpmux: given["tcpmux"])
     }
 
@@ -106,8 +107,8 @@ struct ServiceReader {
     /// for sources of another kind.
     private var admission: AdmissionSettings {
         var admission = draft.admission
-        let ownsAddresses = own["only_from"] != nil
-        let ownsUsers = own["only_users"] != nil || own["only_groups"] != nil
+        let ownsAddresses = own.has("only_from")
+        let ownsUsers = own.has("only_users") || own.has("only_groups")
         if ownsAddresses, !ownsUsers { (admission.onlyUsers, admission.onlyGroups) = (nil, nil) }
         if ownsUsers, !ownsAddresses { admission.onlyFrom = nil }
         admission.listsAreOwn = ownsAddresses || ownsUsers
@@ -167,7 +168,7 @@ struct ServiceReader {
     }
 
     private func checkDispatch() {
-        let keys = ServiceDraft.dispatchKeys.filter { given[$0] != nil }
+        let keys = ServiceDraft.dispatchKeys.filter { given.has($0) }
         switch keys {
         case []:
             if given.unknown { return }
@@ -179,29 +180,29 @@ struct ServiceReader {
                 "\(keys.joined(separator: " and ")) exclude each other; only exec may stand beside handoff")
         default: break
         }
-        if let place = own["send_proxy"], given["redirect"] == nil { place.fault("it goes with redirect only") }
+        if let place = own["send_proxy"], !given.has("redirect") { place.fault("it goes with redirect only") }
     }
 
     private func checkWait() {
         guard draft.wait, given.sound("wait") else { return }
-        for key in ServiceDraft.dispatchKeys where key != "exec" && given[key] != nil {
+        for key in ServiceDraft.dispatchKeys where key != "exec" && given.has(key) {
             given["wait"]?.fault("it goes with exec only; \(key) takes connections one by one")
             return
         }
-        if given["listen"] == nil { given["wait"]?.fault("a wait service needs listen: it is given the socket itself") }
+        if !given.has("listen") { given["wait"]?.fault("a wait service needs listen: it is given the socket itself") }
     }
 
     private func check(_ placed: PlacedEndpoint) {
         let kind = placed.endpoint.kind
         let name = "\(kind.rawValue):// endpoint"
         if kind.isDatagram, given.sound("wait") {
-            if given["handoff"] != nil || given["route"] != nil || given["redirect"] != nil {
+            if given.has("handoff") || given.has("route") || given.has("redirect") {
                 placed.cursor.fault("a \(name) goes with exec and wait: true, or with internal, only")
-            } else if given["exec"] != nil, !draft.wait {
+            } else if given.has("exec"), !draft.wait {
                 placed.cursor.fault("a \(name) has no connections: exec needs wait: true beside it")
             }
         }
-        if kind == .unixSequencedPacket, given["route"] != nil || given["redirect"] != nil {
+        if kind == .unixSequencedPacket, given.has("route") || given.has("redirect") {
             placed.cursor.fault("a \(name) cannot be routed or redirected; use exec, handoff or internal")
         }
         if draft.internal == .tcpmux, kind.isDatagram || kind == .unixSequencedPacket {
@@ -214,7 +215,7 @@ struct ServiceReader {
 
     /// Where processes are to start and to write, as far as it can be seen from here.
     private func checkDirectories() {
-        guard cursor.reading.resolving, given["chroot"] == nil, given["exec"] != nil || draft.handoff?.command != nil
+        guard cursor.reading.resolving, !given.has("chroot"), given.has("exec") || draft.handoff?.command != nil
         else { return }
         func check(_ path: String, _ place: Cursor?) {
             guard let place, FileSystem.entry(at: path) != .directory else { return }
@@ -227,19 +228,19 @@ struct ServiceReader {
     }
 
     /// Descriptor 2 can be the connection in the inetd style alone.
-    private var takesConnectionAsError: Bool { given["exec"] != nil && draft.style == .inetd }
+    private var takesConnectionAsError: Bool { given.has("exec") && draft.style == .inetd }
 
     /// Keys of the service itself that change nothing in it.
     private func checkEffects() {
         if let place = own["stderr"], draft.process.standardError == .connection, !takesConnectionAsError,
-            given.sound("style", "exec"), given["exec"] != nil || given["handoff"] != nil
+            given.sound("style", "exec"), given.has("exec") || given.has("handoff")
         {
             place.fault("connection goes with exec and style: inetd only; use log, null or a path")
         }
         if let place = own["trigger_limit"], !draft.wait, given.sound("wait", "trigger_limit") {
             place.warn("it has no effect without wait: true")
         }
-        if let place = own["connections"], given["handoff"] == nil {
+        if let place = own["connections"], !given.has("handoff") {
             place.fault("it goes with handoff only; instances limits the others")
         }
         if !draft.wait, given.sound("wait") {
@@ -247,31 +248,31 @@ struct ServiceReader {
                 place.fault("it is for wait: true; a persistent handler's stands in handoff")
             }
         }
-        if given["listen"] == nil {
+        if !given.has("listen") {
             for place in ["socket", "proxy_protocol"].compactMap({ own[$0] }) {
                 place.warn("it has no effect without listen")
             }
         }
-        if let place = own["style"], given["exec"] == nil, given["handoff"] != nil {
+        if let place = own["style"], !given.has("exec"), given.has("handoff") {
             place.warn("it has no effect: handoff handlers get connections over their channel")
         }
-        if let place = own["instances"], given["handoff"] != nil, given["exec"] == nil {
+        if let place = own["instances"], given.has("handoff"), !given.has("exec") {
             place.warn("it has no effect on handoff; handoff.capacity says how much one handler takes")
         }
-        if let handoff = draft.handoff, handoff.command == nil, given["exec"] == nil,
+        if let handoff = draft.handoff, handoff.command == nil, !given.has("exec"),
             handoff.handoff.register.admitsNobody(overflow: cursor.reading.overflowUID)
         {
             given["handoff"]?.warn("nobody can serve it: it has no exec, and register lets nobody join")
         }
-        if let place = own["log_on"], draft.logOn?.contains(.traffic) ?? false, given["internal"] == nil,
-            given["redirect"] == nil
+        if let place = own["log_on"], draft.logOn?.contains(.traffic) ?? false, !given.has("internal"),
+            !given.has("redirect")
         {
             place.fault("traffic goes with internal and redirect only: the bytes of others do not pass through Baton")
         }
         if let place = own["banner"], draft.wait {
             place.fault("a wait handler accepts for itself, so there is no connection to send a banner on")
         }
-        guard let inside = ["internal", "redirect"].first(where: { given[$0] != nil }), given["exec"] == nil else {
+        guard let inside = ["internal", "redirect"].first(where: { given.has($0) }), !given.has("exec") else {
             return
         }
         let names = ProcessReader.keys.map(\.name) + ["style"]

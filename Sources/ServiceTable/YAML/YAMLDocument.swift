@@ -38,7 +38,6 @@ struct YAMLDocument {
         var anchor: String?
         var list: [YAMLNode] = []
         var pairs: [YAMLPair] = []
-        var lines: [String: Int] = [:]
         /// The key whose value comes next; `skip` when it was no good.
         var key: (name: String, place: YAMLPlace)?
         var skip = false
@@ -46,6 +45,24 @@ struct YAMLDocument {
         var size = 1
         var height = 1
         var broken = false
+        /// Of the first pairs, when there are many.
+        private var lines: [String: Int] = [:]
+
+        /// So few that looking through them takes less than a hash does.
+        private static let few = 12
+
+        init(place: YAMLPlace, isMapping: Bool, anchor: String?) {
+            self.place = place
+            self.isMapping = isMapping
+            self.anchor = anchor
+        }
+
+        /// Where a key stands already.
+        mutating func line(of name: String) -> Int? {
+            guard pairs.count > Self.few else { return pairs.first { $0.key == name }?.place.line }
+            for pair in pairs[lines.count...] { lines[pair.key] = pair.place.line }
+            return lines[name]
+        }
     }
 
     private struct Anchored {
@@ -92,8 +109,8 @@ struct YAMLDocument {
             return alias(name, at: place)
         case .listStart, .mappingStart:
             guard open.count < Self.mostDepth else { return stop("more than \(Self.mostDepth) levels deep", at: place) }
-            var frame = Frame(place: place, isMapping: false, anchor: event.anchor)
-            if case .mappingStart = event.kind { frame.isMapping = true }
+            let isMapping = if case .mappingStart = event.kind { true } else { false }
+            var frame = Frame(place: place, isMapping: isMapping, anchor: event.anchor)
             frame.broken = event.hasTag
             open.append(frame)
             return true
@@ -112,7 +129,7 @@ struct YAMLDocument {
         if text.utf8.contains(0) {
             report("a NUL character", at: place)
             content = .broken
-        } else if plain, ["", "~", "null", "Null", "NULL"].contains(text), !takesNull(text) {
+        } else if plain, Self.isNull(text), !takesNull(text) {
             if open.isEmpty { return stop("the file is empty; a table needs `services`", at: place) }
             if !expectsKey { report("an empty value; give one, or leave the key out", at: place) }
             content = expectsKey ? content : .broken
@@ -120,6 +137,11 @@ struct YAMLDocument {
             content = .broken
         }
         return add(Anchored(node: YAMLNode(place: place, content: content), size: 1, height: 0), anchor: event.anchor)
+    }
+
+    /// YAML's empty value, as a plain scalar spells it.
+    private static func isNull(_ text: String) -> Bool {
+        text.utf8.count <= 4 && ["", "~", "null", "Null", "NULL"].contains(text)
     }
 
     /// The one key whose values have the word `null`: a handler's standard error may go nowhere.
@@ -172,15 +194,14 @@ struct YAMLDocument {
         open[last].key = (node.text ?? "", node.place)
         open[last].skip = true
         guard case .scalar(let name, let plain) = node.content else {
-            if node.content != .broken { report("a key must be a plain word, not \(node.form)", at: node.place) }
+            if !node.isBroken { report("a key must be a plain word, not \(node.form)", at: node.place) }
             return
         }
         if plain, name == "<<" {
             report("merge keys are not taken; use `defaults`, or an alias of a whole value", at: node.place)
-        } else if let line = open[last].lines[name] {
+        } else if let line = open[last].line(of: name) {
             report("duplicate key; it stands in line \(line) already", at: node.place)
         } else {
-            open[last].lines[name] = node.place.line
             open[last].skip = false
         }
     }

@@ -26,6 +26,11 @@ struct YAMLNode: Hashable, Sendable {
         case broken
     }
 
+    /// Whether a fault was reported for it already.
+    var isBroken: Bool {
+        if case .broken = content { true } else { false }
+    }
+
     /// The text of a scalar.
     var text: String? {
         if case .scalar(let text, _) = content { text } else { nil }

@@ -35,6 +35,10 @@ final class TableLoader: EventSource, TableReading {
     private let done: (LoadedTable) -> Void
     private let source: TableSource
 
+    /// Its memory grows in steps of 16 MiB, in huge pages where there are any: with 10,000 services a sixth of its time went
+    /// to page faults (mallopt(3), M_TOP_PAD; the GNU C Library's manual, Memory Allocation Tunables).
+    private static let allocator = ["GLIBC_TUNABLES": "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=16777216"]
+
     /// Bytes of a table as the loader hands it back.
     private static let longest = 64 << 20
 
@@ -83,7 +87,8 @@ final class TableLoader: EventSource, TableReading {
         }
         var plan = SpawnPlan(
             path: "/proc/self/exe", arguments: arguments, descriptors: [input, .passed(0), .passed(1)])
-        plan.environment = EnvironmentBlock(starter.environment.map { "\($0.key)=\($0.value)" })
+        let environment = starter.environment.merging(Self.allocator) { theirs, _ in theirs }
+        plan.environment = EnvironmentBlock(environment.map { "\($0.key)=\($0.value)" })
         plan.directory = CurrentProcess.workingDirectory ?? "/"
         starter.spawn(plan, passing) { [self] outcome in
             _ = theirs.take()

@@ -3,11 +3,8 @@ internal import ServiceTable
 
 /// What a reload would do, as far as it can be known before: the differences of the tables, and what runs.
 struct Outlook {
-    private let services: [String: ActiveService]
-
-    init(_ services: [ActiveService]) {
-        self.services = Dictionary(services.map { ($0.record.name, $0) }) { first, _ in first }
-    }
+    /// By their names.
+    let services: [String: ActiveService]
 
     /// - Parameter table: The one that `difference` leads to.
     func report(_ difference: ServiceTableDifference, to table: ServiceTable) -> ReloadReport {

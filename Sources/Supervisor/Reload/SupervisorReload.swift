@@ -29,11 +29,17 @@ extension Supervisor: ReloadTarget {
     }
 
     func outlook(on new: ServiceTable) -> ReloadReport {
-        report(ServiceTableDifference(from: table, to: new), new)
+        report(ServiceTableDifference(from: table, to: new), new, servicesByName)
     }
 
-    private func report(_ difference: ServiceTableDifference, _ new: ServiceTable) -> ReloadReport {
-        var report = Outlook(services).report(difference, to: new)
+    private var servicesByName: [String: ActiveService] {
+        Dictionary(services.lazy.map { ($0.record.name, $0) }) { first, _ in first }
+    }
+
+    private func report(
+        _ difference: ServiceTableDifference, _ new: ServiceTable, _ services: [String: ActiveService]
+    ) -> ReloadReport {
+        var report = Outlook(services: services).report(difference, to: new)
         if let level = options.logLevel, difference.keys.contains("log.level") {
             report.notes.append("log.level has no effect: --log-level \(level.rawValue) counts")
         }
@@ -45,12 +51,13 @@ extension Supervisor: ReloadTarget {
         new.merge(with: table)
         let difference = ServiceTableDifference(from: table, to: new)
         if new.log != table.log { try moveLog(new) }
-        var report = report(difference, new)
+        let old = servicesByName
+        var report = report(difference, new, old)
         let before = table
         table = new
         runtime.privileges.took()
         settle(after: before, &report)
-        var change = TableSwitch(difference, to: new, from: services, leaving: leaving, runtime: runtime)
+        var change = TableSwitch(difference, to: new, from: old, leaving: leaving, runtime: runtime)
         for note in change.run() { report.add(note) }
         services = change.services
         leaving.removeAll { service in services.contains { $0 === service } }

@@ -34,21 +34,20 @@ struct TableSwitch {
     }
 
     /// - Parameters:
-    ///   - difference: From the table of `services` to `table`.
+    ///   - difference: From the table of `old` to `table`.
+    ///   - old: The services of that table by their names.
     ///   - leaving: Services of earlier tables. One that comes back goes on where it was.
     init(
-        _ difference: ServiceTableDifference, to table: ServiceTable, from services: [ActiveService],
+        _ difference: ServiceTableDifference, to table: ServiceTable, from old: [String: ActiveService],
         leaving: [ActiveService], runtime: Runtime
     ) {
         self.runtime = runtime
         self.table = table
-        let old = Dictionary(services.map { ($0.record.name, $0) }) { first, _ in first }
-        let known = old.merging(leaving.map { ($0.record.name, $0) }) { first, _ in first }
+        let leaving = Dictionary(leaving.map { ($0.record.name, $0) }) { first, _ in first }
         for (place, change) in difference.services.enumerated() {
             let definition = table.services.indices.contains(place) ? table.services[place] : nil
-            guard let service = known[change.name] ?? definition.map({ ActiveService($0, runtime: runtime) }) else {
-                continue
-            }
+            let known = old[change.name] ?? leaving[change.name]
+            guard let service = known ?? definition.map({ ActiveService($0, runtime: runtime) }) else { continue }
             if definition != nil { self.services.append(service) }
             if change.isSame { continue }
             var part = Part(change: change, service: service, definition: definition)
