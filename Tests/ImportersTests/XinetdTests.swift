@@ -167,11 +167,22 @@ import Testing
         #expect(!imported.services.contains("listen"))
     }
 
+    /// `user = nobody` was told as exact, and was nowhere in the table.
+    @Test(
+        "whom xinetd's copy of itself would run as is told where Baton starts nothing",
+        arguments: ["type = UNLISTED;port = 8080;redirect = ::1 http", "type = INTERNAL;id = x"])
+    func rightsOfNoProcess(kind: String) throws {
+        let imported = try imported(
+            service("\(kind);socket_type = stream;wait = no;user = nobody;group = daemon;nice = 3", name: "echo"))
+        #expect(imported.remarks.count { $0.contains("no process for it") } == 3, "\(imported.remarks)")
+    }
+
     @Test("redirect takes the place of a server")
     func redirect() throws {
         let imported = try imported(
             service("type = UNLISTED;port = 8080;socket_type = stream;wait = no;user = root;redirect = ::1 http"))
         #expect(imported.services == "ftp:\n  listen: 8080\n  redirect: tcp://[::1]:http")
+        #expect(imported.report.outcome == .complete)
         #expect(imported.report.outcome == .complete)
     }
 
@@ -248,7 +259,7 @@ import Testing
         #expect(program.remarks[0].contains("redirect only"))
         #expect(program.report.outcome == .incomplete)
         let redirect = try imported(
-            service("socket_type = stream;wait = no;user = a;redirect = ::1 http;log_on_success = TRAFFIC"))
+            service("socket_type = stream;wait = no;user = root;redirect = ::1 http;log_on_success = TRAFFIC"))
         #expect(redirect.services.contains("log_on: [start, traffic]"))
         #expect(redirect.report.outcome == .complete)
     }

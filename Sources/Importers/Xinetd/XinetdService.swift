@@ -134,6 +134,7 @@ struct XinetdService {
         }
         wrapped = wrapName(settings.id ?? name)
         set("internal", .text(name.lowercased()), from: "type")
+        startNothing()
     }
 
     private func wrapName(_ name: String) -> String? {
@@ -146,6 +147,18 @@ struct XinetdService {
         if settings.waits == true { disable("a redirected service cannot wait") }
         wrapped = wrapName(name)
         set("redirect", .text("tcp://\(host):\(target.port)"), from: "redirect")
+        startNothing()
+    }
+
+    /// xinetd forks for a connection here, too, and its copy of itself does not keep root's rights.
+    private mutating func startNothing() {
+        guard !isDatagram else { return }
+        let isRoot = ["root", "0"].contains(settings.user)
+        let attributes = [isRoot ? nil : "user", isRoot ? nil : "group", settings.nice == nil ? nil : "nice"]
+        for place in attributes.compactMap({ $0.flatMap { settings.places[$0] } }) {
+            remarks[place] = .approximated(
+                "there is no process for it: Baton serves it itself, with its own rights; see supervisor_user")
+        }
     }
 
     private mutating func run() {
