@@ -258,6 +258,8 @@ struct EndpointTests {
         #expect(both("listen: /x", "listen: unix+dgram:///x").count == 1)
         // An alias stands at one place in the table, and is two endpoints all the same.
         #expect(both("listen: &p 80", "listen: *p").count == 1)
+        #expect(both("listen: [&p 80, *p]", "listen: 81").count == 1)
+        #expect(both("listen: [&p {address: '81'}, *p]", "listen: 80").count == 1)
         for spelling in ["//x", "/./x"] { #expect(both("listen: /x", "listen: \(spelling)").count == 1) }
     }
 

@@ -72,7 +72,7 @@ extension PlacedEndpoint {
 
     /// What one host name stands for is one entry; an alias is another.
     fileprivate func isOneEntry(with other: PlacedEndpoint) -> Bool {
-        cursor.node.place == other.cursor.node.place && cursor.path == other.cursor.path
+        entry == other.entry && cursor.node.place == other.cursor.node.place && cursor.path == other.cursor.path
     }
 }
 

@@ -95,7 +95,7 @@ enum EndpointReader {
     static func endpoints(of listen: Listen, sockets: [Cursor], service: String, at cursor: Cursor) -> [PlacedEndpoint]
     {
         var result: [PlacedEndpoint] = []
-        for entry in listen.entries {
+        for (number, entry) in listen.entries.enumerated() {
             for address in entry.address.addresses {
                 var endpoint = Endpoint(
                     name: service, kind: entry.address.kind, address: address, ipv6Only: entry.address.ipv6Only,
@@ -111,7 +111,8 @@ enum EndpointReader {
                 }
                 result.append(
                     PlacedEndpoint(
-                        endpoint: endpoint, cursor: cursor.at(entry.node), isPlaceholder: entry.address.isPlaceholder))
+                        endpoint: endpoint, cursor: cursor.at(entry.node), entry: number,
+                        isPlaceholder: entry.address.isPlaceholder))
             }
         }
         for socket in sockets.suffix(1) { unused(socket, result.map(\.endpoint)) }
@@ -197,6 +198,8 @@ extension EndpointReader {
 struct PlacedEndpoint {
     var endpoint: Endpoint
     var cursor: Cursor
+    /// Its number in the service's `listen`: an alias has the place of what it stands for.
+    var entry: Int
     var isPlaceholder: Bool
 }
 
