@@ -137,7 +137,8 @@ final class TableLoader: EventSource, TableReading {
     private func settle() {
         guard !reading, let exit else { return }
         if failure == nil, !exit.succeeded { failure = "the loader ended with \(exit)" }
-        finish()
+        // To decode a large table takes some ms, to take it over more: clients come in between.
+        starter.loop.afterThisRound { self.finish() }
     }
 
     private func finish() {
