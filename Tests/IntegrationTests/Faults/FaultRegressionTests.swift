@@ -125,13 +125,15 @@ import Testing
             injector.arm(nil)
             _ = try supervisor.control().result("reload")
             let count = injector.counts[.loader]?[try .named("openat")] ?? 0
-            try #require(count >= 3)
+            var refusals = 0
             for occurrence in 1...count {
                 injector.arm(SystemCallFault(.loader, try .named("openat"), occurrence: occurrence, error: ENFILE))
                 let reply = try supervisor.control().request("reload")
-                #expect(reply["error"] != nil, "\(reply)")
-                #expect(try supervisor.status().services.map(\.name) == ["echo", "more"])
+                if reply["error"] != nil { refusals += 1 }
+                #expect(try supervisor.status().services.map(\.name) == ["echo", "more"], "\(occurrence): \(reply)")
             }
+            // The table, the directory and what is in it; the C library asks for huge pages, and does without.
+            #expect(refusals >= 3)
         }
     }
 }
