@@ -189,6 +189,14 @@ int baton_tcp_counts(int socket, struct baton_tcp_counts *counts)
     return 0;
 }
 
+int baton_backlog(int socket)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return -1;
+    return (int)info.tcpi_unacked;
+}
+
 int baton_peer_credentials(int socket, int32_t *pid, uint32_t *uid, uint32_t *gid)
 {
     struct ucred peer;

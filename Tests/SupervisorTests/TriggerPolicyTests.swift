@@ -29,18 +29,6 @@ struct TriggerPolicyTests {
         #expect(policy.failed(at: .milliseconds(3999)) == .seconds(1))
     }
 
-    @Test("regression: handlers that end well and leave clients waiting are started burst times in an interval")
-    func leftWaiting() {
-        var policy = policy(burst: 3)
-        #expect(policy.leftWaiting(at: .milliseconds(0)) == nil)
-        #expect(policy.leftWaiting(at: .milliseconds(10)) == nil)
-        #expect(policy.leftWaiting(at: .milliseconds(20)) == .milliseconds(1980))
-        #expect(policy.leftWaiting(at: .milliseconds(2000)) == .milliseconds(10))
-        #expect(policy.leftWaiting(at: .milliseconds(5000)) == nil)
-        var unlimited = self.policy(burst: nil)
-        #expect((0..<99).allSatisfy { unlimited.leftWaiting(at: .milliseconds($0)) == nil })
-    }
-
     @Test("a success makes the next pause the first again; it does not wipe out what just failed")
     func success() {
         var policy = policy(burst: 2)

@@ -78,6 +78,9 @@ struct baton_tcp_counts {
 };
 int baton_tcp_counts(int socket, struct baton_tcp_counts *counts);
 
+/* Clients in the backlog of a listening TCP socket (TCP_INFO); -1 and errno elsewhere. */
+int baton_backlog(int socket);
+
 /* Unmaps the pages of the program and its libraries that are as they are in their files, and gives back free memory.
  * What is needed again comes back by itself. Nobody else may write to this memory meanwhile: no thread, no child. */
 void baton_let_code_go(void);

@@ -51,8 +51,7 @@ enum InetdRow {
         "over the limit connections wait in the backlog; inetd closes the port for ten minutes")
     static let waitRate = DirectiveRow(
         "wait.max, wait:max", .approximated, "trigger_limit",
-        "Baton's trigger_limit pauses a wait service whose program keeps failing, and puts off one that ends again and "
-            + "again while clients wait")
+        "Baton's trigger_limit pauses a wait service whose program keeps failing, or keeps leaving what came unread")
     static let children = DirectiveRow(
         "nowait/max-child (FreeBSD)", .exact, "instances", "Further connections wait in the backlog, as there.")
     static let perMinute = DirectiveRow(

@@ -5,8 +5,6 @@ struct TriggerPolicy {
     private let limit: TriggerLimit
     private var failures: [Duration] = []
     private var pauses = 0
-    /// When handlers left clients waiting, the last so many; not carried over.
-    private var left: [Duration] = []
 
     init(_ limit: TriggerLimit) {
         self.limit = limit
@@ -18,7 +16,7 @@ struct TriggerPolicy {
         set { (failures, pauses) = (newValue.failures, newValue.pauses) }
     }
 
-    /// A handler failed, or left its datagram unread.
+    /// A handler failed, or left its datagram unread, or all of its clients in the backlog.
     ///
     /// - Returns: How long to pause, when the limit is reached.
     mutating func failed(at now: Duration) -> Duration? {
@@ -29,17 +27,6 @@ struct TriggerPolicy {
         failures.removeAll()
         pauses += 1
         return limit.backoff.delay(afterFailures: pauses)
-    }
-
-    /// A handler ended well, at once perhaps, and clients of its stream wait still: what starts without accepting is started
-    /// no more often than what fails, and who takes one client at a time and ends is not stopped.
-    ///
-    /// - Returns: How long to wait with the next one, once there were so many in the interval.
-    mutating func leftWaiting(at now: Duration) -> Duration? {
-        guard let burst = limit.burst else { return nil }
-        left.removeAll { $0 <= now - limit.interval }
-        left.append(now)
-        return left.count < burst ? nil : left[left.count - burst] + limit.interval - now
     }
 
     /// A handler did its work: the next pause is the first again.

@@ -28,6 +28,10 @@ final class WaitDispatch {
     private var stopped = false
     /// The first datagram of each listener when the handler was started, to see whether it still is.
     private var firstDatagrams: [(listener: Listener, datagram: PeekedDatagram?)] = []
+    /// The last handler left clients in a backlog: whether the next one accepts anybody is looked at.
+    private var leftClients = false
+    /// As it was when the handler was started; of one listener: a handler of several may serve one after the other.
+    private var backlog: Backlog?
 
     init(
         listeners: [Listener], program: HandlerProgram, record: ServiceRecord, runtime: Runtime,
@@ -60,6 +64,7 @@ final class WaitDispatch {
         let isWhole = sockets.count == bound.count && !listeners.contains { $0.holds.contains(.former) }
         guard isWhole, !bound.isEmpty else { return paused(for: Self.shortage) }
         firstDatagrams = listeners.map { ($0, peek($0)) }
+        backlog = leftClients && bound.count == 1 ? bound[0].descriptor.flatMap { Backlog(of: $0) } : nil
         lent = bound
         for listener in listeners { listener.hold(.handler) }
         isStarting = true
@@ -172,13 +177,12 @@ final class WaitDispatch {
     private func finished(well: Bool) {
         place = nil
         let unread = firstDatagrams.contains { peek($0.listener) == $0.datagram && $0.datagram != nil }
-        if well && !unread {
+        let isUntouched = backlog?.isUntouched() ?? false
+        backlog = nil
+        leftClients = listeners.contains(where: \.hasClients)
+        if well && !unread && !isUntouched {
             trigger.succeeded()
-            if !stopped, hasClients, let delay = trigger.leftWaiting(at: runtime.loop.now) {
-                paused(for: delay)
-            } else {
-                resume()
-            }
+            resume()
         } else if !stopped, let delay = trigger.failed(at: runtime.loop.now) {
             let limit = program.service.triggerLimit
             record.report(
@@ -186,14 +190,6 @@ final class WaitDispatch {
             paused(for: delay)
         } else {
             resume()
-        }
-    }
-
-    /// Somebody waits in a backlog.
-    private var hasClients: Bool {
-        listeners.contains { listener in
-            guard !listener.endpoint.kind.isDatagram, let descriptor = listener.descriptor else { return false }
-            return (try? Poll.wait(for: descriptor, .readable, within: .zero)) == true
         }
     }
 
@@ -294,5 +290,13 @@ final class WaitDispatch {
     private func peek(_ listener: Listener) -> PeekedDatagram? {
         guard listener.endpoint.kind.isDatagram, let descriptor = listener.descriptor else { return nil }
         return PeekedDatagram(first: descriptor)
+    }
+}
+
+extension Listener {
+    /// Somebody waits in its backlog.
+    fileprivate var hasClients: Bool {
+        guard !endpoint.kind.isDatagram, let descriptor else { return false }
+        return (try? Poll.wait(for: descriptor, .readable, within: .zero)) == true
     }
 }
