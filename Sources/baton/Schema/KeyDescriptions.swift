@@ -139,7 +139,7 @@ enum KeyDescriptions {
         "service.stop_signal": "The signal that asks it to end. The default is TERM.",
         "service.style": "How a started program gets its socket: inetd (descriptors 0 and 1, the default), systemd (descriptor 3 on, LISTEN_FDS) or ucspi (descriptors 0 and 1, its environment).",
         "service.tcpmux": "The name by which clients of a tcpmux service ask for this one. With a + before it Baton answers the + for the handler.",
-        "service.trigger_limit": "How often a wait program may fail, or leave its datagram unread, before the service is paused, and end while clients wait before the next one is put off.",
+        "service.trigger_limit": "How often a wait program may fail, or leave its datagram unread or every client of its TCP socket waiting, before the service is paused.",
         "service.umask": "Mode bits that new files do not get. The default is 022.",
         "service.unresponsive": "What happens to a wait program whose heartbeat is missing: kill, the default, or wait.",
         "service.user": "Who the process runs as; HOME, USER, LOGNAME and SHELL are set. The default is the supervisor's user.",

@@ -81,6 +81,29 @@ import Testing
         }
     }
 
+    /// It counted as gone, and what it had not acknowledged was served twice.
+    @Test(
+        "regression: a handler that has ended its sending half holds its connections until it closes the channel",
+        arguments: [RegisteredHandler.Transport.packets, .stream])
+    func halfClosed(transport: RegisteredHandler.Transport) throws {
+        try withSupervisor(Self.table) { supervisor in
+            let handler = try RegisteredHandler.register("app", over: transport, at: supervisor)
+            let client = try TestSocket.tcp(port: supervisor.port("app"))
+            let baton = try handler.receiveBaton()
+            try handler.channel.finishSending()
+            try supervisor.waitForService("app", "leaving") { $0.handlers.first?.state != "ready" }
+            let next = try RegisteredHandler("app", at: supervisor)
+            #expect(!next.channel.isReadable(within: 0.2), "the connection is the first one's")
+            baton.socket.close()
+            handler.die()
+            let again = try next.receiveBaton()
+            #expect(again.connection == baton.connection && again.isRedelivery)
+            try next.done(again.id)
+            client.close()
+            next.die()
+        }
+    }
+
     @Test("anything before REGISTER is rejected", arguments: [HandlerMessage.Kind.ack, .pong, .drain, .status])
     func beforeRegister(_ kind: HandlerMessage.Kind) throws {
         try withSupervisor(Self.table) { supervisor in

@@ -109,6 +109,17 @@ import Testing
         }
     }
 
+    @Test("regression: idle_exit counts from the end of a connection that has outlasted it")
+    func idleExitAfterLongConnection() throws {
+        try withSupervisor(table("hold", "idle_exit: 200ms")) { supervisor in
+            let client = try TestSocket.tcp(port: supervisor.port("app"))
+            try supervisor.waitForService("app", "held") { $0.connections.active == 1 }
+            idleInterval(seconds: 0.5)
+            client.close()
+            try supervisor.waitForService("app", "idle") { $0.state == "idle" && $0.handlers.isEmpty }
+        }
+    }
+
     @Test("registered handlers serve beside supervised ones; at capacity of all, another is started")
     func besideRegistered() throws {
         let more = "capacity: 1, handlers: {max: 2, idle: 60s}"

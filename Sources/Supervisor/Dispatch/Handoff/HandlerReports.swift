@@ -12,6 +12,8 @@ extension HandoffDispatch: HandlerOwner {
 
     func handlerHasRoom(_ handler: Handler) {
         if !queue.isEmpty { pump() }
+        // When it was busy as the others were looked at, nobody is about to look again.
+        supply.review()
     }
 
     func handler(_ handler: Handler, acknowledged baton: Baton) {

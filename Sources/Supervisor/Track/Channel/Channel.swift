@@ -100,8 +100,9 @@ final class Channel: EventSource {
         unsent = []
         if let registration { runtime.loop.change(registration, to: []) }
         // The end of a datagram pair is not seen at the other one.
-        guard let lifeline else { return Socket.shutdown(socket.borrowed, reading: false, writing: true) }
-        lifeline.connection.end()
+        if let lifeline { return lifeline.connection.end() }
+        // With both halves ended the kernel tells of a hang-up, though somebody holds the other end.
+        if !socket.borrowed.endsReading { Socket.shutdown(socket.borrowed, reading: false, writing: true) }
     }
 
     func close() {
