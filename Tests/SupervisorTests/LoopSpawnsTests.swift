@@ -77,6 +77,32 @@ import Testing
         try bench.killAll()
     }
 
+    @Test("who comes alone again and again is waited for at once, but not who comes in the very next round")
+    func waitsAtOnce() throws {
+        let bench = try Bench()
+        var begun = 0
+        func begin(roundsLater rounds: UInt64) -> Bool {
+            let round = bench.loop.round + rounds
+            while bench.loop.round < round { bench.loop.turn() }
+            begun += 1
+            bench.begin(begun, "/bin/true", ["true"])
+            return bench.spawns.wasAwaited
+        }
+        func finish() throws { try bench.loop.run { bench.outcomes.count == begun } }
+        #expect(!begin(roundsLater: 1))
+        try finish()
+        // On a busy machine one takes so long that for a second none is waited for.
+        var wasAwaited = false
+        for _ in 0..<10_000 where !wasAwaited {
+            wasAwaited = begin(roundsLater: 2)
+            if !wasAwaited { try finish() }
+        }
+        #expect(wasAwaited)
+        #expect(!begin(roundsLater: 1))
+        try finish()
+        try bench.killAll()
+    }
+
     @Test("regression: who is told of the first and stops them all leaves the others that run as running")
     func stopsWithinLook() throws {
         let bench = try Bench()

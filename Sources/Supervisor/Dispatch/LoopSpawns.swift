@@ -24,6 +24,10 @@ final class LoopSpawns: SilentSource {
     private var overdue: TimerID?
     /// Of the last that was begun: then this one is likely to be, too, and it is waited for at once.
     private var wasAlone = false
+    /// The round in which the last was begun.
+    private var lastRound: UInt64 = 0
+    /// The last round in which one was waited for as soon as it was begun.
+    private var awaited: UInt64?
     /// One was waited for in vain: until then the loop does not wait for any.
     private var waitsFrom = Duration.zero
 
@@ -102,7 +106,12 @@ final class LoopSpawns: SilentSource {
             Job(number: lastNumber, mark: instances.collected, passing: passing, begun: loop.runningTime, done: done))
         loop.silent = self
         if overdue == nil { lookForOverdue() }
-        if jobs.count == 1, isExpecting, wasAlone { wait() }
+        // Whoever comes in the next round has waited for us to look.
+        if jobs.count == 1, isExpecting, wasAlone, loop.round > lastRound + 1 {
+            awaited = loop.round
+            wait()
+        }
+        lastRound = loop.round
         wasAlone = jobs.count == 1
         return true
     }
@@ -159,6 +168,8 @@ final class LoopSpawns: SilentSource {
     }
 
     var isAlone: Bool { jobs.count == 1 && jobs[0].begun == loop.runningTime && isExpecting }
+
+    var wasAwaited: Bool { awaited == loop.round }
 
     func wait() {
         guard finished.isEmpty else { return }

@@ -14,6 +14,8 @@ protocol SilentSource: AnyObject {
     /// It is one thing, which this round has begun, for somebody who is alone here: it comes sooner if we make room for it on
     /// the processor at once, and what else this round has brought can wait so long.
     var isAlone: Bool { get }
+    /// This round has waited for it already: to look for another client costs more than to be told of one.
+    var wasAwaited: Bool { get }
     /// Waits for it, a moment at most.
     func wait()
     /// Whether it has come: asked at the beginning of each round.
@@ -43,6 +45,8 @@ final class EventLoop {
     /// Time in which this process could have run: `now` without the gaps in which it was stopped. What
     /// blames others for their silence counts in this.
     private(set) var runningTime: Duration
+    /// The number of this round.
+    private(set) var round: UInt64 = 0
 
     /// Actions that are deferred in one round.
     private static let usual = 256
@@ -164,6 +168,7 @@ final class EventLoop {
         let timeout: Duration? = deferred.isEmpty ? timers.next.map { max(.zero, $0 - Clock.now()) } : .zero
         let before = now
         let count = try wait(timeout)
+        round += 1
         takeTime()
         runningTime += min(now - before, (timeout ?? .zero) + Self.longestDelay)
         silent?.look()

@@ -263,6 +263,7 @@ final class Listener: EventSource {
             } catch {
                 guard passedOver(error) else { return }
             }
+            if loop.silent?.wasAwaited == true { return }
         }
     }
 
