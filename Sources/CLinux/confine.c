@@ -24,7 +24,7 @@ static int result(long answer)
 
 int baton_become_identity(uint32_t uid, uint32_t gid, const uint32_t *groups, size_t count)
 {
-    long answer = baton_set_groups(groups, (uint32_t)count);
+    long answer = baton_set_groups(groups, (uint32_t)count, gid);
     if (answer >= 0) answer = baton_set_group(gid);
     if (answer >= 0 && uid != UINT32_MAX) answer = baton_set_user(uid);
     return result(answer);

@@ -99,7 +99,7 @@ static void set_limits(const struct child *child)
 static void set_groups(const struct child *child)
 {
     enter(child, BATON_STAGE_GROUPS);
-    check(child, baton_set_groups(child->groups, child->plan->group_count));
+    check(child, baton_set_groups(child->groups, child->plan->group_count, child->plan->gid));
     enter(child, BATON_STAGE_GID);
     check(child, baton_set_group(child->plan->gid));
 }

@@ -143,21 +143,32 @@ long baton_bound_capabilities(uint64_t kept)
     return raw_call3(SYS_capset, (long)&header, (long)sets, 0);
 }
 
-static int has_groups(const uint32_t *groups, uint32_t group_count)
+static int holds(const gid_t *groups, uint32_t count, gid_t group)
 {
-    enum { MOST = 1024 };
-    gid_t now[MOST] = {0};
-    long count = raw_call3(GET_GROUPS, MOST, (long)now, 0);
-    if (count < 0 || (uint32_t)count != group_count) return 0;
-    for (long i = 0; i < count; i++)
-        if (now[i] != groups[i]) return 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (groups[i] == group) return 1;
+    return 0;
+}
+
+/* Whether the two are the same groups, in whatever order; `gid` is had in any case. */
+static int are_same(const gid_t *some, uint32_t some_count, const gid_t *others, uint32_t other_count, gid_t gid)
+{
+    for (uint32_t i = 0; i < some_count; i++)
+        if (some[i] != gid && !holds(others, other_count, some[i])) return 0;
+    for (uint32_t i = 0; i < other_count; i++)
+        if (others[i] != gid && !holds(some, some_count, others[i])) return 0;
     return 1;
 }
 
-long baton_set_groups(const uint32_t *groups, uint32_t count)
+long baton_set_groups(const uint32_t *groups, uint32_t count, uint32_t gid)
 {
     long answer = raw_call3(SET_GROUPS, count, (long)groups, 0);
-    return answer == -EPERM && has_groups(groups, count) ? 0 : answer;
+    if (answer != -EPERM) return answer;
+    /* Who may set none needs none set. */
+    enum { MOST = 1024 };
+    gid_t now[MOST] = {0};
+    long had = raw_call3(GET_GROUPS, MOST, (long)now, 0);
+    return had >= 0 && are_same(now, (uint32_t)had, groups, count, gid) ? 0 : answer;
 }
 
 /* To setresgid and setresuid -1 means "leave as it is", which nobody asks for. */

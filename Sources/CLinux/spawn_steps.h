@@ -28,8 +28,9 @@ long baton_set_processors(const uint32_t *words, uint32_t count);
  * inheritable and the ambient set. Permitted and effective ones stay for the steps to come; exec takes them. */
 long baton_bound_capabilities(uint64_t kept);
 
-/* The supplementary groups, all of them, in the kernel's order: rising. Who may not set them may keep them. */
-long baton_set_groups(const uint32_t *groups, uint32_t count);
+/* The supplementary groups, all of them. Who may not set them may keep them; `gid`, which is to be the group, may be among
+ * them or not. */
+long baton_set_groups(const uint32_t *groups, uint32_t count, uint32_t gid);
 
 /* Real, effective and saved id. Who may not change them may ask for what they are. */
 long baton_set_group(uint32_t gid);

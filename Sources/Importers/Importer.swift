@@ -8,10 +8,14 @@ package struct ImportSettings: Sendable {
     package var files: SourceFiles
     /// False: port names need not exist on this machine.
     package var resolving: Bool
+    /// A disabled service is left out where this machine lacks what it names: a package that was removed leaves its line
+    /// behind. For a table that is read as it is; who converts one is to see the service.
+    package var leavesOutDisabled: Bool
 
-    package init(files: SourceFiles = SourceFiles(), resolving: Bool = true) {
+    package init(files: SourceFiles = SourceFiles(), resolving: Bool = true, leavesOutDisabled: Bool = false) {
         self.files = files
         self.resolving = resolving
+        self.leavesOutDisabled = leavesOutDisabled
     }
 }
 
@@ -52,6 +56,7 @@ package enum Importers {
         report.table.comments.append("From \(paths.joined(separator: " ")), by baton import \(format.rawValue).")
         importer(of: format).read(paths, into: &report, settings: &settings)
         TableProof.check(&report)
+        if settings.resolving, settings.leavesOutDisabled { TableProof.leaveOutDisabled(&report) }
         return report
     }
 }

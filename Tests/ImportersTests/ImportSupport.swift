@@ -11,12 +11,14 @@ struct Imported {
 
     /// - Parameter files: Names and contents; the first is imported.
     init(
-        _ format: SourceFormat, _ files: (name: String, text: String)..., path: String? = nil, resolving: Bool = false
+        _ format: SourceFormat, _ files: (name: String, text: String)..., path: String? = nil, resolving: Bool = false,
+        leavesOutDisabled: Bool = false
     ) throws {
         directory = try TemporaryDirectory()
         for file in files { try directory.write(file.name, file.text) }
         report = Importers.read(
-            format, paths: [directory.path(path ?? files[0].name)], settings: ImportSettings(resolving: resolving))
+            format, paths: [directory.path(path ?? files[0].name)],
+            settings: ImportSettings(resolving: resolving, leavesOutDisabled: leavesOutDisabled))
         yaml = TableText(report.table).text
     }
 
@@ -37,8 +39,10 @@ struct Imported {
     }
 
     /// What the reader says of the table.
-    var faults: [String] {
-        ServiceTableReader.read(text: Array(yaml.utf8), name: "table", resolving: false).faults
+    var faults: [String] { faults(resolving: false) }
+
+    func faults(resolving: Bool) -> [String] {
+        ServiceTableReader.read(text: Array(yaml.utf8), name: "table", resolving: resolving).faults
             .filter { $0.severity == .error }.map(\.description)
     }
 }

@@ -77,6 +77,32 @@ import Testing
         ),
     ]
 
+    @Test("regression: a disabled entry whose program or user is gone makes no included table faulty; it is left out")
+    func disabledLeftovers() throws {
+        let text = """
+            5001 stream tcp nowait root /bin/cat cat
+            #<off># 5002 stream tcp nowait root /nonexistent/in.ftpd in.ftpd
+            #<off># 5003 stream tcp nowait nobody-at-all /bin/cat cat
+            #<off># 5004 stream tcp nowait root /bin/cat cat
+
+            """
+        let converted = try Imported(.inetd, ("inetd.conf", text), resolving: true)
+        #expect(converted.report.table.services.map { $0.place.line } == [1, 2, 3, 4])
+        let imported = try Imported(.inetd, ("inetd.conf", text), resolving: true, leavesOutDisabled: true)
+        #expect(imported.faults(resolving: true) == [])
+        #expect(imported.report.table.services.map { $0.place.line } == [1, 4])
+        #expect(imported.report.outcome == .complete)
+        #expect(imported.report.warnings.count { $0.contains("it is disabled, and left out: ") } == 2)
+        #expect(imported.yaml.contains("in.ftpd"))
+    }
+
+    @Test("regression: a user's number is told as what openbsd-inetd does not take")
+    func numericUser() throws {
+        let imported = try Imported(.inetd, ("inetd.conf", "5001 stream tcp nowait 1000 /bin/cat cat\n"))
+        #expect(imported.remarks.first?.contains("approximated: it is a user id here") == true)
+        #expect(imported.services.contains("user: \"1000\""))
+    }
+
     @Test("a line that means the same in the table", arguments: exact)
     func exactLines(line: String, table: String) throws {
         let imported = try imported(line + "\n")

@@ -162,6 +162,7 @@ struct DifferenceTests {
             ("handoff: {exec: /bin/cat}", "exec: /bin/cat", .draining), ("exec: /bin/cat", "exec: /bin/tac", .kept),
             ("exec: /bin/cat", "exec: /bin/cat, wait: true", .draining),
             ("exec: /bin/cat", "exec: /bin/cat, enabled: false", .draining),
+            ("exec: /bin/cat, enabled: false", "exec: /bin/cat", .kept),
         ])
     func handlers(old: String, new: String, handlers: ServiceDifference.Handlers) throws {
         #expect(try change("{listen: 1, \(old)}", "{listen: 1, \(new)}").handlers == handlers)

@@ -8,17 +8,33 @@ enum TableProof {
 
     static func check(_ report: inout ImportReport) {
         for _ in 0..<mostRounds {
-            let text = TableText(report.table)
-            let loaded = ServiceTableReader.read(text: Array(text.text.utf8), name: "table", resolving: false)
-            var faults: [Int: String] = [:]
-            for fault in loaded.faults where fault.severity == .error {
-                guard let item = text.items[fault.line], faults[item] == nil else { continue }
-                faults[item] = fault.message
-            }
+            let faults = faults(of: report.table, resolving: false)
             if faults.isEmpty { return }
             for (item, message) in faults { report.reject(item, message) }
         }
     }
+
+    /// Leaves out what is disabled where this machine lacks what it names. Of what is enabled the supervisor is to say so.
+    static func leaveOutDisabled(_ report: inout ImportReport) {
+        guard report.table.services.contains(where: \.isDisabled) else { return }
+        for (item, message) in faults(of: report.table, resolving: true) { report.leaveOut(item, message) }
+    }
+
+    /// The first one of each item.
+    private static func faults(of table: TableDraft, resolving: Bool) -> [Int: String] {
+        let text = TableText(table)
+        let loaded = ServiceTableReader.read(text: Array(text.text.utf8), name: "table", resolving: resolving)
+        var faults: [Int: String] = [:]
+        for fault in loaded.faults where fault.severity == .error {
+            guard let item = text.items[fault.line], faults[item] == nil else { continue }
+            faults[item] = fault.message
+        }
+        return faults
+    }
+}
+
+extension DraftService {
+    fileprivate var isDisabled: Bool { self["enabled"] == .bool(false) }
 }
 
 extension ImportReport {
@@ -35,5 +51,14 @@ extension ImportReport {
         service["enabled"] = .bool(false)
         service.comments.append(remark)
         table.replace(item, with: .service(service))
+    }
+
+    /// Takes back a disabled service that this machine cannot have.
+    fileprivate mutating func leaveOut(_ item: Int, _ message: String) {
+        guard case .service(let service) = table.items[item], service.isDisabled else { return }
+        let words = "it is disabled, and left out: \(message)"
+        let fidelity = downgrade(at: service.place, .approximated(words))
+        table.replace(
+            item, with: .comment("\(service.place.words): \(service.name): \(fidelity.kind.words): \(words)"))
     }
 }

@@ -64,6 +64,9 @@ enum InetdRow {
         "a wait service has one process, which takes the connections itself; limit them there")
 
     static let user = DirectiveRow("user", .exact, "user", "Its supplementary groups are given to the process too.")
+    static let numericUser = DirectiveRow(
+        "user as a number", .approximated, "user",
+        "it is a user id here; openbsd-inetd closes each connection of such an entry")
     static let group = DirectiveRow(
         "user.group, user:group", .exact, "user, group",
         "The group is the only one, as in openbsd-inetd; write groups: init for those of the user as well.")
@@ -120,7 +123,7 @@ enum InetdRow {
                 "Wait",
                 [wait, otherWait, datagramNowait, rate, waitRate, children, perMinute, perAddress, waitChildren]
             ),
-            ("User", [user, group, login]),
+            ("User", [user, numericUser, group, login]),
             ("Program", [program, arguments, manyArguments, quotes, openQuote, internal_, auth, tcpd]),
             ("Lines", [off, policy, include, continuation, carriageReturn, again, keys]),
         ])

@@ -306,6 +306,7 @@ struct InetdService {
             user = String(user[..<end])
         }
         service["user"] = .text(user)
+        if user.isDecimal { note(InetdRow.numericUser) }
         let names = [user] + (end == nil ? [] : [fields.user])
         if names.contains(where: { $0.isEmpty }) || service["group"] == .text("") {
             fidelity = fidelity.and(.notExpressible("the user or group is empty"))

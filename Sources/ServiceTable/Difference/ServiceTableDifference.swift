@@ -99,6 +99,8 @@ extension Service {
     }
 
     fileprivate func handlers(after old: Service) -> ServiceDifference.Handlers {
+        // One that was switched off has none.
+        guard old.enabled else { return .kept }
         guard continues(old) else { return .draining }
         guard let before = old.handoff?.program, let settings = handoff else { return .kept }
         guard let now = settings.program else { return .draining }

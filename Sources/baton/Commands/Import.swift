@@ -29,7 +29,8 @@ struct Import: BatonCommand {
     var paths: [String]
 
     func execute() throws(Failure) {
-        let settings = ImportSettings(files: SourceFiles(isStrict: forInclude), resolving: !noResolve)
+        let settings = ImportSettings(
+            files: SourceFiles(isStrict: forInclude), resolving: !noResolve, leavesOutDisabled: forInclude)
         let report = Importers.read(format, paths: paths, settings: settings)
         let table = TableText(report.table)
         if json {

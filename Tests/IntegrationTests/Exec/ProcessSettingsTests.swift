@@ -52,6 +52,34 @@ import Testing
         }
     }
 
+    /// The supervisor may set no groups, as one that root did not start; it has those of `own`.
+    private func groups(_ wanted: String, of own: String) throws -> (answer: String, log: String) {
+        let directory = try TemporaryDirectory()
+        let drop = "setpriv --groups=\(own) --bounding-set=-setgid,-setuid --inh-caps=-setgid,-setuid"
+        let program = try directory.write(
+            "baton", "#!/bin/sh\nexec \(drop) \(Repository.product("baton")) \"$@\"\n", mode: 0o755)
+        let table = """
+            services:
+              id: {listen: "127.0.0.1:0", exec: [/usr/bin/id, -G], user: root, group: root, groups: \(wanted)}
+            """
+        let supervisor = try RunningSupervisor(table, in: directory, program: program)
+        let answer = try TestSocket.tcp(port: supervisor.port("id")).receiveText()
+        try supervisor.stop()
+        return (answer, supervisor.log.text)
+    }
+
+    @Test("regression: a supervisor that may set no groups gives its own, the first among them or not, and no others")
+    func ownGroups() throws {
+        guard geteuid() == 0 else { return }
+        #expect(try groups("[4, 24]", of: "0,24,4").answer == "0 4 24\n")
+        #expect(try groups("[0, 4]", of: "4").answer == "0 4\n")
+        for own in ["0", "4,24"] {
+            let refused = try groups("[4]", of: own)
+            #expect(refused.answer.isEmpty)
+            #expect(refused.log.contains("groups: Operation not permitted"), "\(refused.log)")
+        }
+    }
+
     @Test("oom_score_adjust, cpu_affinity, capabilities, no_new_privileges and cgroup hold, for root and for a user")
     func confinement() throws {
         guard geteuid() == 0, ProcessView.hasCgroups else { return }
